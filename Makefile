@@ -1,0 +1,31 @@
+# portpin: port-out PINs for PostgreSQL
+#
+# make && make install, then CREATE EXTENSION portpin CASCADE.
+# make installcheck runs every test against a running server;
+# test/check.sh does it all on a throw-away one.
+
+EXTENSION = portpin
+MODULE_big = portpin
+OBJS = src/portpin.o src/pin.o src/column.o src/argument.o src/move.o \
+	src/keep.o src/foreign_key.o src/account.o src/check.o src/gate.o src/install.o
+DATA = src/portpin--1.0.sql
+PGFILEDESC = "portpin - port-out PINs kept, checked and gated"
+
+REGRESS = domain
+ISOLATION =
+
+# The specs are in test/.  Since 16 their expected files are looked for apart.
+ISOLATION_OPTS = --inputdir=test $(if $(filter-out 15,$(MAJORVERSION)),--expecteddir=test)
+
+# The whole-server tests make their own servers.
+PROVE_TESTS := $(sort $(wildcard test/t/*.pl))
+TAP_TESTS := $(if $(PROVE_TESTS),1)
+
+PG_CONFIG ?= pg_config
+
+# All warnings for portpin, none for PostgreSQL's headers.
+PG_CFLAGS = -Wall -Wextra
+PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server)
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)

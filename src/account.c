@@ -1,0 +1,286 @@
+/*
+ * account.c
+ *		From an order to the row that has its PIN.
+ *
+ * The order's foreign key leads to its account; or to its number, whose own key
+ * leads to the account, if the columns of that key are named.  Then a PIN may be
+ * on the number, on the account, or on both: the number's counts.
+ *
+ * Rows are read with the newest snapshot, as foreign keys themselves do: it shows
+ * what this command and this transaction did, and in REPEATABLE READ the PIN of
+ * now.  No row is locked.  That a PIN is set stays true once it is, thanks to the
+ * keep guard, and a lock would make orders and changes of their accounts wait for
+ * each other.
+ *
+ * Rows are read without regard to the privileges of whoever places the order,
+ * who needs none.  What is asked for instead, once for each statement, is that
+ * the owner of the orders may read the columns: a gate answers guesses, so only
+ * who can read the PIN may set one up.
+ */
+#include "portpin.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/lsyscache.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+
+/* ----- Finding the way: foreign keys and columns ----- */
+
+/* A gate answers guesses: only who may read the PIN anyway may own its orders. */
+static void
+check_readable(Relation accounts, AttrNumber column, Oid owner)
+{
+	Oid			relid = RelationGetRelid(accounts);
+
+	if (column == InvalidAttrNumber ||
+		pg_class_aclcheck(relid, owner, ACL_SELECT) == ACLCHECK_OK ||
+		pg_attribute_aclcheck(relid, column, owner, ACL_SELECT) == ACLCHECK_OK)
+		return;
+
+	ereport_quietly(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("the owner of the port orders may not read the account's port PIN"),
+					errdetail("Role \"%s\" lacks SELECT on a column that the gate reads for it.",
+							  GetUserNameFromId(owner, false)),
+					errhint("Grant SELECT on the PIN, and on columns named by lock=, expires= and via=, to the owner of the orders; those who place orders need no privilege on accounts."),
+					errtable(accounts));
+}
+
+/* Where row security hides accounts from the owner, so it would hide from guesses. */
+static void
+check_row_security(Relation accounts, Oid owner)
+{
+	if (!accounts->rd_rel->relrowsecurity ||
+		object_ownercheck(RelationRelationId, RelationGetRelid(accounts), owner) ||
+		has_bypassrls_privilege(owner))
+		return;
+
+	ereport_quietly(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("the owner of the port orders is subject to row security on the accounts"),
+					errhint("Let both tables have one owner, or give the owner of the orders BYPASSRLS."),
+					errtable(accounts));
+}
+
+/* A column that may be on one table of the way or on another; 0 where it is not. */
+static AttrNumber
+find_if_there(Relation rel, const char *name, Oid type)
+{
+	if (name == NULL || get_attnum(RelationGetRelid(rel), name) == InvalidAttrNumber)
+		return InvalidAttrNumber;
+	return FindColumnOfType(rel, name, type);
+}
+
+/* Find the columns of one table on the way, and ask whether they may be read. */
+static void
+describe_hop(Relation table, const AccountNames *names, bool last, Oid owner,
+			 Oid domain, AccountHop *hop)
+{
+	if (last)
+		hop->pin = FindPinColumn(table, names->account_pin, domain, "account_pin=");
+	else if (names->number_pin != NULL || HasPinColumn(table, NULL, domain))
+		hop->pin = FindPinColumn(table, names->number_pin, domain, "number_pin=");
+	hop->lock = find_if_there(table, names->lock, BOOLOID);
+	hop->expires = find_if_there(table, names->expires, TIMESTAMPTZOID);
+
+	check_readable(table, hop->pin, owner);
+	check_readable(table, hop->lock, owner);
+	check_readable(table, hop->expires, owner);
+	check_row_security(table, owner);
+}
+
+/* An optional column must be somewhere on the way; if not, raise the usual error. */
+static void
+check_somewhere(Relation table, const AccountPath *path, bool lock,
+				const char *name)
+{
+	if (name == NULL)
+		return;
+	for (int i = 0; i < path->nhops; i++)
+	{
+		if (lock ? path->hops[i].lock : path->hops[i].expires)
+			return;
+	}
+	(void) FindColumn(table, name);
+}
+
+/*
+ * Find the way from orders to the PIN: along one foreign key, or along two where
+ * the columns of the second are named.
+ */
+void
+FindAccountPath(Relation orders, const AccountNames *names, Oid domain,
+				AccountPath *path, MemoryContext mcxt)
+{
+	Oid			owner = orders->rd_rel->relowner;
+	Relation	from = orders;
+	List	   *columns = FindColumns(orders, names->fk);
+	const char *argument = "fk=";
+
+	if (names->via != NIL && names->fk == NIL)
+		ereport_quietly(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("via= needs fk="),
+						errhint("Name the order's key to the number with fk=, and the number's key to its account with via=."),
+						errtable(orders));
+
+	memset(path, 0, sizeof(AccountPath));
+	for (;;)
+	{
+		bool		last = names->via == NIL || path->nhops == 1;
+		AccountHop *hop = &path->hops[path->nhops++];
+		ForeignKeyCacheInfo *key;
+		Relation	to;
+
+		key = ChooseForeignKey(from, columns, argument,
+						 names->account_pin, domain);
+		DescribeForeignKey(from, key, &hop->key, mcxt);
+		to = table_open(hop->key.referenced, AccessShareLock);
+		describe_hop(to, names, last, owner, domain, hop);
+
+		if (from != orders)
+			table_close(from, NoLock);
+		from = to;
+		if (last)
+			break;
+
+		columns = FindColumns(to, names->via);
+		argument = "via=";
+		for (int i = 0; i < list_length(columns); i++)
+			check_readable(to, list_nth_int(columns, i), owner);
+	}
+
+	check_somewhere(from, path, true, names->lock);
+	check_somewhere(from, path, false, names->expires);
+	table_close(from, NoLock);
+}
+
+
+/* ----- Reading rows ----- */
+
+/* NULL is not locked: a lock is what somebody asked for. */
+static bool
+row_is_locked(const AccountHop *hop, TupleTableSlot *row)
+{
+	bool		isnull;
+	Datum		lock;
+
+	if (hop->lock == InvalidAttrNumber)
+		return false;
+	lock = slot_getattr(row, hop->lock, &isnull);
+	return !isnull && DatumGetBool(lock);
+}
+
+/* NULL never expires.  The clock counts, not the start of the transaction. */
+static bool
+pin_has_expired(const AccountHop *hop, TupleTableSlot *row)
+{
+	bool		isnull;
+	Datum		expires;
+
+	if (hop->expires == InvalidAttrNumber)
+		return false;
+	expires = slot_getattr(row, hop->expires, &isnull);
+	return !isnull && DatumGetTimestampTz(expires) <= GetCurrentTimestamp();
+}
+
+/* Take from a row what it says; a PIN that was found before it overrides its own. */
+static void
+read_row(const AccountHop *hop, TupleTableSlot *row, Account *account)
+{
+	bool		isnull;
+	Datum		value;
+
+	account->locked |= row_is_locked(hop, row);
+	if (account->pin != NULL || hop->pin == InvalidAttrNumber)
+		return;
+
+	value = slot_getattr(row, hop->pin, &isnull);
+	account->pin = CopyPin(value, isnull);
+	if (PinIsBlank(account->pin))
+	{
+		ForgetPin(account->pin);
+		account->pin = NULL;
+	}
+	else
+		account->expired = pin_has_expired(hop, row);
+}
+
+/*
+ * Read all rows on the way from an order.  The account is found only if each of
+ * them is: a key that is NULL half way is an unknown account, not one without PIN.
+ */
+void
+ReadAccount(AccountPath *path, TupleTableSlot *order, Account *account)
+{
+	ReferencedRow	rows[MAX_ACCOUNT_HOPS] = {{0}};
+	TupleTableSlot *from = order;
+	Snapshot	snapshot;
+
+	memset(account, 0, sizeof(Account));
+	CommandCounterIncrement();
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+
+	for (int i = 0; i < path->nhops && from != NULL; i++)
+	{
+		KeyValue	value;
+
+		KeyOfRow(&path->hops[i].key, from, &value);
+		rows[i] = FindReferencedRow(&path->hops[i].key, &value, snapshot);
+		from = rows[i].columns;
+		if (from != NULL)
+			read_row(&path->hops[i], from, account);
+	}
+	account->found = from != NULL;
+
+	for (int i = 0; i < path->nhops; i++)
+		ReleaseRow(&rows[i]);
+	UnregisterSnapshot(snapshot);
+}
+
+
+/* ----- Telling a referential action from an UPDATE ----- */
+
+/*
+ * Did the order's key change only because its account's did?
+ *
+ * ON UPDATE CASCADE and ON DELETE SET NULL change old orders, which today's PIN
+ * must not judge.  Neither the depth of triggers nor the security context tells
+ * them from an UPDATE by hand; what does is the account: under the old key there
+ * is none any more, and the new key is blank or is that of the same row.
+ */
+bool
+AccountChangedKey(AccountPath *path, TupleTableSlot *old, TupleTableSlot *new)
+{
+	ForeignKey *key = &path->hops[0].key;
+	KeyValue	oldvalue;
+	KeyValue	newvalue;
+	ReferencedRow	oldrow;
+	ReferencedRow	newrow;
+	Snapshot	snapshot;
+	bool		changed;
+
+	KeyOfRow(key, old, &oldvalue);
+	KeyOfRow(key, new, &newvalue);
+	if (!oldvalue.complete)
+		return false;
+
+	CommandCounterIncrement();
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	oldrow = FindReferencedRow(key, &oldvalue, snapshot);
+	newrow = FindReferencedRow(key, &newvalue, snapshot);
+
+	if (oldrow.slot != NULL)
+		changed = false;
+	else if (!newvalue.complete)
+		changed = true;
+	else
+		changed = newrow.slot != NULL && RowHadKey(key, &oldvalue, &newrow);
+
+	ReleaseRow(&oldrow);
+	ReleaseRow(&newrow);
+	UnregisterSnapshot(snapshot);
+	return changed;
+}

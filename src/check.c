@@ -1,0 +1,160 @@
+/*
+ * check.c
+ *		A supplied PIN against a stored one: the verdict, and its words.
+ *
+ * The comparison takes the same time wherever two PINs differ.  What is stored
+ * but is no valid PIN matches nothing, itself included: a port order is refused
+ * by it, never let in.
+ */
+#include "portpin.h"
+
+#include "catalog/pg_enum.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+PG_FUNCTION_INFO_V1(port_pin_check);
+
+/*
+ * What each verdict is called and how a refusal by it reads.  The messages are
+ * fixed: relation names would be those of shards or partitions, and a PIN must
+ * not be in them.
+ */
+static const struct
+{
+	const char *label;
+	int			sqlstate;
+	const char *message;
+	const char *hint;
+}			verdicts[] =
+{
+	[PORT_ACCEPTED] = {
+		"accepted", ERRCODE_SUCCESSFUL_COMPLETION, NULL, NULL
+	},
+	[PORT_ACCOUNT_UNKNOWN] = {
+		"account_unknown", ERRCODE_PORT_ACCOUNT_UNKNOWN,
+		"port order refused: it belongs to no known account",
+		"Give every column of the order's key to its account, and create the account before the order."
+	},
+	[PORT_LOCKED] = {
+		"port_locked", ERRCODE_PORT_LOCKED,
+		"port order refused: the number is locked against porting",
+		"The customer must have the lock removed first."
+	},
+	[PORT_TOO_MANY_ATTEMPTS] = {
+		"too_many_attempts", ERRCODE_PORT_TOO_MANY_ATTEMPTS,
+		"port order refused: too many wrong port PINs for its account",
+		"Wait until the lock-out ends, or have it lifted."
+	},
+	[PORT_PIN_NOT_SET] = {
+		"pin_not_set", ERRCODE_PORT_PIN_NOT_SET,
+		"port order refused: its account has no port PIN",
+		"The customer must set a port PIN first: without one no number can be ported."
+	},
+	[PORT_PIN_REQUIRED] = {
+		"pin_required", ERRCODE_PORT_PIN_REQUIRED,
+		"port order refused: it carries no port PIN",
+		"Submit the order again with the account's port PIN."
+	},
+	[PORT_PIN_EXPIRED] = {
+		"pin_expired", ERRCODE_PORT_PIN_EXPIRED,
+		"port order refused: the account's port PIN has expired",
+		"The customer must set a new port PIN."
+	},
+	[PORT_PIN_MISMATCH] = {
+		"pin_mismatch", ERRCODE_PORT_PIN_MISMATCH,
+		"port order refused: its port PIN is wrong",
+		"Submit the order again with the account's port PIN."
+	}
+};
+
+int
+VerdictSqlstate(PortVerdict verdict)
+{
+	return verdicts[verdict].sqlstate;
+}
+
+const char *
+VerdictMessage(PortVerdict verdict)
+{
+	return verdicts[verdict].message;
+}
+
+const char *
+VerdictHint(PortVerdict verdict)
+{
+	return verdicts[verdict].hint;
+}
+
+/* Lay a PIN out at full length, so that every comparison reads as many bytes. */
+static void
+lay_out(const text *pin, uint8 *digits)
+{
+	memset(digits, 0, PORT_PIN_MAX_DIGITS);
+	memcpy(digits, VARDATA_ANY(pin), VARSIZE_ANY_EXHDR(pin));
+}
+
+static bool
+same_pin(const text *stored, const text *supplied)
+{
+	uint8		a[PORT_PIN_MAX_DIGITS];
+	uint8		b[PORT_PIN_MAX_DIGITS];
+	volatile uint8 difference = 0;
+
+	lay_out(stored, a);
+	lay_out(supplied, b);
+	for (int i = 0; i < PORT_PIN_MAX_DIGITS; i++)
+		difference |= a[i] ^ b[i];
+	explicit_bzero(a, sizeof(a));
+	explicit_bzero(b, sizeof(b));
+
+	return difference == 0;
+}
+
+PortVerdict
+CheckPin(const text *stored, const text *supplied)
+{
+	if (PinIsBlank(stored))
+		return PORT_PIN_NOT_SET;
+	if (PinIsBlank(supplied))
+		return PORT_PIN_REQUIRED;
+	if (!PinIsValid(stored) || !PinIsValid(supplied) ||
+		!same_pin(stored, supplied))
+		return PORT_PIN_MISMATCH;
+
+	return PORT_ACCEPTED;
+}
+
+/* The value of type port_pin_verdict, which lives in the function's own schema. */
+static Oid
+verdict_oid(Oid function, PortVerdict verdict)
+{
+	Oid			type = get_func_rettype(function);
+	Oid			value;
+
+	value = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
+							ObjectIdGetDatum(type),
+							CStringGetDatum(verdicts[verdict].label));
+	if (!OidIsValid(value))
+		elog(ERROR, "type %u has no label \"%s\"", type, verdicts[verdict].label);
+	return value;
+}
+
+/*
+ * port_pin_check(stored text, supplied text) returns port_pin_verdict
+ *
+ * NULL, '' and blanks are blank on either side.  Whoever may call this can guess,
+ * so EXECUTE is not granted to PUBLIC.
+ */
+Datum
+port_pin_check(PG_FUNCTION_ARGS)
+{
+	text	   *stored = CopyPin(PG_GETARG_DATUM(0), PG_ARGISNULL(0));
+	text	   *supplied = CopyPin(PG_GETARG_DATUM(1), PG_ARGISNULL(1));
+	PortVerdict verdict = CheckPin(stored, supplied);
+
+	ForgetPin(stored);
+	ForgetPin(supplied);
+
+	PG_RETURN_OID(verdict_oid(fcinfo->flinfo->fn_oid, verdict));
+}

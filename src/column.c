@@ -1,0 +1,263 @@
+/*
+ * column.c
+ *		Which column holds the PIN, and what may be read from a row.
+ *
+ * The type tells: a column of the domain port_pin, or of a domain over it.  That
+ * survives a rename.  A legacy column of type text or varchar is named by a
+ * trigger argument.  Where there is none, or more than one, nobody guesses.
+ *
+ * Columns are looked up by name in the relation at hand, each time: partitions
+ * and shards have their own column numbers.
+ */
+#include "portpin.h"
+
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+/*
+ * The domain port_pin.  Everything of portpin is in one schema, which is that of
+ * the function that asks: no search_path, and no question of which schema.
+ */
+Oid
+PortPinDomain(Oid function)
+{
+	Oid			domain;
+
+	domain = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+							 CStringGetDatum("port_pin"),
+							 ObjectIdGetDatum(get_func_namespace(function)));
+	if (!OidIsValid(domain))
+		ereport_quietly(errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("the domain port_pin is not in the schema of portpin's functions"),
+						errhint("Drop the extension portpin and create it again."));
+	return domain;
+}
+
+/* A trigger function of portpin, which is in the schema of the domain. */
+Oid
+PortPinTrigger(const char *function, Oid domain)
+{
+	HeapTuple	type = SearchSysCache1(TYPEOID, ObjectIdGetDatum(domain));
+	oidvector  *no_arguments = buildoidvector(NULL, 0);
+	Oid			schema;
+
+	if (!HeapTupleIsValid(type))
+		elog(ERROR, "cache lookup failed for type %u", domain);
+	schema = ((Form_pg_type) GETSTRUCT(type))->typnamespace;
+	ReleaseSysCache(type);
+
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+						   CStringGetDatum(function),
+						   PointerGetDatum(no_arguments),
+						   ObjectIdGetDatum(schema));
+}
+
+static bool
+type_is_port_pin(Oid type, Oid domain)
+{
+	while (type != domain && get_typtype(type) == TYPTYPE_DOMAIN)
+	{
+		HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for type %u", type);
+		type = ((Form_pg_type) GETSTRUCT(tuple))->typbasetype;
+		ReleaseSysCache(tuple);
+	}
+	return type == domain;
+}
+
+bool
+ColumnIsPortPin(Relation rel, AttrNumber column, Oid domain)
+{
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), column - 1);
+
+	return !attribute->attisdropped &&
+		type_is_port_pin(attribute->atttypid, domain);
+}
+
+/* Look a user column up by name; InvalidAttrNumber where there is none. */
+static AttrNumber
+column_named(Relation rel, const char *name)
+{
+	TupleDesc	row = RelationGetDescr(rel);
+
+	for (int i = 0; i < row->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(row, i);
+
+		if (!attribute->attisdropped &&
+			strcmp(NameStr(attribute->attname), name) == 0)
+			return attribute->attnum;
+	}
+	return InvalidAttrNumber;
+}
+
+/* A guard that looks at a column that is not stored would look at NULL. */
+static void
+check_column_is_stored(Relation rel, AttrNumber column)
+{
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), column - 1);
+
+	if (attribute->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+		ereport_quietly(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("portpin can't look at column \"%s\": it is a virtual generated column",
+							   NameStr(attribute->attname)),
+						errhint("Generate it STORED: the value of a virtual column is not in the row that a trigger sees."),
+						errtablecol(rel, column));
+}
+
+AttrNumber
+FindColumn(Relation rel, const char *name)
+{
+	AttrNumber	column = column_named(rel, name);
+
+	if (column == InvalidAttrNumber)
+		ereport_quietly(errcode(ERRCODE_UNDEFINED_COLUMN),
+						errmsg("column \"%s\", which a guard of port PINs is to look at, does not exist", name),
+						errhint("If the column was renamed, drop the guard's triggers and install it again. In a trigger argument a mixed-case name is written in double quotes."),
+						errtable(rel));
+	check_column_is_stored(rel, column);
+	return column;
+}
+
+AttrNumber
+FindColumnOfType(Relation rel, const char *name, Oid type)
+{
+	AttrNumber	column = FindColumn(rel, name);
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), column - 1);
+
+	if (getBaseType(attribute->atttypid) != type)
+		ereport_quietly(errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("column \"%s\" is of type %s, not %s", name,
+							   format_type_be(attribute->atttypid),
+							   format_type_be(type)),
+						errhint("Name a column of type %s.", format_type_be(type)),
+						errtablecol(rel, column));
+	return column;
+}
+
+List *
+FindColumns(Relation rel, List *names)
+{
+	List	   *columns = NIL;
+	ListCell   *lc;
+
+	foreach(lc, names)
+		columns = lappend_int(columns, FindColumn(rel, lfirst(lc)));
+	return columns;
+}
+
+List *
+ColumnNames(Relation rel, int ncolumns, const AttrNumber *columns)
+{
+	List	   *names = NIL;
+
+	for (int i = 0; i < ncolumns; i++)
+	{
+		Form_pg_attribute attribute =
+			TupleDescAttr(RelationGetDescr(rel), columns[i] - 1);
+
+		names = lappend(names, pstrdup(NameStr(attribute->attname)));
+	}
+	return names;
+}
+
+/* The columns of the domain, one by one: the first after the one given. */
+static AttrNumber
+next_port_pin(Relation rel, AttrNumber after, Oid domain)
+{
+	for (AttrNumber i = after + 1; i <= RelationGetDescr(rel)->natts; i++)
+	{
+		if (ColumnIsPortPin(rel, i, domain))
+			return i;
+	}
+	return InvalidAttrNumber;
+}
+
+/* A named column must be of a type in which a PIN keeps its leading zeros. */
+static AttrNumber
+find_named_pin(Relation rel, const char *name)
+{
+	AttrNumber	column = FindColumn(rel, name);
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), column - 1);
+	Oid			base = getBaseType(attribute->atttypid);
+
+	if (base != TEXTOID && base != VARCHAROID)
+		ereport_quietly(errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("column \"%s\" can't hold a port PIN: its type is %s",
+							   name, format_type_be(attribute->atttypid)),
+						errhint("A port PIN is of type port_pin, or in a legacy table text or varchar: numbers lose leading zeros, char(n) pads."),
+						errtablecol(rel, column));
+	return column;
+}
+
+/*
+ * The column of a relation that holds its PIN: the one named, else the one of
+ * the domain.  The argument is what a user would name it by, for the hint.
+ */
+AttrNumber
+FindPinColumn(Relation rel, const char *name, Oid domain, const char *argument)
+{
+	AttrNumber	column;
+	AttrNumber	another;
+
+	if (name != NULL)
+		return find_named_pin(rel, name);
+
+	column = next_port_pin(rel, InvalidAttrNumber, domain);
+	if (column == InvalidAttrNumber)
+		ereport_quietly(errcode(ERRCODE_UNDEFINED_COLUMN),
+						errmsg("table \"%s\" has no column of type port_pin",
+							   RelationGetRelationName(rel)),
+						errhint("Name the text or varchar column that holds the PIN with %s.", argument),
+						errtable(rel));
+
+	another = next_port_pin(rel, column, domain);
+	if (another != InvalidAttrNumber)
+	{
+		AttrNumber	both[] = {column, another};
+		List	   *names = ColumnNames(rel, 2, both);
+
+		ereport_quietly(errcode(ERRCODE_AMBIGUOUS_COLUMN),
+						errmsg("table \"%s\" has more than one column of type port_pin",
+							   RelationGetRelationName(rel)),
+						errdetail("Columns \"%s\" and \"%s\" both could be meant.",
+								  (char *) linitial(names), (char *) lsecond(names)),
+						errhint("Name the one that counts with %s.", argument),
+						errtable(rel));
+	}
+	return column;
+}
+
+/* Could FindPinColumn find a column here?  Ambiguity counts: it must be told. */
+bool
+HasPinColumn(Relation rel, const char *name, Oid domain)
+{
+	if (name != NULL)
+		return column_named(rel, name) != InvalidAttrNumber;
+	return next_port_pin(rel, InvalidAttrNumber, domain) != InvalidAttrNumber;
+}
+
+/*
+ * Is a column's value the same, bit for bit, in two rows of one relation?  Never
+ * by an operator of the type: what that calls equal need not be the same PIN.
+ */
+bool
+SameColumnValue(TupleTableSlot *a, TupleTableSlot *b, AttrNumber column)
+{
+	Form_pg_attribute attribute =
+		TupleDescAttr(a->tts_tupleDescriptor, column - 1);
+	bool		anull;
+	bool		bnull;
+	Datum		avalue = slot_getattr(a, column, &anull);
+	Datum		bvalue = slot_getattr(b, column, &bnull);
+
+	if (anull || bnull)
+		return anull && bnull;
+	return datum_image_eq(avalue, bvalue, attribute->attbyval, attribute->attlen);
+}

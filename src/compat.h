@@ -1,0 +1,79 @@
+/*
+ * compat.h
+ *		All that differs between the PostgreSQL versions that portpin builds on.
+ *
+ * No other file tests PG_VERSION_NUM: what a version lacks or spells otherwise
+ * gets its one name here, after the newest version's.
+ */
+#ifndef PORTPIN_COMPAT_H
+#define PORTPIN_COMPAT_H
+
+#if PG_VERSION_NUM < 150000
+#error "portpin needs PostgreSQL 15 or later"
+#endif
+
+#include "access/genam.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "utils/acl.h"
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* Columns that are computed when read came with 18: their value is not in the row. */
+#ifndef ATTRIBUTE_GENERATED_VIRTUAL
+#define ATTRIBUTE_GENERATED_VIRTUAL 'v'
+#endif
+
+#if PG_VERSION_NUM < 160000
+#define object_ownercheck(classid, objectid, roleid) \
+	pg_class_ownercheck(objectid, roleid)
+#endif
+
+/* So did foreign keys that are not enforced, and those over a period of time. */
+#if PG_VERSION_NUM >= 180000
+#define ForeignKeyIsEnforced(con)	((con)->conenforced)
+#define ForeignKeyHasPeriod(con)	((con)->conperiod)
+#else
+#define ForeignKeyIsEnforced(con)	true
+#define ForeignKeyHasPeriod(con)	false
+#endif
+
+/* An index scan reports what it did to EXPLAIN from 18 on; portpin has no plan to show. */
+static inline IndexScanDesc
+begin_index_scan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(heap, index, snapshot, NULL, nkeys, 0);
+#else
+	return index_beginscan(heap, index, snapshot, nkeys, 0);
+#endif
+}
+
+/* From 18 on a primary key may be found that is deferrable, which no key can use. */
+static inline Oid
+primary_key_index(Relation rel)
+{
+#if PG_VERSION_NUM >= 180000
+	return RelationGetPrimaryKeyIndex(rel, false);
+#else
+	return RelationGetPrimaryKeyIndex(rel);
+#endif
+}
+
+/* The identifier of a system cache has a type of its own from 19 on. */
+#if PG_VERSION_NUM < 190000
+typedef int SysCacheIdentifier;
+#endif
+
+/* A module tells its name and version from 18 on. */
+#ifdef PG_MODULE_MAGIC_EXT
+#define PORTPIN_MODULE_MAGIC \
+	PG_MODULE_MAGIC_EXT(.name = "portpin", .version = "1.0")
+#else
+#define PORTPIN_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+#endif							/* PORTPIN_COMPAT_H */

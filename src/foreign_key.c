@@ -1,0 +1,465 @@
+/*
+ * foreign_key.c
+ *		From a row along a foreign key to the row that it references.
+ *
+ * The foreign keys of the relation at hand lead the way, all columns of each.
+ * Names of tables would depend on a search_path, on which partition or shard
+ * fires, and on nobody renaming anything.
+ *
+ * The referenced row is read through the key's own unique index: no SQL, so no
+ * search_path, no privileges of whoever fires the trigger and no row security.
+ * (account.c asks for the privileges that count.)  Of a partitioned table the
+ * index of each partition is asked.
+ */
+#include "portpin.h"
+
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/tupconvert.h"
+#include "access/xact.h"
+#include "catalog/partition.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "parser/parse_coerce.h"
+#include "partitioning/partdesc.h"
+#include "storage/bufmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+
+/* ----- Which key ----- */
+
+static Form_pg_constraint
+constraint_form(Oid constraint, HeapTuple *tuple)
+{
+	*tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	if (!HeapTupleIsValid(*tuple))
+		elog(ERROR, "cache lookup failed for constraint %u", constraint);
+	return (Form_pg_constraint) GETSTRUCT(*tuple);
+}
+
+/*
+ * A key to a partitioned table has one more constraint for each partition of that
+ * table, on the same referencing relation as their parent constraint.  (A parent
+ * on another relation is what a partition's own key inherits from.)
+ */
+static bool
+is_clone_for_partition(const ForeignKeyCacheInfo *key)
+{
+	HeapTuple	tuple;
+	Oid			parent = constraint_form(key->conoid, &tuple)->conparentid;
+	bool		clone = false;
+
+	ReleaseSysCache(tuple);
+	if (OidIsValid(parent))
+	{
+		clone = constraint_form(parent, &tuple)->conrelid == key->conrelid;
+		ReleaseSysCache(tuple);
+	}
+	return clone;
+}
+
+/* Are these the columns of the key, in whatever order? */
+static bool
+has_columns(const ForeignKeyCacheInfo *key, List *columns)
+{
+	if (list_length(columns) != key->nkeys)
+		return false;
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		if (!list_member_int(columns, key->conkey[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool
+leads_to_pin(const ForeignKeyCacheInfo *key, const char *pin, Oid domain)
+{
+	Relation	referenced = table_open(key->confrelid, AccessShareLock);
+	bool		leads = HasPinColumn(referenced, pin, domain);
+
+	table_close(referenced, NoLock);
+	return leads;
+}
+
+/* Do two keys say the same twice? */
+static bool
+is_same_way(const ForeignKeyCacheInfo *a, const ForeignKeyCacheInfo *b)
+{
+	return a->confrelid == b->confrelid && a->nkeys == b->nkeys &&
+		memcmp(a->conkey, b->conkey, a->nkeys * sizeof(AttrNumber)) == 0 &&
+		memcmp(a->confkey, b->confkey, a->nkeys * sizeof(AttrNumber)) == 0;
+}
+
+static char *
+key_columns_for_hint(Relation rel, const ForeignKeyCacheInfo *key)
+{
+	StringInfoData hint;
+	ListCell   *lc;
+
+	initStringInfo(&hint);
+	foreach(lc, ColumnNames(rel, key->nkeys, key->conkey))
+		appendStringInfo(&hint, "%s%s", hint.len > 0 ? "," : "",
+						 quote_identifier(lfirst(lc)));
+	return hint.data;
+}
+
+static void
+refuse_ambiguous_key(Relation rel, const ForeignKeyCacheInfo *a,
+					 const ForeignKeyCacheInfo *b, const char *argument)
+{
+	ereport_quietly(errcode(ERRCODE_AMBIGUOUS_COLUMN),
+					errmsg("table \"%s\" has more than one foreign key that could lead to a port PIN",
+						   RelationGetRelationName(rel)),
+					errdetail("Both (%s) and (%s) could be meant.",
+							  key_columns_for_hint(rel, a),
+							  key_columns_for_hint(rel, b)),
+					errhint("Name the columns of the one that counts with %s.", argument),
+					errtable(rel));
+}
+
+static void
+refuse_no_key(Relation rel, List *columns, const char *argument)
+{
+	if (columns != NIL)
+		ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+						errmsg("table \"%s\" has no foreign key on the columns named by %s",
+							   RelationGetRelationName(rel), argument),
+						errhint("Add a foreign key on just these columns: it tells which account's PIN must be given."),
+						errtable(rel));
+	ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+					errmsg("table \"%s\" has no foreign key that leads to a port PIN",
+						   RelationGetRelationName(rel)),
+					errhint("Add a foreign key to the table with the PIN; if its PIN column is text or varchar, name that column with account_pin=."),
+					errtable(rel));
+}
+
+/*
+ * Choose the key that leads on from a relation: the one on the columns given,
+ * else the only one to a table with a PIN.
+ */
+ForeignKeyCacheInfo *
+ChooseForeignKey(Relation rel, List *columns, const char *argument,
+		   const char *pin, Oid domain)
+{
+	ForeignKeyCacheInfo *chosen = NULL;
+	List	   *keys = copyObject(RelationGetFKeyList(rel));
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		ForeignKeyCacheInfo *key = lfirst(lc);
+
+		if (is_clone_for_partition(key))
+			continue;
+		if (columns != NIL ? !has_columns(key, columns) :
+			!leads_to_pin(key, pin, domain))
+			continue;
+		if (chosen != NULL && !is_same_way(chosen, key))
+			refuse_ambiguous_key(rel, chosen, key, argument);
+		chosen = key;
+	}
+	if (chosen == NULL)
+		refuse_no_key(rel, columns, argument);
+	return chosen;
+}
+
+/* A key that does not hold for every row, at every time, proves nothing. */
+static void
+check_key_is_enforced(Relation rel, Form_pg_constraint constraint)
+{
+	if (!ForeignKeyIsEnforced(constraint))
+		ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+						errmsg("the foreign key that leads to the port PIN is not enforced"),
+						errhint("Make it ENFORCED."),
+						errtableconstraint(rel, NameStr(constraint->conname)));
+	if (ForeignKeyHasPeriod(constraint))
+		ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+						errmsg("the foreign key that leads to the port PIN has a PERIOD"),
+						errhint("Use a foreign key that references one row."),
+						errtableconstraint(rel, NameStr(constraint->conname)));
+}
+
+/*
+ * Which function turns a value of the referencing column into what the equality
+ * operator takes?  The same that the foreign key itself uses; often none.
+ */
+static void
+find_cast(Oid from, Oid to, FmgrInfo *cast, MemoryContext mcxt)
+{
+	CoercionPathType path;
+	Oid			function;
+
+	cast->fn_oid = InvalidOid;
+	from = getBaseType(from);
+	if (from == to || IsPolymorphicType(to) || IsBinaryCoercible(from, to))
+		return;
+
+	path = find_coercion_pathway(to, from, COERCION_IMPLICIT, &function);
+	if (path == COERCION_PATH_FUNC)
+		fmgr_info_cxt(function, cast, mcxt);
+	else if (path != COERCION_PATH_RELABELTYPE)
+		elog(ERROR, "no implicit cast from type %u to type %u", from, to);
+}
+
+/* Where in its index is a column of the referenced relation? */
+static AttrNumber
+position_in_index(Relation index, AttrNumber column)
+{
+	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
+	{
+		if (index->rd_index->indkey.values[i] == column)
+			return i + 1;
+	}
+	elog(ERROR, "index \"%s\" lacks column %d of a foreign key",
+		 RelationGetRelationName(index), column);
+}
+
+void
+DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info, ForeignKey *key,
+			 MemoryContext mcxt)
+{
+	HeapTuple	tuple;
+	Form_pg_constraint constraint = constraint_form(info->conoid, &tuple);
+	Relation	index;
+
+	check_key_is_enforced(rel, constraint);
+	key->referenced = info->confrelid;
+	key->index = constraint->conindid;
+	key->on_update = constraint->confupdtype;
+	key->on_delete = constraint->confdeltype;
+	key->nkeys = info->nkeys;
+	ReleaseSysCache(tuple);
+
+	index = index_open(key->index, AccessShareLock);
+	for (int i = 0; i < info->nkeys; i++)
+	{
+		Oid			column_type;
+		Oid			left;
+
+		key->from[i] = info->conkey[i];
+		key->to[i] = info->confkey[i];
+		key->position[i] = position_in_index(index, key->to[i]);
+		op_input_types(info->conpfeqop[i], &left, &key->operand[i]);
+		fmgr_info_cxt(get_opcode(info->conpfeqop[i]), &key->equal[i], mcxt);
+		column_type = TupleDescAttr(RelationGetDescr(rel), key->from[i] - 1)->atttypid;
+		find_cast(column_type, key->operand[i], &key->cast[i], mcxt);
+	}
+	index_close(index, NoLock);
+}
+
+
+/* ----- Reading the row ----- */
+
+/* The key in a row that references, as the index of the referenced table wants it. */
+void
+KeyOfRow(ForeignKey *key, TupleTableSlot *row, KeyValue *value)
+{
+	value->complete = true;
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		bool		isnull;
+		Datum		column = slot_getattr(row, key->from[i], &isnull);
+
+		if (isnull)
+			value->complete = false;
+		/* As foreign keys do: give a cast its optional arguments, wanted or not. */
+		else if (OidIsValid(key->cast[i].fn_oid))
+			column = FunctionCall3(&key->cast[i], column,
+								   Int32GetDatum(-1), BoolGetDatum(false));
+		value->values[i] = column;
+	}
+}
+
+static IndexScanDesc
+begin_key_scan(ForeignKey *key, const KeyValue *value, Relation table,
+			   Relation index, Snapshot snapshot)
+{
+	ScanKeyData scankeys[INDEX_MAX_KEYS];
+	IndexScanDesc scan;
+
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		AttrNumber	position = key->position[i];
+
+		ScanKeyEntryInitializeWithInfo(&scankeys[position - 1], 0, position,
+									   BTEqualStrategyNumber, key->operand[i],
+									   index->rd_indcollation[position - 1],
+									   &key->equal[i], value->values[i]);
+	}
+	scan = begin_index_scan(table, index, snapshot, key->nkeys);
+	index_rescan(scan, scankeys, key->nkeys, NULL, 0);
+	return scan;
+}
+
+/* Two rows under one unique key: whichever it were, the other could be meant. */
+static void
+refuse_second_row(Relation table)
+{
+	ereport_quietly(errcode(ERRCODE_INDEX_CORRUPTED),
+					errmsg("more than one row has the key that leads to a port PIN"),
+					errhint("Reindex the table; its unique index is damaged."),
+					errtable(table));
+}
+
+/* Look a key up in a table that has no partitions. */
+static void
+find_in_table(ForeignKey *key, const KeyValue *value, Relation table,
+			  Oid indexid, Snapshot snapshot, ReferencedRow *row)
+{
+	Relation	index = index_open(indexid, AccessShareLock);
+	IndexScanDesc scan = begin_key_scan(key, value, table, index, snapshot);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+
+	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		if (row->slot != NULL)
+			refuse_second_row(table);
+		row->table = RelationGetRelid(table);
+		row->index = indexid;
+		row->slot = slot;
+		slot = table_slot_create(table, NULL);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	index_endscan(scan);
+	index_close(index, NoLock);
+}
+
+/* Look a key up in a table or in all its partitions. */
+static void
+find_in_tree(ForeignKey *key, const KeyValue *value, Relation table,
+			 Oid indexid, Snapshot snapshot, ReferencedRow *row)
+{
+	PartitionDesc partitions;
+
+	if (table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+	{
+		find_in_table(key, value, table, indexid, snapshot, row);
+		return;
+	}
+	partitions = RelationGetPartitionDesc(table, true);
+	for (int i = 0; i < partitions->nparts; i++)
+	{
+		Relation	partition = table_open(partitions->oids[i], AccessShareLock);
+
+		find_in_tree(key, value, partition,
+					 index_get_partition(partition, indexid), snapshot, row);
+		table_close(partition, NoLock);
+	}
+}
+
+/* Give a row of a partition the row type of its table, which callers know. */
+static TupleTableSlot *
+as_row_of(Relation table, TupleTableSlot *slot)
+{
+	TupleConversionMap *map = convert_tuples_by_name(slot->tts_tupleDescriptor,
+													 RelationGetDescr(table));
+	TupleTableSlot *converted;
+
+	if (map == NULL)
+		return slot;
+	converted = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);
+	return execute_attr_map_slot(map->attrMap, slot, converted);
+}
+
+/* The row that has this key; its slots are NULL if there is none. */
+ReferencedRow
+FindReferencedRow(ForeignKey *key, const KeyValue *value, Snapshot snapshot)
+{
+	ReferencedRow	row = {0};
+	Relation	table;
+
+	if (!value->complete)
+		return row;
+
+	table = table_open(key->referenced, AccessShareLock);
+	find_in_tree(key, value, table, key->index, snapshot, &row);
+	if (row.slot != NULL)
+		row.columns = row.table == key->referenced ? row.slot :
+			as_row_of(table, row.slot);
+	table_close(table, NoLock);
+	return row;
+}
+
+void
+ReleaseRow(ReferencedRow *row)
+{
+	if (row->columns != NULL && row->columns != row->slot)
+		ExecDropSingleTupleTableSlot(row->columns);
+	if (row->slot != NULL)
+		ExecDropSingleTupleTableSlot(row->slot);
+}
+
+
+/* ----- Following a row that changed its key ----- */
+
+/*
+ * Follow the versions of a row from one that this transaction replaced to its
+ * last, and tell whether that is the row at a given place.  Each version must be
+ * the one that the transaction put in the place of the last.
+ */
+static bool
+leads_to(Relation table, HeapTuple version, const ItemPointerData *last)
+{
+	HeapTupleData next;
+	Buffer		buffer = InvalidBuffer;
+	HeapTupleHeader header = version->t_data;
+	bool		reached = false;
+
+	next.t_self = version->t_self;
+	for (;;)
+	{
+		TransactionId xmax;
+
+		reached = ItemPointerEquals(&next.t_self, unconstify(ItemPointerData *, last));
+		if (reached || (header->t_infomask & HEAP_XMAX_INVALID) ||
+			HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask) ||
+			HeapTupleHeaderIndicatesMovedPartitions(header) ||
+			ItemPointerEquals(&header->t_ctid, &next.t_self))
+			break;
+		xmax = HeapTupleHeaderGetUpdateXid(header);
+		if (!TransactionIdIsCurrentTransactionId(xmax))
+			break;
+
+		next.t_self = header->t_ctid;
+		if (BufferIsValid(buffer))
+			ReleaseBuffer(buffer);
+		if (!heap_fetch(table, SnapshotAny, &next, &buffer, false))
+			return false;
+		header = next.t_data;
+		if (!TransactionIdEquals(HeapTupleHeaderGetXmin(header), xmax))
+			break;
+	}
+	if (BufferIsValid(buffer))
+		ReleaseBuffer(buffer);
+	return reached;
+}
+
+/* Did the row that is now at a place have this key before, in this transaction? */
+bool
+RowHadKey(ForeignKey *key, const KeyValue *value, ReferencedRow *row)
+{
+	Relation	table = table_open(row->table, AccessShareLock);
+	Relation	index = index_open(row->index, AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	IndexScanDesc scan;
+	bool		had = false;
+
+	/* Chains of versions are the heap's; of other access methods nothing is known. */
+	if (table->rd_rel->relam == HEAP_TABLE_AM_OID)
+	{
+		scan = begin_key_scan(key, value, table, index, SnapshotAny);
+		while (!had && index_getnext_slot(scan, ForwardScanDirection, slot))
+			had = leads_to(table, ExecFetchSlotHeapTuple(slot, false, NULL),
+						   &row->slot->tts_tid);
+		index_endscan(scan);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, NoLock);
+	table_close(table, NoLock);
+	return had;
+}

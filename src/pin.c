@@ -1,0 +1,257 @@
+/*
+ * pin.c
+ *		What a port PIN is: 6 to 10 ASCII digits, kept as text.
+ *
+ * Leading zeros count, so a PIN is never a number.  Nothing is trimmed, cut or
+ * converted, and only the bytes '0' to '9' are digits: isdigit() and \d depend on
+ * the locale.  Blank (NULL, or in legacy text columns '' and blanks) is no PIN.
+ *
+ * The rule is Microsoft's, "Set your PIN for transferring numbers to a new
+ * service provider": 6-10 digits, no letters or special characters, blank by
+ * default.
+ */
+#include "portpin.h"
+
+#include "access/detoast.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+
+/* Bytes drawn from 0 to 249 give each digit the same chance. */
+#define DIGIT_DRAW_LIMIT 250
+
+PG_FUNCTION_INFO_V1(port_pin_problem);
+PG_FUNCTION_INFO_V1(port_pin_is_valid);
+PG_FUNCTION_INFO_V1(port_pin_is_weak);
+PG_FUNCTION_INFO_V1(port_pin_generate);
+
+static inline bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* The white space of ASCII, which legacy applications store for "no PIN". */
+static inline bool
+is_blank(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static bool
+all_digits(const text *value)
+{
+	const char *bytes = VARDATA_ANY(value);
+
+	for (Size i = 0; i < VARSIZE_ANY_EXHDR(value); i++)
+	{
+		if (!is_digit(bytes[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Guards count '' and blanks as blank: in legacy text columns they mean no PIN. */
+bool
+PinIsBlank(const text *pin)
+{
+	if (pin == NULL)
+		return true;
+	for (Size i = 0; i < VARSIZE_ANY_EXHDR(pin); i++)
+	{
+		if (!is_blank(VARDATA_ANY(pin)[i]))
+			return false;
+	}
+	return true;
+}
+
+bool
+PinIsValid(const text *pin)
+{
+	Size		length = VARSIZE_ANY_EXHDR(pin);
+
+	return length >= PORT_PIN_MIN_DIGITS && length <= PORT_PIN_MAX_DIGITS &&
+		all_digits(pin);
+}
+
+/* A PIN leaves the row it was read from as a copy, so that it can be wiped. */
+text *
+CopyPin(Datum value, bool isnull)
+{
+	return isnull ? NULL : DatumGetTextPCopy(value);
+}
+
+void
+ForgetPin(text *pin)
+{
+	if (pin == NULL)
+		return;
+	explicit_bzero(pin, VARSIZE_ANY(pin));
+	pfree(pin);
+}
+
+/* How long a value is can be told from its header: it need not be fetched. */
+static Size
+stored_length(Datum value)
+{
+	return toast_raw_datum_size(value) - VARHDRSZ;
+}
+
+/*
+ * port_pin_problem(text) returns text
+ *
+ * NULL where the value is a valid PIN, else what keeps it from being one.  The
+ * answer does not depend on how the value is stored: ten characters have at most
+ * forty bytes in any encoding, so a longer value is too long unread.
+ */
+Datum
+port_pin_problem(PG_FUNCTION_ARGS)
+{
+	const char *problem = NULL;
+	text	   *value;
+	Size		length;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_TEXT_P(cstring_to_text("blank"));
+
+	length = stored_length(PG_GETARG_DATUM(0));
+	if (length > PORT_PIN_MAX_DIGITS * MAX_MULTIBYTE_CHAR_LEN)
+		PG_RETURN_TEXT_P(cstring_to_text("too long"));
+
+	value = PG_GETARG_TEXT_PP(0);
+	if (PinIsBlank(value))
+		problem = "blank";
+	else if (!all_digits(value))
+		problem = "not digits";
+	else if (length < PORT_PIN_MIN_DIGITS)
+		problem = "too short";
+	else if (length > PORT_PIN_MAX_DIGITS)
+		problem = "too long";
+
+	if (problem == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(problem));
+}
+
+/*
+ * port_pin_is_valid(text) returns boolean
+ *
+ * The CHECK of the domain: it answers and never raises, so that soft input errors
+ * stay soft, and it fetches no toasted value, since none can be a PIN.
+ */
+Datum
+port_pin_is_valid(PG_FUNCTION_ARGS)
+{
+	Size		length = stored_length(PG_GETARG_DATUM(0));
+
+	if (length < PORT_PIN_MIN_DIGITS || length > PORT_PIN_MAX_DIGITS)
+		PG_RETURN_BOOL(false);
+
+	PG_RETURN_BOOL(all_digits(PG_GETARG_TEXT_PP(0)));
+}
+
+/* Does each digit differ from the one before by this, 0 following 9? */
+static bool
+is_run(const char *digits, int length, int step)
+{
+	for (int i = 1; i < length; i++)
+	{
+		if ((digits[i] - digits[i - 1] + 10) % 10 != (step + 10) % 10)
+			return false;
+	}
+	return true;
+}
+
+/* Is it one block said again and again, the last time perhaps cut short? */
+static bool
+is_repeat(const char *digits, int length, int block)
+{
+	for (int i = block; i < length; i++)
+	{
+		if (digits[i] != digits[i - block])
+			return false;
+	}
+	return true;
+}
+
+static bool
+digits_are_weak(const char *digits, int length)
+{
+	if (is_run(digits, length, 1) || is_run(digits, length, -1))
+		return true;
+	for (int block = 1; block <= length / 2; block++)
+	{
+		if (is_repeat(digits, length, block))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * port_pin_is_weak(text) returns boolean
+ *
+ * True for a PIN that a guesser tries first.  The rules of the trade do not
+ * forbid such PINs, so only a CHECK of the user's own does.  What is no PIN at
+ * all is not weak.
+ */
+Datum
+port_pin_is_weak(PG_FUNCTION_ARGS)
+{
+	Size		length = stored_length(PG_GETARG_DATUM(0));
+	text	   *pin;
+
+	if (length < PORT_PIN_MIN_DIGITS || length > PORT_PIN_MAX_DIGITS)
+		PG_RETURN_BOOL(false);
+
+	pin = PG_GETARG_TEXT_PP(0);
+	PG_RETURN_BOOL(all_digits(pin) &&
+				   digits_are_weak(VARDATA_ANY(pin), (int) length));
+}
+
+/* Draw one digit, each as likely as the others. */
+static char
+draw_digit(void)
+{
+	uint8		byte;
+
+	do
+	{
+		if (!pg_strong_random(&byte, sizeof(byte)))
+			ereport(ERROR,
+					errcode(ERRCODE_INTERNAL_ERROR),
+					errmsg("could not generate a port PIN: no strong random numbers"));
+	} while (byte >= DIGIT_DRAW_LIMIT);
+
+	return (char) ('0' + byte % 10);
+}
+
+/*
+ * port_pin_generate(digits integer) returns port_pin
+ *
+ * A PIN drawn evenly from all that are not weak; leading zeros are as likely as
+ * any other digit.
+ */
+Datum
+port_pin_generate(PG_FUNCTION_ARGS)
+{
+	int			length = PG_ARGISNULL(0) ? 0 : PG_GETARG_INT32(0);
+	text	   *pin;
+	char	   *digits;
+
+	if (length < PORT_PIN_MIN_DIGITS || length > PORT_PIN_MAX_DIGITS)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("a port PIN has %d to %d digits",
+					   PORT_PIN_MIN_DIGITS, PORT_PIN_MAX_DIGITS),
+				errhint("Ask for a number of digits in that range."));
+
+	pin = (text *) palloc(VARHDRSZ + length);
+	SET_VARSIZE(pin, VARHDRSZ + length);
+	digits = VARDATA(pin);
+	do
+	{
+		for (int i = 0; i < length; i++)
+			digits[i] = draw_digit();
+	} while (digits_are_weak(digits, length));
+
+	PG_RETURN_TEXT_P(pin);
+}

@@ -1,0 +1,49 @@
+/*
+ * portpin.c
+ *		The module: its magic block, and the count of catalog changes.
+ *
+ * Guards find their columns and foreign keys in the catalogs once a statement,
+ * not once a row.  What they found holds for one generation of the catalogs: any
+ * change of a relation, a role, a role's memberships or a type starts the next.
+ */
+#include "portpin.h"
+
+#include "utils/inval.h"
+#include "utils/syscache.h"
+
+PORTPIN_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+/* Only ever counted up, by the callbacks below, so it never goes stale itself. */
+static uint64 catalog_generation = 1;
+
+static void
+relation_changed(Datum arg pg_attribute_unused(), Oid relid pg_attribute_unused())
+{
+	catalog_generation++;
+}
+
+static void
+catalog_changed(Datum arg pg_attribute_unused(),
+				SysCacheIdentifier cacheid pg_attribute_unused(),
+				uint32 hashvalue pg_attribute_unused())
+{
+	catalog_generation++;
+}
+
+/* Changes are noticed when a lock is taken: call this after opening relations. */
+uint64
+CatalogGeneration(void)
+{
+	return catalog_generation;
+}
+
+void
+_PG_init(void)
+{
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, catalog_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, catalog_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(TYPEOID, catalog_changed, (Datum) 0);
+}

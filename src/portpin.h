@@ -1,0 +1,234 @@
+/*
+ * portpin.h
+ *		What the rooms of portpin share.
+ *
+ * A port-out PIN proves that it is really the customer who moves a phone number
+ * to another carrier.  portpin keeps it valid (pin.c), keeps it set (keep.c) and
+ * lets no port order in without it (gate.c).  src/ has five floors, and no file
+ * calls one above its own:
+ *
+ *		portpin.h
+ *		pin.c, column.c, argument.c, move.c
+ *		keep.c, check.c, foreign_key.c
+ *		account.c
+ *		gate.c, install.c
+ */
+#ifndef PORTPIN_H
+#define PORTPIN_H
+
+#include "postgres.h"
+
+#include "commands/trigger.h"
+#include "compat.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "nodes/pg_list.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+/*
+ * What portpin refuses is a violation of integrity: class 23, so that drivers
+ * and ORMs map it as they map a violated foreign key.
+ */
+#define ERRCODE_PORT_PIN_CLEARED		MAKE_SQLSTATE('2', '3', 'P', 'N', '0')
+#define ERRCODE_PORT_ACCOUNT_UNKNOWN	MAKE_SQLSTATE('2', '3', 'P', 'N', '1')
+#define ERRCODE_PORT_LOCKED				MAKE_SQLSTATE('2', '3', 'P', 'N', '2')
+#define ERRCODE_PORT_TOO_MANY_ATTEMPTS	MAKE_SQLSTATE('2', '3', 'P', 'N', '3')
+#define ERRCODE_PORT_PIN_NOT_SET		MAKE_SQLSTATE('2', '3', 'P', 'N', '4')
+#define ERRCODE_PORT_PIN_REQUIRED		MAKE_SQLSTATE('2', '3', 'P', 'N', '5')
+#define ERRCODE_PORT_PIN_EXPIRED		MAKE_SQLSTATE('2', '3', 'P', 'N', '6')
+#define ERRCODE_PORT_PIN_MISMATCH		MAKE_SQLSTATE('2', '3', 'P', 'N', '7')
+
+/*
+ * Raise an error that can't show a PIN.  COPY and PL/pgSQL add the row or the
+ * literal to the CONTEXT of an error, so the context callbacks are cut off first
+ * (whoever catches the error gets them back); the server log leaves out the
+ * statement.
+ */
+#define ereport_quietly(...) \
+	do { \
+		error_context_stack = NULL; \
+		ereport(ERROR, errhidestmt(true), __VA_ARGS__); \
+	} while (0)
+
+/*
+ * What can be said of a port order, in the order in which it is decided; the
+ * labels of the SQL type port_pin_verdict.
+ */
+typedef enum PortVerdict
+{
+	PORT_ACCEPTED,
+	PORT_ACCOUNT_UNKNOWN,
+	PORT_LOCKED,
+	PORT_TOO_MANY_ATTEMPTS,
+	PORT_PIN_NOT_SET,
+	PORT_PIN_REQUIRED,
+	PORT_PIN_EXPIRED,
+	PORT_PIN_MISMATCH
+} PortVerdict;
+
+/* portpin.c */
+extern uint64 CatalogGeneration(void);
+
+/* pin.c */
+#define PORT_PIN_MIN_DIGITS 6
+#define PORT_PIN_MAX_DIGITS 10
+
+extern bool PinIsBlank(const text *pin);
+extern bool PinIsValid(const text *pin);
+extern text *CopyPin(Datum value, bool isnull);
+extern void ForgetPin(text *pin);
+
+/* column.c */
+extern Oid	PortPinDomain(Oid function);
+extern Oid	PortPinTrigger(const char *function, Oid domain);
+extern AttrNumber FindColumn(Relation rel, const char *name);
+extern AttrNumber FindColumnOfType(Relation rel, const char *name, Oid type);
+extern AttrNumber FindPinColumn(Relation rel, const char *name, Oid domain,
+								const char *argument);
+extern bool HasPinColumn(Relation rel, const char *name, Oid domain);
+extern bool ColumnIsPortPin(Relation rel, AttrNumber column, Oid domain);
+extern List *ColumnNames(Relation rel, int ncolumns, const AttrNumber *columns);
+extern List *FindColumns(Relation rel, List *names);
+extern bool SameColumnValue(TupleTableSlot *a, TupleTableSlot *b, AttrNumber column);
+
+/* argument.c */
+extern void CheckArguments(const Trigger *trigger, const char *const *known);
+extern const char *ArgumentValue(const Trigger *trigger, const char *name);
+extern bool ArgumentIs(const Trigger *trigger, const char *name,
+					   const char *value, const char *otherwise);
+extern char *ArgumentColumn(const Trigger *trigger, const char *name);
+extern List *ArgumentColumns(const Trigger *trigger, const char *name);
+extern TriggerData *CheckTriggerCall(FunctionCallInfo fcinfo, const char *function);
+extern void RefuseAttachment(const char *function, const char *problem,
+							 const char *hint) pg_attribute_noreturn();
+
+/* move.c */
+extern void RememberMove(TriggerData *trigdata);
+extern HeapTuple RecallMove(TriggerData *trigdata);
+
+/* keep.c */
+extern bool KeepsRowsInPlace(Relation accounts, AttrNumber pin,
+							 int nkeys, const AttrNumber *keys, Oid domain);
+
+/* foreign_key.c */
+
+/* A foreign key, and all that is needed to find the row that it points to. */
+typedef struct ForeignKey
+{
+	Oid			referenced;		/* the relation that it points to */
+	Oid			index;			/* that relation's unique index */
+	char		on_update;		/* referential actions, as pg_constraint has them */
+	char		on_delete;
+	int			nkeys;
+	AttrNumber	from[INDEX_MAX_KEYS];	/* columns of the referencing relation */
+	AttrNumber	to[INDEX_MAX_KEYS]; /* columns of the referenced one */
+	AttrNumber	position[INDEX_MAX_KEYS];	/* of the latter in the index */
+	FmgrInfo	equal[INDEX_MAX_KEYS];	/* referenced = referencing */
+	Oid			operand[INDEX_MAX_KEYS];	/* type of that operator's right side */
+	FmgrInfo	cast[INDEX_MAX_KEYS];	/* to that type, where one is needed */
+} ForeignKey;
+
+/* The value of a key, in the types of the index that it is looked up in. */
+typedef struct KeyValue
+{
+	bool		complete;		/* no column is NULL */
+	Datum		values[INDEX_MAX_KEYS];
+} KeyValue;
+
+/* A row that a key leads to, in the buffer that it was found in. */
+typedef struct ReferencedRow
+{
+	Oid			table;			/* the partition, if there are any */
+	Oid			index;			/* of that partition */
+	TupleTableSlot *slot;		/* the row there; NULL if none was found */
+	TupleTableSlot *columns;	/* the same as a row of the whole table */
+} ReferencedRow;
+
+extern ForeignKeyCacheInfo *ChooseForeignKey(Relation rel, List *columns,
+											 const char *argument,
+											 const char *pin, Oid domain);
+extern void DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info,
+							   ForeignKey *key, MemoryContext mcxt);
+extern void KeyOfRow(ForeignKey *key, TupleTableSlot *row, KeyValue *value);
+extern ReferencedRow FindReferencedRow(ForeignKey *key, const KeyValue *value,
+									   Snapshot snapshot);
+extern void ReleaseRow(ReferencedRow *row);
+extern bool RowHadKey(ForeignKey *key, const KeyValue *value, ReferencedRow *row);
+
+/* account.c */
+
+/* One table on the way from an order to its PIN. */
+typedef struct AccountHop
+{
+	ForeignKey	key;			/* leads here */
+	AttrNumber	pin;			/* 0 where the row can't have a PIN */
+	AttrNumber	lock;			/* 0 where the row can't be locked */
+	AttrNumber	expires;		/* 0 where its PIN does not expire */
+} AccountHop;
+
+#define MAX_ACCOUNT_HOPS 2		/* order to number, number to account */
+
+typedef struct AccountPath
+{
+	int			nhops;
+	AccountHop	hops[MAX_ACCOUNT_HOPS];
+} AccountPath;
+
+/* What names the way: columns, by name; NULL or NIL where portpin finds them. */
+typedef struct AccountNames
+{
+	List	   *fk;				/* key columns of the order */
+	List	   *via;			/* key columns of the number, to its account */
+	char	   *number_pin;
+	char	   *account_pin;
+	char	   *lock;
+	char	   *expires;
+} AccountNames;
+
+/* What the rows on the way said; see ReadAccount. */
+typedef struct Account
+{
+	bool		found;
+	bool		locked;
+	bool		expired;
+	text	   *pin;			/* NULL where blank; ForgetPin it */
+} Account;
+
+extern void FindAccountPath(Relation orders, const AccountNames *names,
+							Oid domain, AccountPath *path, MemoryContext mcxt);
+extern void ReadAccount(AccountPath *path, TupleTableSlot *order,
+						Account *account);
+extern bool AccountChangedKey(AccountPath *path, TupleTableSlot *old,
+							  TupleTableSlot *new);
+
+/* check.c */
+extern PortVerdict CheckPin(const text *stored, const text *supplied);
+extern int	VerdictSqlstate(PortVerdict verdict);
+extern const char *VerdictMessage(PortVerdict verdict);
+extern const char *VerdictHint(PortVerdict verdict);
+
+/* gate.c */
+
+/* A gate: which columns it looks at and the way to the account. */
+typedef struct Gate
+{
+	uint64		generation;		/* of the catalogs that it was found in */
+	AttrNumber	pin;			/* the PIN that the order carries */
+	AttrNumber	scope;			/* 0 where every order is judged */
+	bool		unset_allow;	/* an account without a PIN may be ported */
+	AccountPath path;
+} Gate;
+
+typedef struct GateNames
+{
+	char	   *pin;
+	char	   *scope;
+	bool		unset_allow;
+	AccountNames account;
+} GateNames;
+
+extern void FindGate(Relation orders, const GateNames *names, Oid domain,
+					 Gate *gate, MemoryContext mcxt);
+
+#endif							/* PORTPIN_H */
