@@ -6,8 +6,11 @@
 
 EXTENSION = portpin
 MODULE_big = portpin
-OBJS = src/portpin.o src/pin.o src/column.o src/argument.o src/move.o \
-	src/keep.o src/foreign_key.o src/account.o src/check.o src/gate.o src/install.o
+OBJS = src/portpin.o \
+	src/pin.o src/column.o src/argument.o src/move.o \
+	src/keep.o src/check.o src/foreign_key.o src/account.o \
+	src/order.o src/gate.o \
+	src/install.o src/install_keep.o src/install_gate.o
 DATA = src/portpin--1.0.sql
 PGFILEDESC = "portpin - port-out PINs kept, checked and gated"
 

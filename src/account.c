@@ -135,7 +135,7 @@ FindAccountPath(Relation orders, const AccountNames *names, Oid domain,
 		Relation	to;
 
 		key = ChooseForeignKey(from, columns, argument,
-						 names->account_pin, domain);
+							   names->account_pin, domain);
 		DescribeForeignKey(from, key, &hop->key, mcxt);
 		to = table_open(hop->key.referenced, AccessShareLock);
 		describe_hop(to, names, last, owner, domain, hop);

@@ -125,11 +125,10 @@ CheckPin(const text *stored, const text *supplied)
 	return PORT_ACCEPTED;
 }
 
-/* The value of type port_pin_verdict, which lives in the function's own schema. */
-static Oid
-verdict_oid(Oid function, PortVerdict verdict)
+/* A verdict as a value of the SQL type. */
+Oid
+VerdictValue(Oid type, PortVerdict verdict)
 {
-	Oid			type = get_func_rettype(function);
 	Oid			value;
 
 	value = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
@@ -156,5 +155,5 @@ port_pin_check(PG_FUNCTION_ARGS)
 	ForgetPin(stored);
 	ForgetPin(supplied);
 
-	PG_RETURN_OID(verdict_oid(fcinfo->flinfo->fn_oid, verdict));
+	PG_RETURN_OID(VerdictValue(get_func_rettype(fcinfo->flinfo->fn_oid), verdict));
 }

@@ -18,6 +18,20 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+static Oid
+type_in_schema(const char *name, Oid schema)
+{
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+									   CStringGetDatum(name),
+									   ObjectIdGetDatum(schema));
+
+	if (!OidIsValid(type))
+		ereport_quietly(errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("the type %s is not in the schema of portpin's functions", name),
+						errhint("Drop the extension portpin and create it again."));
+	return type;
+}
+
 /*
  * The domain port_pin.  Everything of portpin is in one schema, which is that of
  * the function that asks: no search_path, and no question of which schema.
@@ -25,35 +39,39 @@
 Oid
 PortPinDomain(Oid function)
 {
-	Oid			domain;
-
-	domain = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
-							 CStringGetDatum("port_pin"),
-							 ObjectIdGetDatum(get_func_namespace(function)));
-	if (!OidIsValid(domain))
-		ereport_quietly(errcode(ERRCODE_UNDEFINED_OBJECT),
-						errmsg("the domain port_pin is not in the schema of portpin's functions"),
-						errhint("Drop the extension portpin and create it again."));
-	return domain;
+	return type_in_schema("port_pin", get_func_namespace(function));
 }
 
-/* A trigger function of portpin, which is in the schema of the domain. */
-Oid
-PortPinTrigger(const char *function, Oid domain)
+static Oid
+schema_of_domain(Oid domain)
 {
 	HeapTuple	type = SearchSysCache1(TYPEOID, ObjectIdGetDatum(domain));
-	oidvector  *no_arguments = buildoidvector(NULL, 0);
 	Oid			schema;
 
 	if (!HeapTupleIsValid(type))
 		elog(ERROR, "cache lookup failed for type %u", domain);
 	schema = ((Form_pg_type) GETSTRUCT(type))->typnamespace;
 	ReleaseSysCache(type);
+	return schema;
+}
+
+/* Another type of portpin, which is in the schema of the domain. */
+Oid
+PortPinType(const char *name, Oid domain)
+{
+	return type_in_schema(name, schema_of_domain(domain));
+}
+
+/* A trigger function of portpin, likewise. */
+Oid
+PortPinTrigger(const char *function, Oid domain)
+{
+	oidvector  *no_arguments = buildoidvector(NULL, 0);
 
 	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
 						   CStringGetDatum(function),
 						   PointerGetDatum(no_arguments),
-						   ObjectIdGetDatum(schema));
+						   ObjectIdGetDatum(schema_of_domain(domain)));
 }
 
 static bool
@@ -241,6 +259,13 @@ HasPinColumn(Relation rel, const char *name, Oid domain)
 	if (name != NULL)
 		return column_named(rel, name) != InvalidAttrNumber;
 	return next_port_pin(rel, InvalidAttrNumber, domain) != InvalidAttrNumber;
+}
+
+bool
+ColumnIsGenerated(Relation rel, AttrNumber column)
+{
+	return column != InvalidAttrNumber &&
+		TupleDescAttr(RelationGetDescr(rel), column - 1)->attgenerated != '\0';
 }
 
 /*

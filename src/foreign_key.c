@@ -144,7 +144,7 @@ refuse_no_key(Relation rel, List *columns, const char *argument)
  */
 ForeignKeyCacheInfo *
 ChooseForeignKey(Relation rel, List *columns, const char *argument,
-		   const char *pin, Oid domain)
+				 const char *pin, Oid domain)
 {
 	ForeignKeyCacheInfo *chosen = NULL;
 	List	   *keys = copyObject(RelationGetFKeyList(rel));
@@ -221,7 +221,7 @@ position_in_index(Relation index, AttrNumber column)
 
 void
 DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info, ForeignKey *key,
-			 MemoryContext mcxt)
+				   MemoryContext mcxt)
 {
 	HeapTuple	tuple;
 	Form_pg_constraint constraint = constraint_form(info->conoid, &tuple);

@@ -3,22 +3,20 @@
  *		Trigger: no port order gets in without the PIN of the account that it
  *		would move.
  *
- * AFTER ROW, so that it judges the row that is stored.  An order is judged when
- * it is new, and when an UPDATE gives it another key or PIN or brings it into
- * scope: INSERT ... ON CONFLICT DO UPDATE would walk past a gate on INSERT alone.
- * Not judged again are an order that moves to another partition, one that follows
- * its account (account.c), and one whose PIN is only blanked, so that orders need
- * not hoard PINs.
- *
- * Scope is a boolean column of the order: port-out PINs are "only used for
- * organizations in the United States".  An order is out of scope where that
- * column is false; in doubt, where it is NULL, it is judged.
+ * AFTER ROW, the gate judges the row that is stored, and refuses it with an
+ * error.  BEFORE ROW it can change the row: verdict= keeps a bad order and writes
+ * down why, redact=yes empties the PIN once judged.  Then it must be the last of
+ * the BEFORE triggers, so that the row it judged is the row that is stored.
  */
 #include "portpin.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #define GATE "port_pin_gate_trigger"
@@ -27,22 +25,41 @@ PG_FUNCTION_INFO_V1(port_pin_gate_trigger);
 
 static const char *const gate_arguments[] = {
 	"pin", "account_pin", "number_pin", "fk", "via", "scope", "lock", "expires",
-	"unset", NULL
+	"unset", "verdict", "redact", NULL
 };
+
+
+/* ----- How it is attached ----- */
+
+static bool
+changes_orders(const Trigger *trigger)
+{
+	return ArgumentValue(trigger, "verdict") != NULL ||
+		ArgumentIs(trigger, "redact", "yes", "no");
+}
 
 static TriggerData *
 check_call(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigdata = CheckTriggerCall(fcinfo, GATE);
 	TriggerEvent event = trigdata->tg_event;
+	bool		changes;
 
 	if (!TRIGGER_FIRED_FOR_ROW(event))
 		RefuseAttachment(GATE, "must be fired for each row",
 						 "Create the trigger with FOR EACH ROW.");
-	if (!TRIGGER_FIRED_AFTER(event))
-		RefuseAttachment(GATE, "must be fired AFTER",
-						 "A trigger that sorts behind it could change the order that was judged.");
 	CheckArguments(trigdata->tg_trigger, gate_arguments);
+
+	changes = changes_orders(trigdata->tg_trigger);
+	if (!changes && !TRIGGER_FIRED_AFTER(event))
+		RefuseAttachment(GATE, "must be fired AFTER",
+						 "A BEFORE trigger is for verdict= and redact=yes only.");
+	if (changes && !TRIGGER_FIRED_BEFORE(event))
+		RefuseAttachment(GATE, "must be fired BEFORE to record a verdict or to redact",
+						 "A row that has been stored can't be changed any more.");
+	if (changes && TRIGGER_FIRED_BY_DELETE(event))
+		RefuseAttachment(GATE, "can't be fired BEFORE DELETE",
+						 "Attach it BEFORE INSERT OR UPDATE.");
 	return trigdata;
 }
 
@@ -53,6 +70,8 @@ names_from_arguments(const Trigger *trigger)
 
 	names.pin = ArgumentColumn(trigger, "pin");
 	names.scope = ArgumentColumn(trigger, "scope");
+	names.verdict = ArgumentColumn(trigger, "verdict");
+	names.redact = ArgumentIs(trigger, "redact", "yes", "no");
 	names.unset_allow = ArgumentIs(trigger, "unset", "allow", "refuse");
 	names.account.fk = ArgumentColumns(trigger, "fk");
 	names.account.via = ArgumentColumns(trigger, "via");
@@ -61,6 +80,23 @@ names_from_arguments(const Trigger *trigger)
 	names.account.lock = ArgumentColumn(trigger, "lock");
 	names.account.expires = ArgumentColumn(trigger, "expires");
 	return names;
+}
+
+/* Generated columns are computed behind the BEFORE triggers, whatever those see. */
+static void
+check_columns_are_known_before(Relation orders, const Gate *gate)
+{
+	const ForeignKey *key = &gate->path.hops[0].key;
+	bool		generated = ColumnIsGenerated(orders, gate->pin) ||
+		ColumnIsGenerated(orders, gate->verdict);
+
+	for (int i = 0; i < key->nkeys; i++)
+		generated |= ColumnIsGenerated(orders, key->from[i]);
+	if (generated)
+		ereport_quietly(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("a gate that records verdicts or redacts needs a key, PIN and verdict that are not generated"),
+						errhint("Only scope= may name a generated column."),
+						errtable(orders));
 }
 
 /* Without the keep guard in full, "no PIN" could be a PIN that was taken away. */
@@ -82,7 +118,9 @@ check_unset_allow(Gate *gate, Oid domain)
 	}
 }
 
-/* Find all columns of a gate and the way to the account; refuse what is in doubt. */
+/*
+ * Find all columns of a gate and the way to the account; refuse what is in doubt.
+ */
 void
 FindGate(Relation orders, const GateNames *names, Oid domain,
 		 Gate *gate, MemoryContext mcxt)
@@ -90,11 +128,45 @@ FindGate(Relation orders, const GateNames *names, Oid domain,
 	gate->pin = FindPinColumn(orders, names->pin, domain, "pin=");
 	gate->scope = names->scope == NULL ? InvalidAttrNumber :
 		FindColumnOfType(orders, names->scope, BOOLOID);
+	gate->verdict = names->verdict == NULL ? InvalidAttrNumber :
+		FindColumnOfType(orders, names->verdict,
+						 PortPinType("port_pin_verdict", domain));
+	gate->redact = names->redact;
 	gate->unset_allow = names->unset_allow;
 	FindAccountPath(orders, &names->account, domain, &gate->path, mcxt);
 	if (gate->unset_allow)
 		check_unset_allow(gate, domain);
+	if (names->verdict != NULL || names->redact)
+		check_columns_are_known_before(orders, gate);
 	gate->generation = CatalogGeneration();
+}
+
+/*
+ * A BEFORE trigger that fires behind the gate could change the order that was
+ * judged.  Triggers fire in the order of their names.
+ */
+static void
+check_fires_last(TriggerData *trigdata)
+{
+	const TriggerDesc *triggers = trigdata->tg_relation->trigdesc;
+	const Trigger *gate = trigdata->tg_trigger;
+
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		const Trigger *other = &triggers->triggers[i];
+
+		if (TRIGGER_FOR_BEFORE(other->tgtype) && TRIGGER_FOR_ROW(other->tgtype) &&
+			(TRIGGER_FOR_INSERT(other->tgtype) || TRIGGER_FOR_UPDATE(other->tgtype)) &&
+			other->tgenabled != TRIGGER_DISABLED &&
+			other->tgfoid != gate->tgfoid &&
+			strcmp(other->tgname, gate->tgname) > 0)
+			ereport_quietly(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+							errmsg("trigger \"%s\" fires behind the gate, trigger \"%s\"",
+								   other->tgname, gate->tgname),
+							errdetail("It could change an order that has been judged."),
+							errhint("Rename one of them: BEFORE triggers fire in the order of their names, and the gate must be the last."),
+							errtableconstraint(trigdata->tg_relation, gate->tgname));
+	}
 }
 
 /*
@@ -116,95 +188,14 @@ gate_of(FunctionCallInfo fcinfo, TriggerData *trigdata)
 	names = names_from_arguments(trigdata->tg_trigger);
 	FindGate(trigdata->tg_relation, &names, PortPinDomain(flinfo->fn_oid),
 			 gate, flinfo->fn_mcxt);
+	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
+		check_fires_last(trigdata);
 	flinfo->fn_extra = gate;
 	return gate;
 }
 
-static bool
-in_scope(const Gate *gate, TupleTableSlot *order)
-{
-	bool		isnull;
-	Datum		scope;
 
-	if (gate->scope == InvalidAttrNumber)
-		return true;
-	scope = slot_getattr(order, gate->scope, &isnull);
-	return isnull || DatumGetBool(scope);
-}
-
-static text *
-supplied_pin(const Gate *gate, TupleTableSlot *order)
-{
-	bool		isnull;
-	Datum		value = slot_getattr(order, gate->pin, &isnull);
-
-	return CopyPin(value, isnull);
-}
-
-static bool
-carries_no_pin(const Gate *gate, TupleTableSlot *order)
-{
-	text	   *pin = supplied_pin(gate, order);
-	bool		blank = PinIsBlank(pin);
-
-	ForgetPin(pin);
-	return blank;
-}
-
-static bool
-key_changed(const Gate *gate, TupleTableSlot *old, TupleTableSlot *new)
-{
-	const ForeignKey *key = &gate->path.hops[0].key;
-
-	for (int i = 0; i < key->nkeys; i++)
-	{
-		if (!SameColumnValue(old, new, key->from[i]))
-			return true;
-	}
-	return false;
-}
-
-/* Is an order to be judged?  A new one (old is NULL) is, an old one for a reason. */
-static bool
-needs_judging(Gate *gate, TupleTableSlot *old, TupleTableSlot *new)
-{
-	bool		pin_changed;
-
-	if (!in_scope(gate, new))
-		return false;
-	if (old == NULL || !in_scope(gate, old))
-		return true;
-
-	pin_changed = !SameColumnValue(old, new, gate->pin);
-	if (key_changed(gate, old, new))
-		return pin_changed || !AccountChangedKey(&gate->path, old, new);
-	return pin_changed && !carries_no_pin(gate, new);
-}
-
-static PortVerdict
-judge(Gate *gate, TupleTableSlot *order)
-{
-	PortVerdict verdict;
-	Account		account;
-	text	   *supplied;
-
-	ReadAccount(&gate->path, order, &account);
-	if (!account.found)
-		return PORT_ACCOUNT_UNKNOWN;
-	if (account.locked)
-		return PORT_LOCKED;
-
-	supplied = supplied_pin(gate, order);
-	verdict = CheckPin(account.pin, supplied);
-	if (verdict == PORT_PIN_NOT_SET && gate->unset_allow)
-		verdict = PORT_ACCEPTED;
-	else if (account.expired &&
-			 (verdict == PORT_PIN_MISMATCH || verdict == PORT_ACCEPTED))
-		verdict = PORT_PIN_EXPIRED;
-	ForgetPin(supplied);
-	ForgetPin(account.pin);
-	return verdict;
-}
+/* ----- What comes of it ----- */
 
 static void
 refuse(TriggerData *trigdata, PortVerdict verdict)
@@ -216,6 +207,59 @@ refuse(TriggerData *trigdata, PortVerdict verdict)
 									   trigdata->tg_trigger->tgname));
 }
 
+/* Blank as the column can hold it: '' where a legacy column is NOT NULL. */
+static Datum
+blank_pin(Relation orders, AttrNumber column, bool *isnull)
+{
+	Form_pg_attribute attribute =
+		TupleDescAttr(RelationGetDescr(orders), column - 1);
+
+	*isnull = !attribute->attnotnull;
+	return *isnull ? (Datum) 0 : CStringGetTextDatum("");
+}
+
+/* The verdict that an order is stored with: of now, or of before, or none. */
+static Datum
+recorded_verdict(TriggerData *trigdata, const Gate *gate, TupleTableSlot *old,
+				 bool scoped, bool judged, PortVerdict verdict, bool *isnull)
+{
+	Form_pg_attribute attribute =
+		TupleDescAttr(RelationGetDescr(trigdata->tg_relation), gate->verdict - 1);
+
+	*isnull = !scoped;
+	if (judged)
+		return ObjectIdGetDatum(VerdictValue(getBaseType(attribute->atttypid), verdict));
+	return scoped ? slot_getattr(old, gate->verdict, isnull) : (Datum) 0;
+}
+
+/* BEFORE: write the verdict into the row and take the PIN out of it. */
+static HeapTuple
+change_order(TriggerData *trigdata, Gate *gate, TupleTableSlot *old,
+			 HeapTuple order, bool scoped, bool judged, PortVerdict verdict)
+{
+	Relation	orders = trigdata->tg_relation;
+	int			columns[2];
+	Datum		values[2];
+	bool		nulls[2];
+	int			changed = 0;
+
+	if (gate->verdict != InvalidAttrNumber)
+	{
+		columns[changed] = gate->verdict;
+		values[changed] = recorded_verdict(trigdata, gate, old, scoped, judged,
+										   verdict, &nulls[changed]);
+		changed++;
+	}
+	if (gate->redact && judged)
+	{
+		columns[changed] = gate->pin;
+		values[changed] = blank_pin(orders, gate->pin, &nulls[changed]);
+		changed++;
+	}
+	return heap_modify_tuple_by_cols(order, RelationGetDescr(orders), changed,
+									 columns, values, nulls);
+}
+
 /* The order before an UPDATE or a move between partitions; NULL if it is new. */
 static TupleTableSlot *
 order_before(TriggerData *trigdata)
@@ -225,7 +269,8 @@ order_before(TriggerData *trigdata)
 
 	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 		return trigdata->tg_trigslot;
-	moved = RecallMove(trigdata);
+	moved = TRIGGER_FIRED_AFTER(trigdata->tg_event) ?
+		RecallMove(trigdata) : RecallExpectedMove(trigdata);
 	if (moved == NULL)
 		return NULL;
 	slot = MakeSingleTupleTableSlot(RelationGetDescr(trigdata->tg_relation),
@@ -238,17 +283,22 @@ order_before(TriggerData *trigdata)
  *
  * Arguments: pin=, the order's PIN; fk=, its key to the account, or with via= to
  * the number whose key via= leads to the account; account_pin= and number_pin=,
- * their PINs; scope=, lock= and expires=, columns; unset=refuse or allow.  What
- * is not given is found by the domain port_pin and by foreign keys, or refused.
+ * their PINs; scope=, lock= and expires=, columns; unset=refuse or allow;
+ * verdict=, a column; redact=yes or no.  What is not given is found by the domain
+ * port_pin and by foreign keys, or refused.
  * 23PN1 to 23PN7 for refused orders, 39P01 where it is attached wrongly.
  */
 Datum
 port_pin_gate_trigger(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = check_call(fcinfo);
+	bool		update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
 	Gate	   *gate;
 	TupleTableSlot *old;
 	TupleTableSlot *new;
+	HeapTuple	order;
+	bool		scoped;
+	bool		judged;
 	PortVerdict verdict = PORT_ACCEPTED;
 
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
@@ -259,15 +309,23 @@ port_pin_gate_trigger(PG_FUNCTION_ARGS)
 
 	gate = gate_of(fcinfo, trigdata);
 	old = order_before(trigdata);
-	new = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
-		trigdata->tg_newslot : trigdata->tg_trigslot;
+	new = update ? trigdata->tg_newslot : trigdata->tg_trigslot;
+	order = update ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
 
-	if (needs_judging(gate, old, new))
-		verdict = judge(gate, new);
-	if (old != NULL && old != trigdata->tg_trigslot)
-		ExecDropSingleTupleTableSlot(old);
-	if (verdict != PORT_ACCEPTED)
+	scoped = OrderInScope(trigdata, gate, new);
+	judged = scoped && OrderNeedsJudging(trigdata, gate, old, new);
+	if (judged)
+		verdict = JudgeOrder(gate, new);
+	if (verdict != PORT_ACCEPTED && gate->verdict == InvalidAttrNumber)
 		refuse(trigdata, verdict);
 
-	return PointerGetDatum(NULL);
+	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
+	{
+		order = change_order(trigdata, gate, old, order, scoped, judged, verdict);
+		if (update)
+			ExpectMove(trigdata, order);
+	}
+	if (old != NULL && old != trigdata->tg_trigslot)
+		ExecDropSingleTupleTableSlot(old);
+	return PointerGetDatum(order);
 }

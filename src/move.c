@@ -12,13 +12,21 @@
  * between them: the executor queues the INSERT of a move right behind its DELETE.
  * A row that is recalled without having moved can only follow a move whose INSERT
  * another trigger suppressed; then the guard errs on the side of refusing.
+ *
+ * BEFORE triggers see the UPDATE, and then the INSERT.  What the UPDATE made of
+ * the row is expected to move, and recalled by the next INSERT if the row that was
+ * updated is marked as moved by then.
  */
 #include "portpin.h"
 
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tupconvert.h"
+#include "access/xact.h"
 #include "catalog/partition.h"
+#include "catalog/pg_am.h"
+#include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 
@@ -29,9 +37,10 @@ typedef struct Move
 	CommandId	cid;
 	Oid			root;			/* of the partitions */
 	Oid			source;			/* partition that the row left */
+	ItemPointerData source_tid;
 	HeapTuple	old;
 	Oid			target;			/* partition that it came to, once that is known */
-	ItemPointerData tid;		/* and where it is there */
+	ItemPointerData target_tid;
 } Move;
 
 /*
@@ -39,6 +48,7 @@ typedef struct Move
  * don't disturb it.  All in TopTransactionContext, and forgotten with it.
  */
 static List *moves = NIL;
+static List *expected = NIL;
 static bool forgetting_at_end = false;
 static MemoryContextCallback at_end;
 
@@ -56,17 +66,20 @@ forget_moves(void *arg pg_attribute_unused())
 
 	foreach(lc, moves)
 		wipe(lfirst(lc));
+	foreach(lc, expected)
+		wipe(lfirst(lc));
 	moves = NIL;
+	expected = NIL;
 	forgetting_at_end = false;
 }
 
 /* Moves at this depth or deeper are over when another one begins. */
-static void
-forget_moves_from(int depth)
+static List *
+forget_from(List *list, int depth)
 {
 	ListCell   *lc;
 
-	foreach(lc, moves)
+	foreach(lc, list)
 	{
 		Move	   *move = lfirst(lc);
 
@@ -75,9 +88,10 @@ forget_moves_from(int depth)
 			wipe(move);
 			heap_freetuple(move->old);
 			pfree(move);
-			moves = foreach_delete_current(moves, lc);
+			list = foreach_delete_current(list, lc);
 		}
 	}
+	return list;
 }
 
 static int
@@ -94,37 +108,42 @@ partition_root(Relation partition)
 		RelationGetRelid(partition);
 }
 
-/* AFTER DELETE: keep the old row if it was moved rather than deleted. */
-void
-RememberMove(TriggerData *trigdata)
+/* Put a row on one of the lists, in place of what is over. */
+static Move *
+remember(List **list, TriggerData *trigdata, HeapTuple row)
 {
-	HeapTuple	old = trigdata->tg_trigtuple;
-	int			depth;
-	MemoryContext caller;
-	Move	   *move;
+	int			depth = trigger_depth();
+	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
+	Move	   *move = palloc0(sizeof(Move));
 
-	if (!HeapTupleHeaderIndicatesMovedPartitions(old->t_data))
-		return;
-
-	depth = trigger_depth();
-	forget_moves_from(depth);
-
-	caller = MemoryContextSwitchTo(TopTransactionContext);
 	if (!forgetting_at_end)
 	{
 		at_end.func = forget_moves;
 		MemoryContextRegisterResetCallback(TopTransactionContext, &at_end);
 		forgetting_at_end = true;
 	}
-	move = palloc0(sizeof(Move));
 	move->depth = depth;
-	move->xid = HeapTupleHeaderGetUpdateXid(old->t_data);
-	move->cid = HeapTupleHeaderGetCmax(old->t_data);
 	move->root = partition_root(trigdata->tg_relation);
 	move->source = RelationGetRelid(trigdata->tg_relation);
-	move->old = heap_copytuple(old);
-	moves = lappend(moves, move);
+	move->source_tid = trigdata->tg_trigtuple->t_self;
+	move->old = heap_copytuple(row);
+	*list = lappend(forget_from(*list, depth), move);
 	MemoryContextSwitchTo(caller);
+	return move;
+}
+
+/* AFTER DELETE: keep the old row if it was moved rather than deleted. */
+void
+RememberMove(TriggerData *trigdata)
+{
+	HeapTuple	old = trigdata->tg_trigtuple;
+	Move	   *move;
+
+	if (!HeapTupleHeaderIndicatesMovedPartitions(old->t_data))
+		return;
+	move = remember(&moves, trigdata, old);
+	move->xid = HeapTupleHeaderGetUpdateXid(old->t_data);
+	move->cid = HeapTupleHeaderGetCmax(old->t_data);
 }
 
 /* Is this the row of the move?  The first one inserted after the DELETE is. */
@@ -143,9 +162,10 @@ is_row_of(Move *move, TriggerData *trigdata)
 	if (!OidIsValid(move->target))
 	{
 		move->target = target;
-		move->tid = new->t_self;
+		move->target_tid = new->t_self;
 	}
-	return move->target == target && ItemPointerEquals(&move->tid, &new->t_self);
+	return move->target == target &&
+		ItemPointerEquals(&move->target_tid, &new->t_self);
 }
 
 /* The remembered row, as a row of the partition that it moved to. */
@@ -172,6 +192,61 @@ RecallMove(TriggerData *trigdata)
 	{
 		if (is_row_of(lfirst(lc), trigdata))
 			return convert_to_partition(lfirst(lc), trigdata->tg_relation);
+	}
+	return NULL;
+}
+
+/* BEFORE UPDATE of a partition: the row as it will be, should it have to move. */
+void
+ExpectMove(TriggerData *trigdata, HeapTuple updated)
+{
+	if (trigdata->tg_relation->rd_rel->relispartition)
+		(void) remember(&expected, trigdata, updated);
+}
+
+/* Has the row that was to be updated been moved meanwhile, by this transaction? */
+static bool
+has_moved(Move *move)
+{
+	Relation	source = table_open(move->source, AccessShareLock);
+	HeapTupleData tuple;
+	Buffer		buffer;
+	bool		moved = false;
+
+	/* Of other access methods nothing is known. */
+	tuple.t_self = move->source_tid;
+	if (source->rd_rel->relam == HEAP_TABLE_AM_OID &&
+		heap_fetch(source, SnapshotAny, &tuple, &buffer, false))
+	{
+		moved = HeapTupleHeaderIndicatesMovedPartitions(tuple.t_data) &&
+			TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(tuple.t_data));
+		ReleaseBuffer(buffer);
+	}
+	table_close(source, NoLock);
+	return moved;
+}
+
+/* BEFORE INSERT: the row as its UPDATE made it, if it moves here; else NULL. */
+HeapTuple
+RecallExpectedMove(TriggerData *trigdata)
+{
+	int			depth;
+	ListCell   *lc;
+
+	if (expected == NIL)
+		return NULL;
+	depth = trigger_depth();
+	foreach(lc, expected)
+	{
+		Move	   *move = lfirst(lc);
+		HeapTuple	row;
+
+		if (move->depth != depth ||
+			move->root != partition_root(trigdata->tg_relation) || !has_moved(move))
+			continue;
+		row = convert_to_partition(move, trigdata->tg_relation);
+		expected = forget_from(expected, depth);
+		return row;
 	}
 	return NULL;
 }

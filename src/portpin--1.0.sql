@@ -98,11 +98,13 @@ CREATE FUNCTION port_pin_gate(
 	scope pg_catalog.name DEFAULT NULL,
 	lock pg_catalog.name DEFAULT NULL,
 	expires pg_catalog.name DEFAULT NULL,
-	unset pg_catalog.text DEFAULT 'refuse')
+	unset pg_catalog.text DEFAULT 'refuse',
+	verdict pg_catalog.name DEFAULT NULL,
+	redact pg_catalog.bool DEFAULT false)
 	RETURNS SETOF pg_catalog.text
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
 
-COMMENT ON FUNCTION port_pin_gate(pg_catalog.regclass, pg_catalog.name, pg_catalog.name[], pg_catalog.name, pg_catalog.name[], pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.text) IS
+COMMENT ON FUNCTION port_pin_gate(pg_catalog.regclass, pg_catalog.name, pg_catalog.name[], pg_catalog.name, pg_catalog.name[], pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.text, pg_catalog.name, pg_catalog.bool) IS
 'let port orders into a table only with their account''s port PIN: creates triggers and returns the statements that it ran';
 
 --
@@ -115,5 +117,5 @@ REVOKE EXECUTE ON FUNCTION
 	port_pin_keep_trigger(),
 	port_pin_gate_trigger(),
 	port_pin_protect(pg_catalog.regclass, pg_catalog.name, pg_catalog.bool),
-	port_pin_gate(pg_catalog.regclass, pg_catalog.name, pg_catalog.name[], pg_catalog.name, pg_catalog.name[], pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.text)
+	port_pin_gate(pg_catalog.regclass, pg_catalog.name, pg_catalog.name[], pg_catalog.name, pg_catalog.name[], pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.text, pg_catalog.name, pg_catalog.bool)
 	FROM PUBLIC;

@@ -4,14 +4,16 @@
  *
  * A port-out PIN proves that it is really the customer who moves a phone number
  * to another carrier.  portpin keeps it valid (pin.c), keeps it set (keep.c) and
- * lets no port order in without it (gate.c).  src/ has five floors, and no file
+ * lets no port order in without it (gate.c).  src/ has seven floors, and no file
  * calls one above its own:
  *
  *		portpin.h
  *		pin.c, column.c, argument.c, move.c
  *		keep.c, check.c, foreign_key.c
  *		account.c
- *		gate.c, install.c
+ *		order.c
+ *		gate.c
+ *		install.c
  */
 #ifndef PORTPIN_H
 #define PORTPIN_H
@@ -81,12 +83,14 @@ extern void ForgetPin(text *pin);
 
 /* column.c */
 extern Oid	PortPinDomain(Oid function);
+extern Oid	PortPinType(const char *name, Oid domain);
 extern Oid	PortPinTrigger(const char *function, Oid domain);
 extern AttrNumber FindColumn(Relation rel, const char *name);
 extern AttrNumber FindColumnOfType(Relation rel, const char *name, Oid type);
 extern AttrNumber FindPinColumn(Relation rel, const char *name, Oid domain,
 								const char *argument);
 extern bool HasPinColumn(Relation rel, const char *name, Oid domain);
+extern bool ColumnIsGenerated(Relation rel, AttrNumber column);
 extern bool ColumnIsPortPin(Relation rel, AttrNumber column, Oid domain);
 extern List *ColumnNames(Relation rel, int ncolumns, const AttrNumber *columns);
 extern List *FindColumns(Relation rel, List *names);
@@ -106,6 +110,8 @@ extern void RefuseAttachment(const char *function, const char *problem,
 /* move.c */
 extern void RememberMove(TriggerData *trigdata);
 extern HeapTuple RecallMove(TriggerData *trigdata);
+extern void ExpectMove(TriggerData *trigdata, HeapTuple updated);
+extern HeapTuple RecallExpectedMove(TriggerData *trigdata);
 
 /* keep.c */
 extern bool KeepsRowsInPlace(Relation accounts, AttrNumber pin,
@@ -204,11 +210,12 @@ extern bool AccountChangedKey(AccountPath *path, TupleTableSlot *old,
 
 /* check.c */
 extern PortVerdict CheckPin(const text *stored, const text *supplied);
+extern Oid	VerdictValue(Oid type, PortVerdict verdict);
 extern int	VerdictSqlstate(PortVerdict verdict);
 extern const char *VerdictMessage(PortVerdict verdict);
 extern const char *VerdictHint(PortVerdict verdict);
 
-/* gate.c */
+/* order.c */
 
 /* A gate: which columns it looks at and the way to the account. */
 typedef struct Gate
@@ -216,14 +223,27 @@ typedef struct Gate
 	uint64		generation;		/* of the catalogs that it was found in */
 	AttrNumber	pin;			/* the PIN that the order carries */
 	AttrNumber	scope;			/* 0 where every order is judged */
+	AttrNumber	verdict;		/* 0 where a bad order is refused, not recorded */
+	bool		redact;			/* the PIN is not stored once judged */
 	bool		unset_allow;	/* an account without a PIN may be ported */
 	AccountPath path;
 } Gate;
 
+extern bool OrderInScope(TriggerData *trigdata, const Gate *gate,
+						 TupleTableSlot *order);
+extern bool OrderNeedsJudging(TriggerData *trigdata, Gate *gate,
+							  TupleTableSlot *old, TupleTableSlot *new);
+extern PortVerdict JudgeOrder(Gate *gate, TupleTableSlot *order);
+
+/* gate.c */
+
+/* What names a gate's columns; NULL where portpin finds them. */
 typedef struct GateNames
 {
 	char	   *pin;
 	char	   *scope;
+	char	   *verdict;
+	bool		redact;
 	bool		unset_allow;
 	AccountNames account;
 } GateNames;

@@ -1,0 +1,260 @@
+/*
+ * install_gate.c
+ *		port_pin_gate(): let port orders into a table only with the PIN.
+ *
+ * A gate that refuses is one AFTER trigger for each event, and on a partitioned
+ * table one more that follows moves.  A gate that records verdicts or redacts is
+ * one BEFORE trigger, the last of them.
+ */
+#include "install.h"
+
+#include "access/table.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "nodes/parsenodes.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(port_pin_gate);
+
+static char *
+name_argument(FunctionCallInfo fcinfo, int number)
+{
+	return PG_ARGISNULL(number) ? NULL : NameStr(*PG_GETARG_NAME(number));
+}
+
+static List *
+names_argument(FunctionCallInfo fcinfo, int number)
+{
+	List	   *names = NIL;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+
+	if (PG_ARGISNULL(number))
+		return NIL;
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(number), NAMEOID, NAMEDATALEN, false,
+					  TYPALIGN_CHAR, &elements, &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					errmsg("a list of columns must not contain NULL"));
+		names = lappend(names, NameStr(*DatumGetName(elements[i])));
+	}
+	return names;
+}
+
+static bool
+unset_argument(FunctionCallInfo fcinfo, int number)
+{
+	char	   *unset;
+
+	if (PG_ARGISNULL(number))
+		return false;
+	unset = text_to_cstring(PG_GETARG_TEXT_PP(number));
+	if (strcmp(unset, "allow") != 0 && strcmp(unset, "refuse") != 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("unset must be \"refuse\" or \"allow\""),
+				errhint("\"refuse\" is the rule: without a port PIN no number can be ported."));
+	return strcmp(unset, "allow") == 0;
+}
+
+static GateNames
+gate_names(FunctionCallInfo fcinfo)
+{
+	GateNames	names;
+
+	names.pin = name_argument(fcinfo, 1);
+	names.account.fk = names_argument(fcinfo, 2);
+	names.account.account_pin = name_argument(fcinfo, 3);
+	names.account.via = names_argument(fcinfo, 4);
+	names.account.number_pin = name_argument(fcinfo, 5);
+	names.scope = name_argument(fcinfo, 6);
+	names.account.lock = name_argument(fcinfo, 7);
+	names.account.expires = name_argument(fcinfo, 8);
+	names.unset_allow = unset_argument(fcinfo, 9);
+	names.verdict = name_argument(fcinfo, 10);
+	names.redact = !PG_ARGISNULL(11) && PG_GETARG_BOOL(11);
+	return names;
+}
+
+/* SET DEFAULT gives an order to an account that nobody chose. */
+static void
+check_actions(Relation orders, const Gate *gate)
+{
+	for (int i = 0; i < gate->path.nhops; i++)
+	{
+		const ForeignKey *key = &gate->path.hops[i].key;
+
+		if (key->on_update == FKCONSTR_ACTION_SETDEFAULT ||
+			key->on_delete == FKCONSTR_ACTION_SETDEFAULT)
+			ereport(ERROR,
+					errcode(ERRCODE_INVALID_FOREIGN_KEY),
+					errmsg("a foreign key with SET DEFAULT can't lead to a port PIN"),
+					errhint("Use CASCADE, SET NULL, RESTRICT or NO ACTION."),
+					errtable(orders));
+	}
+}
+
+/* Orders are checked against PINs that only the keep guard makes a lasting promise. */
+static void
+note_unkept_accounts(const Gate *gate, Oid domain)
+{
+	Oid			function = PortPinTrigger("port_pin_keep_trigger", domain);
+
+	for (int i = 0; i < gate->path.nhops; i++)
+	{
+		const AccountHop *hop = &gate->path.hops[i];
+		Relation	table = table_open(hop->key.referenced, AccessShareLock);
+		bool		kept = hop->pin == InvalidAttrNumber;
+
+		for (int t = 0; table->trigdesc != NULL && t < table->trigdesc->numtriggers; t++)
+			kept |= table->trigdesc->triggers[t].tgfoid == function;
+		if (!kept)
+			ereport(NOTICE,
+					errmsg("port PINs of table \"%s\" are not kept: any UPDATE can clear them",
+						   RelationGetRelationName(table)),
+					errhint("SELECT port_pin_protect('%s');", QualifiedTable(table)));
+		table_close(table, NoLock);
+	}
+}
+
+/* Write down what was found, so that nothing needs to be found again. */
+static void
+add_gate_arguments(Installation *install, const GateNames *names, const Gate *gate)
+{
+	const AccountHop *hop = gate->path.hops;
+	const ForeignKey *key = &hop->key;
+
+	AddColumnArgument(install, "pin", install->table, gate->pin);
+	AddArgument(install, "fk",
+				ColumnList(ColumnNames(install->table, key->nkeys, key->from)));
+	for (int i = 0; i < gate->path.nhops; i++, hop++)
+	{
+		Relation	table = table_open(hop->key.referenced, AccessShareLock);
+		bool		last = i == gate->path.nhops - 1;
+
+		AddColumnArgument(install, last ? "account_pin" : "number_pin",
+						  table, hop->pin);
+		if (!last)
+			AddArgument(install, "via", ColumnList(names->account.via));
+		table_close(table, NoLock);
+	}
+	AddColumnArgument(install, "scope", install->table, gate->scope);
+	if (names->account.lock != NULL)
+		AddArgument(install, "lock", quote_identifier(names->account.lock));
+	if (names->account.expires != NULL)
+		AddArgument(install, "expires", quote_identifier(names->account.expires));
+	if (gate->unset_allow)
+		AddArgument(install, "unset", "allow");
+	AddColumnArgument(install, "verdict", install->table, gate->verdict);
+	if (gate->redact)
+		AddArgument(install, "redact", "yes");
+}
+
+/* When an UPDATE may need judging: another key, another PIN, or into scope. */
+static char *
+gate_condition(Relation orders, const Gate *gate)
+{
+	const ForeignKey *key = &gate->path.hops[0].key;
+	char	   *condition = ColumnsDiffer(orders, key->nkeys, key->from);
+	char	   *pin = ColumnsDiffer(orders, 1, &gate->pin);
+
+	if (condition == NULL || pin == NULL)
+		return NULL;
+	condition = psprintf("%s OR %s", condition, pin);
+	if (gate->scope != InvalidAttrNumber)
+	{
+		const char *scope = quote_identifier(ColumnName(orders, gate->scope));
+
+		condition = psprintf("%s OR OLD.%s IS FALSE AND NEW.%s IS NOT FALSE",
+							 condition, scope, scope);
+	}
+	return condition;
+}
+
+/* AFTER, one trigger for each event; a move between partitions has two more. */
+static void
+add_refusing_triggers(Installation *install, const Gate *gate)
+{
+	AddRowTrigger(install, "port_pin_gate", "AFTER INSERT", NULL);
+	AddRowTrigger(install, "port_pin_gate_update", "AFTER UPDATE",
+				  gate_condition(install->table, gate));
+	if (install->table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		AddRowTrigger(install, "port_pin_gate_move", "AFTER DELETE", NULL);
+}
+
+/* BEFORE, one trigger with a name that sorts last, and it must be the last. */
+static void
+add_changing_trigger(Installation *install)
+{
+	const char *name = "zz_port_pin_gate";
+	TriggerDesc *triggers = install->table->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *other = &triggers->triggers[i];
+
+		if (TRIGGER_FOR_BEFORE(other->tgtype) && TRIGGER_FOR_ROW(other->tgtype) &&
+			strcmp(other->tgname, name) > 0)
+			ereport(ERROR,
+					errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("trigger \"%s\" would fire behind the gate, trigger \"%s\"",
+						   other->tgname, name),
+					errhint("Rename it: BEFORE triggers fire in the order of their names, and the gate must be the last."),
+					errtable(install->table));
+	}
+	AddRowTrigger(install, name, "BEFORE INSERT OR UPDATE", NULL);
+}
+
+/* A PIN that is NOT NULL can't be emptied, unless '' is blank in its type. */
+static void
+check_redactable(Relation orders, const Gate *gate, Oid domain)
+{
+	if (gate->redact &&
+		TupleDescAttr(RelationGetDescr(orders), gate->pin - 1)->attnotnull &&
+		ColumnIsPortPin(orders, gate->pin, domain))
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("column \"%s\" can't be redacted: it is NOT NULL",
+					   ColumnName(orders, gate->pin)),
+				errhint("Allow NULL in it."),
+				errtablecol(orders, gate->pin));
+}
+
+/*
+ * port_pin_gate(orders regclass, pin name, fk name[], account_pin name,
+ *				 via name[], number_pin name, scope name, lock name,
+ *				 expires name, unset text, verdict name, redact boolean)
+ *		returns setof text
+ *
+ * Installs port_pin_gate_trigger() on a table; the arguments are the trigger's.
+ * 42710 where orders with this key are gated already.
+ */
+Datum
+port_pin_gate(PG_FUNCTION_ARGS)
+{
+	Installation install = BeginInstallation(fcinfo, "port_pin_gate_trigger");
+	GateNames	names = gate_names(fcinfo);
+	Gate		gate;
+	char	   *fk;
+
+	FindGate(install.table, &names, install.domain, &gate, CurrentMemoryContext);
+	check_actions(install.table, &gate);
+	check_redactable(install.table, &gate, install.domain);
+	fk = ColumnList(ColumnNames(install.table, gate.path.hops[0].key.nkeys,
+								gate.path.hops[0].key.from));
+	CheckNotGuardedYet(&install, "fk", fk);
+	note_unkept_accounts(&gate, install.domain);
+
+	add_gate_arguments(&install, &names, &gate);
+	if (gate.verdict != InvalidAttrNumber || gate.redact)
+		add_changing_trigger(&install);
+	else
+		add_refusing_triggers(&install, &gate);
+	RunInstallation(&install, fcinfo);
+	return (Datum) 0;
+}

@@ -1,0 +1,140 @@
+/*
+ * install_keep.c
+ *		port_pin_protect(): keep the PINs of a table set.
+ *
+ * An ordinary table needs one trigger, AFTER UPDATE; a partitioned one two more,
+ * for the rows that an UPDATE moves between partitions.
+ */
+#include "install.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/pg_inherits.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(port_pin_protect);
+
+/* What keeps a row in place is its primary key: find its columns. */
+static List *
+primary_key(Relation table)
+{
+	Oid			indexid = primary_key_index(table);
+	Relation	index;
+	AttrNumber	columns[INDEX_MAX_KEYS];
+	List	   *names;
+
+	if (!OidIsValid(indexid))
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("table \"%s\" has no primary key", RelationGetRelationName(table)),
+				errdetail("With forbid_delete, rows with a port PIN may not change their primary key either."),
+				errhint("Add a primary key."),
+				errtable(table));
+
+	index = index_open(indexid, AccessShareLock);
+	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
+		columns[i] = index->rd_index->indkey.values[i];
+	names = ColumnNames(table, index->rd_index->indnkeyatts, columns);
+	index_close(index, NoLock);
+	return names;
+}
+
+/*
+ * When the keep trigger must look: for a typed PIN, only when it will refuse.
+ * For legacy text, where blank has many spellings, whenever the PIN changes.
+ */
+static char *
+keep_condition(Installation *install, AttrNumber pin, List *key)
+{
+	Relation	table = install->table;
+	const char *name = quote_identifier(ColumnName(table, pin));
+	bool		typed = ColumnIsPortPin(table, pin, install->domain);
+	char	   *rekeyed = NULL;
+
+	if (key != NIL)
+	{
+		List	   *columns = FindColumns(table, key);
+		AttrNumber	numbers[INDEX_MAX_KEYS];
+
+		for (int i = 0; i < list_length(columns); i++)
+			numbers[i] = list_nth_int(columns, i);
+		rekeyed = ColumnsDiffer(table, list_length(columns), numbers);
+		if (rekeyed == NULL)
+			return NULL;
+	}
+	if (typed && rekeyed == NULL)
+		return psprintf("OLD.%s IS NOT NULL AND NEW.%s IS NULL", name, name);
+	if (typed)
+		return psprintf("OLD.%s IS NOT NULL AND (NEW.%s IS NULL OR %s)",
+						name, name, rekeyed);
+	return psprintf("OLD.%s IS DISTINCT FROM NEW.%s%s%s", name, name,
+					rekeyed ? " OR " : "", rekeyed ? rekeyed : "");
+}
+
+/* TRUNCATE fires the triggers of the tables it names, so each partition needs one. */
+static void
+add_truncate_triggers(Installation *install)
+{
+	List	   *tables = find_all_inheritors(RelationGetRelid(install->table),
+											 ShareRowExclusiveLock, NULL);
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Relation	table = table_open(lfirst_oid(lc), NoLock);
+
+		AddTrigger(install, "port_pin_keep_truncate", "BEFORE TRUNCATE",
+				   QualifiedTable(table), "STATEMENT", NULL, "");
+		table_close(table, NoLock);
+	}
+}
+
+static void
+add_keep_triggers(Installation *install, AttrNumber pin, List *key, bool forbid_delete)
+{
+	bool		partitioned =
+		install->table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+	char	   *condition = keep_condition(install, pin, key);
+
+	if (key != NIL)
+		AddArgument(install, "key", ColumnList(key));
+	AddRowTrigger(install, "port_pin_keep", "AFTER UPDATE", condition);
+	if (forbid_delete)
+	{
+		AddRowTrigger(install, "port_pin_keep_delete", "AFTER DELETE", NULL);
+		add_truncate_triggers(install);
+	}
+	if (partitioned)
+	{
+		AddArgument(install, "moves", "follow");
+		AddRowTrigger(install, "port_pin_keep_move_from", "AFTER DELETE", NULL);
+		AddRowTrigger(install, "port_pin_keep_move_to", "AFTER INSERT", NULL);
+	}
+}
+
+/*
+ * port_pin_protect(accounts regclass, pin name, forbid_delete boolean)
+ *		returns setof text
+ *
+ * Installs port_pin_keep_trigger() on a table.  Without pin, the column of type
+ * port_pin is meant.  42710 where the PIN is guarded already.
+ */
+Datum
+port_pin_protect(PG_FUNCTION_ARGS)
+{
+	Installation install;
+	char	   *pin = PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1));
+	bool		forbid_delete = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	AttrNumber	column;
+
+	install = BeginInstallation(fcinfo, "port_pin_keep_trigger");
+
+	column = FindPinColumn(install.table, pin, install.domain, "pin");
+	AddColumnArgument(&install, "pin", install.table, column);
+	CheckNotGuardedYet(&install, "pin",
+					   quote_identifier(ColumnName(install.table, column)));
+	add_keep_triggers(&install, column,
+					  forbid_delete ? primary_key(install.table) : NIL, forbid_delete);
+	RunInstallation(&install, fcinfo);
+	return (Datum) 0;
+}

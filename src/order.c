@@ -1,0 +1,126 @@
+/*
+ * order.c
+ *		Whether a port order is judged, and the verdict.
+ *
+ * An order is judged when it is new, and when an UPDATE gives it another key or
+ * PIN or brings it into scope: INSERT ... ON CONFLICT DO UPDATE would walk past a
+ * gate on INSERT alone.  Not judged again are an order that moves to another
+ * partition, one that follows its account (account.c), and one whose PIN is only
+ * blanked, so that orders need not hoard PINs.
+ *
+ * Scope is a boolean column of the order: port-out PINs are "only used for
+ * organizations in the United States".  An order is out of scope where that
+ * column is false; in doubt, where it is NULL, it is judged.
+ */
+#include "portpin.h"
+
+#include "executor/executor.h"
+#include "rewrite/rewriteHandler.h"
+
+/* What a generated column will be in a row that has not got it yet. */
+static Datum
+generate_column(Relation orders, TupleTableSlot *order, AttrNumber column,
+				bool *isnull)
+{
+	EState	   *estate = CreateExecutorState();
+	ExprContext *context = GetPerTupleExprContext(estate);
+	Expr	   *expression = (Expr *) build_column_default(orders, column);
+	Datum		value;
+
+	context->ecxt_scantuple = order;
+	value = ExecEvalExpr(ExecPrepareExpr(expression, estate), context, isnull);
+	FreeExecutorState(estate);
+	return value;
+}
+
+/* Boolean, so that the value does not live in the executor state that made it. */
+bool
+OrderInScope(TriggerData *trigdata, const Gate *gate, TupleTableSlot *order)
+{
+	Relation	orders = trigdata->tg_relation;
+	bool		isnull;
+	Datum		scope;
+
+	if (gate->scope == InvalidAttrNumber)
+		return true;
+	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event) && ColumnIsGenerated(orders, gate->scope))
+		scope = generate_column(orders, order, gate->scope, &isnull);
+	else
+		scope = slot_getattr(order, gate->scope, &isnull);
+	return isnull || DatumGetBool(scope);
+}
+
+static text *
+supplied_pin(const Gate *gate, TupleTableSlot *order)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(order, gate->pin, &isnull);
+
+	return CopyPin(value, isnull);
+}
+
+static bool
+carries_no_pin(const Gate *gate, TupleTableSlot *order)
+{
+	text	   *pin = supplied_pin(gate, order);
+	bool		blank = PinIsBlank(pin);
+
+	ForgetPin(pin);
+	return blank;
+}
+
+static bool
+key_changed(const Gate *gate, TupleTableSlot *old, TupleTableSlot *new)
+{
+	const ForeignKey *key = &gate->path.hops[0].key;
+
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		if (!SameColumnValue(old, new, key->from[i]))
+			return true;
+	}
+	return false;
+}
+
+/* An order in scope is judged if it is new (old is NULL), an old one for a reason. */
+bool
+OrderNeedsJudging(TriggerData *trigdata, Gate *gate, TupleTableSlot *old,
+				  TupleTableSlot *new)
+{
+	bool		pin_changed;
+
+	if (old == NULL || !OrderInScope(trigdata, gate, old))
+		return true;
+
+	pin_changed = !SameColumnValue(old, new, gate->pin);
+	if (key_changed(gate, old, new))
+		return pin_changed || !AccountChangedKey(&gate->path, old, new);
+	return pin_changed && !carries_no_pin(gate, new);
+}
+
+PortVerdict
+JudgeOrder(Gate *gate, TupleTableSlot *order)
+{
+	PortVerdict verdict;
+	Account		account;
+	text	   *supplied;
+
+	ReadAccount(&gate->path, order, &account);
+	if (!account.found)
+		verdict = PORT_ACCOUNT_UNKNOWN;
+	else if (account.locked)
+		verdict = PORT_LOCKED;
+	else
+	{
+		supplied = supplied_pin(gate, order);
+		verdict = CheckPin(account.pin, supplied);
+		ForgetPin(supplied);
+		if (verdict == PORT_PIN_NOT_SET && gate->unset_allow)
+			verdict = PORT_ACCEPTED;
+		else if (account.expired &&
+				 (verdict == PORT_PIN_MISMATCH || verdict == PORT_ACCEPTED))
+			verdict = PORT_PIN_EXPIRED;
+	}
+	ForgetPin(account.pin);
+	return verdict;
+}
