@@ -13,6 +13,7 @@
 #endif
 
 #include "access/genam.h"
+#include "access/tableam.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -20,6 +21,10 @@
 
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
+#endif
+
+#ifndef pg_noreturn
+#define pg_noreturn pg_attribute_noreturn()
 #endif
 
 /* Columns that are computed when read came with 18: their value is not in the row. */
@@ -41,11 +46,16 @@
 #define ForeignKeyHasPeriod(con)	false
 #endif
 
-/* An index scan reports what it did to EXPLAIN from 18 on; portpin has no plan to show. */
+/*
+ * An index scan reports what it did to EXPLAIN from 18 on, and takes flags from 19
+ * on; portpin has no plan to show.
+ */
 static inline IndexScanDesc
 begin_index_scan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
 {
-#if PG_VERSION_NUM >= 180000
+#if PG_VERSION_NUM >= 190000
+	return index_beginscan(heap, index, snapshot, NULL, nkeys, 0, SO_NONE);
+#elif PG_VERSION_NUM >= 180000
 	return index_beginscan(heap, index, snapshot, NULL, nkeys, 0);
 #else
 	return index_beginscan(heap, index, snapshot, nkeys, 0);

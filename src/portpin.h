@@ -104,8 +104,8 @@ extern bool ArgumentIs(const Trigger *trigger, const char *name,
 extern char *ArgumentColumn(const Trigger *trigger, const char *name);
 extern List *ArgumentColumns(const Trigger *trigger, const char *name);
 extern TriggerData *CheckTriggerCall(FunctionCallInfo fcinfo, const char *function);
-extern void RefuseAttachment(const char *function, const char *problem,
-							 const char *hint) pg_attribute_noreturn();
+pg_noreturn extern void RefuseAttachment(const char *function, const char *problem,
+										 const char *hint);
 
 /* move.c */
 extern void RememberMove(TriggerData *trigdata);
