@@ -183,6 +183,8 @@ gate_of(FunctionCallInfo fcinfo, TriggerData *trigdata)
 	if (gate != NULL && gate->generation == CatalogGeneration())
 		return gate;
 
+	if (gate != NULL)
+		pfree(gate);
 	flinfo->fn_extra = NULL;
 	gate = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(Gate));
 	names = names_from_arguments(trigdata->tg_trigger);

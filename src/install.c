@@ -18,6 +18,7 @@
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
 #include "utils/typcache.h"
@@ -230,7 +231,7 @@ is_comparable(Relation rel, AttrNumber column)
 	Oid			type = TupleDescAttr(RelationGetDescr(rel), column - 1)->atttypid;
 	Oid			equal = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
 
-	return OidIsValid(equal) && equal < FirstGenbkiObjectId;
+	return OidIsValid(equal) && equal < FirstNormalObjectId;
 }
 
 /* OLD and NEW differ in one of these columns; NULL if that can't be written. */
@@ -252,14 +253,21 @@ ColumnsDiffer(Relation rel, int ncolumns, const AttrNumber *columns)
 	return condition.data;
 }
 
-/* Run the statements, closing the table first, and return them as rows. */
+/*
+ * Run the statements, closing the table first, and return them as rows.  Their
+ * operators are pg_catalog's, whatever search_path the caller has.
+ */
 void
 RunInstallation(Installation *install, FunctionCallInfo fcinfo)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	int			settings = NewGUCNestLevel();
 	ListCell   *lc;
 
 	relation_close(install->table, NoLock);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	SPI_connect();
 	foreach(lc, install->statements)
@@ -274,4 +282,5 @@ RunInstallation(Installation *install, FunctionCallInfo fcinfo)
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	SPI_finish();
+	AtEOXact_GUC(true, settings);
 }
