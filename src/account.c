@@ -215,7 +215,7 @@ read_row(const AccountHop *hop, TupleTableSlot *row, Account *account)
 void
 ReadAccount(AccountPath *path, TupleTableSlot *order, Account *account)
 {
-	ReferencedRow	rows[MAX_ACCOUNT_HOPS] = {{0}};
+	ReferencedRow rows[MAX_ACCOUNT_HOPS] = {{0}};
 	TupleTableSlot *from = order;
 	Snapshot	snapshot;
 
@@ -257,8 +257,8 @@ AccountChangedKey(AccountPath *path, TupleTableSlot *old, TupleTableSlot *new)
 	ForeignKey *key = &path->hops[0].key;
 	KeyValue	oldvalue;
 	KeyValue	newvalue;
-	ReferencedRow	oldrow;
-	ReferencedRow	newrow;
+	ReferencedRow oldrow;
+	ReferencedRow newrow;
 	Snapshot	snapshot;
 	bool		changed;
 
