@@ -296,49 +296,62 @@ begin_key_scan(ForeignKey *key, const KeyValue *value, Relation table,
 	return scan;
 }
 
-/* Two rows under one unique key: whichever it were, the other could be meant. */
-static void
-refuse_second_row(Relation table)
+/* Is there a second row?  The versions that follow in the index mostly are none. */
+static bool
+has_another_row(IndexScanDesc scan, Relation table)
 {
-	ereport_quietly(errcode(ERRCODE_INDEX_CORRUPTED),
-					errmsg("more than one row has the key that leads to a port PIN"),
-					errhint("Reindex the table; its unique index is damaged."),
-					errtable(table));
+	TupleTableSlot *slot;
+	bool		another;
+
+	if (index_getnext_tid(scan, ForwardScanDirection) == NULL)
+		return false;
+	slot = table_slot_create(table, NULL);
+	another = index_fetch_heap(scan, slot) ||
+		index_getnext_slot(scan, ForwardScanDirection, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	return another;
 }
 
-/* Look a key up in a table that has no partitions. */
+/*
+ * Look a key up in a table that has no partitions.  Two rows under one unique key
+ * are refused: whichever it were, the other could be meant.
+ */
 static void
 find_in_table(ForeignKey *key, const KeyValue *value, Relation table,
-			  Oid indexid, Snapshot snapshot, ReferencedRow *row)
+			  Relation index, Snapshot snapshot, ReferencedRow *row)
 {
-	Relation	index = index_open(indexid, AccessShareLock);
 	IndexScanDesc scan = begin_key_scan(key, value, table, index, snapshot);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	if (!index_getnext_slot(scan, ForwardScanDirection, slot))
+		ExecDropSingleTupleTableSlot(slot);
+	else if (row->slot != NULL || has_another_row(scan, table))
+		ereport_quietly(errcode(ERRCODE_INDEX_CORRUPTED),
+						errmsg("more than one row has the key that leads to a port PIN"),
+						errhint("Reindex the table; its unique index is damaged."),
+						errtable(table));
+	else
 	{
-		if (row->slot != NULL)
-			refuse_second_row(table);
 		row->table = RelationGetRelid(table);
-		row->index = indexid;
+		row->index = RelationGetRelid(index);
 		row->slot = slot;
-		slot = table_slot_create(table, NULL);
 	}
-	ExecDropSingleTupleTableSlot(slot);
 	index_endscan(scan);
-	index_close(index, NoLock);
 }
 
 /* Look a key up in a table or in all its partitions. */
 static void
-find_in_tree(ForeignKey *key, const KeyValue *value, Relation table,
-			 Oid indexid, Snapshot snapshot, ReferencedRow *row)
+find_in_tree(ForeignKey *key, const KeyValue *value, Relation table, Oid indexid,
+			 LOCKMODE lock, Snapshot snapshot, ReferencedRow *row)
 {
 	PartitionDesc partitions;
+	Relation	index;
 
 	if (table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
 	{
-		find_in_table(key, value, table, indexid, snapshot, row);
+		index = index_open(indexid, lock);
+		find_in_table(key, value, table, index, snapshot, row);
+		index_close(index, NoLock);
 		return;
 	}
 	partitions = RelationGetPartitionDesc(table, true);
@@ -347,7 +360,8 @@ find_in_tree(ForeignKey *key, const KeyValue *value, Relation table,
 		Relation	partition = table_open(partitions->oids[i], AccessShareLock);
 
 		find_in_tree(key, value, partition,
-					 index_get_partition(partition, indexid), snapshot, row);
+					 index_get_partition(partition, indexid), AccessShareLock,
+					 snapshot, row);
 		table_close(partition, NoLock);
 	}
 }
@@ -366,7 +380,10 @@ as_row_of(Relation table, TupleTableSlot *slot)
 	return execute_attr_map_slot(map->attrMap, slot, converted);
 }
 
-/* The row that has this key; its slots are NULL if there is none. */
+/*
+ * The row that has this key; its slots are NULL if there is none.  Table and index
+ * have been locked when the key was described, in the same statement.
+ */
 ReferencedRow
 FindReferencedRow(ForeignKey *key, const KeyValue *value, Snapshot snapshot)
 {
@@ -376,8 +393,8 @@ FindReferencedRow(ForeignKey *key, const KeyValue *value, Snapshot snapshot)
 	if (!value->complete)
 		return row;
 
-	table = table_open(key->referenced, AccessShareLock);
-	find_in_tree(key, value, table, key->index, snapshot, &row);
+	table = table_open(key->referenced, NoLock);
+	find_in_tree(key, value, table, key->index, NoLock, snapshot, &row);
 	if (row.slot != NULL)
 		row.columns = row.table == key->referenced ? row.slot :
 			as_row_of(table, row.slot);
