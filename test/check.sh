@@ -1,0 +1,74 @@
+#!/bin/sh
+# Builds portpin and runs every test: pg_regress, isolation and TAP.
+#
+#   sh test/check.sh [--packages] [make arguments...]
+#   sh test/check.sh PG_CONFIG=/usr/lib/postgresql/17/bin/pg_config REGRESS=domain
+#
+# --packages   installs the packages that are missing, and no more
+#
+# On Debian, as root or with sudo, it installs what is missing.  It builds a
+# copy of this tree, as it is now, with warnings as errors, and starts servers
+# of its own, as an unprivileged user; running ones are left alone.  Nothing
+# stays behind, but for the directory of a run that failed, which it names.
+# TEMP_CONFIG=FILE adds settings to those servers.
+#
+# Its last line is "N passed, N failed"; a regress or isolation test, and a
+# TAP file, count as one.  It succeeds if some passed and none failed.
+set -eu
+. "$(dirname "$0")/server.sh"
+
+only_packages=
+if [ "${1:-}" = --packages ]; then
+    only_packages=yes
+    shift
+fi
+have prove || need perl
+perl -MIPC::Run -e 1 2>/dev/null || need libipc-run-perl
+find_postgres "$@"
+[ -z "$only_packages" ] || exit 0
+
+settings=$(cat "${TEMP_CONFIG:-/dev/null}")
+open_work
+copy_sources
+say "Building for $("$pg_config" --version) ..."
+build "$@"
+printf '%s\n' "$settings" >>"$work/server.conf"
+export TEMP_CONFIG="$work/server.conf"
+
+# One kind after the other, so that a failure of one does not hide the others.
+for others in 'ISOLATION= TAP_TESTS=' 'REGRESS= TAP_TESTS=' 'REGRESS= ISOLATION='; do
+    as_user make -s PG_CONFIG="$pg_config" "$@" $others installcheck \
+        EXTRA_REGRESS_OPTS="--temp-instance=$work/instance --temp-config=$TEMP_CONFIG" 2>&1 ||
+        : >"$work/failed"
+done | tee "$work/output"
+
+# What the runners said, as pg_regress did up to 15, as it does since, and prove.
+count=$(awk '
+    { sub(/^#? */, "") }
+    /^All [0-9]+ tests passed/           { passed += $2 }
+    /^[0-9]+ of [0-9]+ tests failed/     { failed += $1; passed += $3 - $1 }
+    / \.+ skipped/                       { skipped++; passed-- }
+    /\(Wstat: [0-9]+/                    { failed++; passed-- }
+    /^Files=[0-9]+/                      { passed += substr($1, 7) }
+    END { printf "%d passed, %d failed%s\n", passed, failed, skipped ? ", " skipped " skipped" : "" }
+' "$work/output")
+
+case $count in
+*' 0 failed'*) [ ! -e "$work/failed" ] || count="${count%% *} passed, 1 failed" ;;
+*) : >"$work/failed" ;;
+esac
+status=0
+if [ -e "$work/failed" ]; then
+    status=1
+    keep=yes
+    find . -name regression.diffs -exec cat {} +
+    for test in $(sed -n 's,^test/t/\(.*\)\.pl *(Wstat.*,\1,p' "$work/output"); do
+        cat "tmp_check/log/regress_log_$test" || :
+    done
+    say "Kept for you to look at: $work"
+elif [ "${count%% *}" = 0 ]; then
+    status=1
+    say "No test was run."
+fi
+echo "$count"
+exit $status

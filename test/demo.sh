@@ -1,0 +1,67 @@
+#!/bin/sh
+# Shows what portpin does: plays test/demo.sql on a server made for it, and
+# prints each statement with the answer.
+#
+#   sh test/demo.sh [--keep] [make arguments...]
+#
+# --keep   leaves the server running, and says how to connect to it and stop it
+#
+# On Debian, as root or with sudo, it installs what is missing.  The server is
+# an unprivileged user's, listens on a socket in its own directory only, and
+# is gone at the end.  It fails if an answer is not the one that demo.sql says.
+set -eu
+. "$(dirname "$0")/server.sh"
+
+wanted=
+if [ "${1:-}" = --keep ]; then
+    wanted=yes
+    shift
+fi
+find_postgres "$@"
+open_work
+copy_sources
+say "Building for $("$pg_config" --version) ..."
+build "$@"
+
+cd "$work"
+say "Starting a server ..."
+as_user "$bindir/initdb" -D data -U postgres -A trust --no-sync >initdb.log 2>&1 || {
+    cat initdb.log >&2
+    die "no server"
+}
+cat server.conf - >>data/postgresql.conf <<END
+listen_addresses = ''
+unix_socket_directories = '$work'
+END
+as_user "$bindir/pg_ctl" -s -w -D data -l "$work/data/log" start || {
+    cat data/log >&2
+    die "no server"
+}
+as_user "$bindir/createdb" -h "$work" -U postgres demo
+
+# Of an error, what a reader wants to know.
+status=0
+as_user "$bindir/psql" -X -q -e -h "$work" -U postgres demo <src/test/demo.sql 2>&1 | awk '
+    /^LOCATION:  |^[A-Z]+ NAME:  / { next }
+    /^(ERROR|FATAL|PANIC):  / { if (error) wrong++; error = substr($2, 1, length($2) - 1) }
+    $1 == "@error" { if (error != $2) { wrong++; print "*** not " $2 " ***" } error = ""; next }
+    $1 == "@rows"  { if ($2 != $3)    { wrong++; print "*** not " $3 " ***" } next }
+    $1 == "@end"   { ended = 1; next }
+    { sub(/^NOTICE:  00000:/, "NOTICE: "); print }
+    END {
+        if (error || wrong) print "*** Not every answer is the one that was expected. ***"
+        if (!ended) print "*** The story broke off. ***"
+        exit error || wrong || !ended
+    }' || status=1
+
+if [ -n "$wanted" ]; then
+    keep=yes
+    as=
+    ! is_root || as="runuser -u $user -- "
+    echo
+    echo "The server is still running. To connect:"
+    echo "    $bindir/psql -h $work -U postgres demo"
+    echo "To stop and remove it:"
+    echo "    $as$bindir/pg_ctl -D $work/data -m fast stop; rm -rf $work"
+fi
+exit $status

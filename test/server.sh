@@ -1,0 +1,191 @@
+# What check.sh, demo.sh and matrix.sh share.  Sourced by them, not run.
+#
+# It finds a PostgreSQL, with apt's help where there is none, and builds a copy
+# of the sources in a directory of an unprivileged user.  All that is made lies
+# in that directory, which is removed at the end: what it leaves behind is the
+# packages that were missing.  It knows nothing of a server that already runs.
+#
+#   need PACKAGE...             one more package to install with the rest
+#   find_postgres [ARG...]      sets $pg_config and $bindir; installs what is missing
+#   open_work                 makes $work, owned by $user, and goes there
+#   copy_sources              the tree as it is now, into $work/src
+#   build [ARG...]              builds and installs it below $work; writes $work/server.conf
+#   as_user COMMAND...          runs a command as $user
+#
+# ARG... are arguments for make, PG_CONFIG=... among them.
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+missing=
+work=
+keep=
+no_cluster=
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "portpin: $*"; exit 1; }
+have() { command -v "$1" >/dev/null; }
+is_root() { [ "$(id -u)" = 0 ]; }
+as_root() { if is_root; then "$@"; else sudo "$@"; fi; }
+as_user() { if is_root; then runuser -u "$user" -- "$@"; else "$@"; fi; }
+
+clean_up() {
+    status=$?
+    trap - EXIT
+    allow_clusters
+    if [ -n "$work" ] && [ -z "$keep" ]; then
+        cd /
+        stop_servers
+        rm -rf "$work" 2>/dev/null || { sleep 1; rm -rf "$work"; }
+    fi
+    exit "$status"
+}
+
+# Those that an interrupted test has left running in $work.
+stop_servers() {
+    find "$work" -name postmaster.pid 2>/dev/null | while read -r file; do
+        as_user "$bindir/pg_ctl" -s -D "${file%/*}" -m immediate stop 2>/dev/null || :
+    done
+}
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+## Packages
+
+need() { missing="$missing $*"; }
+
+apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get "$@" </dev/null; }
+
+# Once, and only when something is missing: $missing, or what is named here.
+update_packages() {
+    [ -z "${updated:-}" ] || return 0
+    have apt-get || die "missing:$missing $*, as Debian calls it. There is no apt here to install it with: please see to that, then run this again."
+    is_root || have sudo || die "missing:$missing $*. This needs root or sudo to install it."
+    say "Fetching the lists of packages ..."
+    updated=$(apt -q update 2>&1) || say "$updated"
+    updated=yes
+}
+
+# A server package makes a cluster and starts it, unless told not to.
+forbid_clusters() {
+    no_cluster=/etc/postgresql-common/createcluster.d/zz-portpin.conf
+    as_root mkdir -p "${no_cluster%/*}"
+    echo 'create_main_cluster = false' | as_root tee "$no_cluster" >/dev/null
+}
+
+allow_clusters() {
+    [ -n "$no_cluster" ] || return 0
+    as_root rm -f "$no_cluster"
+    as_root rmdir -p --ignore-fail-on-non-empty "${no_cluster%/*}"
+    no_cluster=
+}
+
+install_missing() {
+    [ -n "$missing" ] || return 0
+    update_packages
+    say "Installing$missing ..."
+    forbid_clusters
+    log=$(apt -q -y --no-install-recommends install $missing 2>&1) || {
+        say "$log"
+        die "apt could not install$missing"
+    }
+    allow_clusters
+    missing=
+}
+
+# Is there a server behind this pg_config, and all that is needed to build for it?
+usable() {
+    [ -x "$("$1" --bindir 2>/dev/null)/postgres" ] &&
+        [ -f "$("$1" --pgxs)" ] &&
+        [ -f "$("$1" --includedir-server)/postgres.h" ]
+}
+
+# The newest server that Debian's packages have put here, else the one that they would.
+debian_major() {
+    set -- $(ls -d /usr/lib/postgresql/*/bin/postgres 2>/dev/null | sort -rV)
+    if [ $# -gt 0 ]; then
+        major=${1#/usr/lib/postgresql/}
+        major=${major%%/*}
+    else
+        update_packages postgresql
+        major=$(apt-cache depends postgresql | sed -n 's/.* Depends: postgresql-\([0-9]*\)$/\1/p')
+        [ -n "$major" ] || die "apt knows no package postgresql"
+    fi
+}
+
+find_postgres() {
+    pg_config=${PG_CONFIG:-pg_config}
+    for arg; do
+        case $arg in PG_CONFIG=*) pg_config=${arg#PG_CONFIG=} ;; esac
+    done
+    have make || need make
+    have gcc || need gcc libc6-dev
+    if ! usable "$pg_config"; then
+        case $pg_config in
+        pg_config) debian_major ;;
+        /usr/lib/postgresql/*/bin/pg_config) major=${pg_config#/usr/lib/postgresql/} major=${major%%/*} ;;
+        *) die "$pg_config: no server here, or not what is needed to build for it" ;;
+        esac
+        pg_config=/usr/lib/postgresql/$major/bin/pg_config
+        [ -x "${pg_config%/*}/postgres" ] || need "postgresql-$major"
+        usable "$pg_config" || need "postgresql-server-dev-$major"
+    fi
+    install_missing
+    bindir=$("$pg_config" --bindir)
+}
+
+## The place to work in
+
+open_work() {
+    user=$(id -un)
+    tmp=${TMPDIR:-/tmp}
+    if is_root; then
+        user=postgres
+        id "$user" >/dev/null 2>&1 || user=nobody
+        as_user test -w "$tmp" || tmp=/tmp
+    fi
+    work=$(mktemp -d "$tmp/portpin.XXXXXX")
+    chown "$user" "$work"
+    cd "$work"
+
+    # Nothing of the caller's may lead to another server, or to another language.
+    for var in $(env | sed -n 's/^\(PG[A-Z]*\)=.*/\1/p'); do unset "$var"; done
+    export HOME="$work" TMPDIR="$work" LC_ALL=C.UTF-8
+}
+
+# What git tracks or would, as it lies there; without git, everything.
+copy_sources() {
+    mkdir "$work/src"
+    if [ -e "$root/.git" ] && files=$(git -c safe.directory='*' -C "$root" ls-files -co --exclude-standard 2>/dev/null); then
+        printf '%s\n' "$files" |
+            while read -r file; do [ ! -e "$root/$file" ] || printf '%s\n' "$file"; done |
+            tar -C "$root" -c -T - | tar -C "$work/src" -x
+    else
+        tar -C "$root" --exclude=./.git -c . | tar -C "$work/src" -x
+    fi
+    ! is_root || chown -R "$user:" "$work/src"
+}
+
+# Into $work, where the server can be told to look; into the server's own directories only where it can't.
+build() {
+    cd "$work/src"
+    as_user make -s PG_CONFIG="$pg_config" "$@" clean
+    as_user make -s PG_CONFIG="$pg_config" COPT=-Werror "$@" all
+    as_user make -s PG_CONFIG="$pg_config" COPT=-Werror "$@" DESTDIR="$work/dest" install
+    dest=$work/dest
+    case $(as_user "$bindir/postgres" --describe-config) in
+    *extension_control_path*)
+        echo "extension_control_path = '$dest$("$pg_config" --sharedir):\$system'"
+        echo "dynamic_library_path = '$dest$("$pg_config" --pkglibdir):\$libdir'"
+        ;;
+    *extension_destdir*)
+        echo "extension_destdir = '$dest'"
+        echo "dynamic_library_path = '$dest$("$pg_config" --pkglibdir):\$libdir'"
+        ;;
+    *)
+        say "This server looks for extensions in its own directories only: installing there."
+        make -s PG_CONFIG="$pg_config" COPT=-Werror "$@" install >&2
+        ;;
+    esac >"$work/server.conf"
+    printf '%s\n' 'fsync = off' 'restart_after_crash = off' >>"$work/server.conf"
+}
