@@ -141,8 +141,9 @@ CheckNotGuardedYet(const Installation *install, const char *argument,
 char *
 QualifiedTable(Relation table)
 {
-	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(table)),
-									  RelationGetRelationName(table));
+	char	   *schema = get_namespace_name_or_temp(RelationGetNamespace(table));
+
+	return quote_qualified_identifier(schema, RelationGetRelationName(table));
 }
 
 static char *
@@ -220,14 +221,19 @@ AddRowTrigger(Installation *install, const char *name, const char *timing,
 /*
  * Can a condition compare this column?  Only if its operator = is in pg_catalog:
  * IS DISTINCT FROM is restored by name, with whatever search_path a restore has.
+ * And not if its collation calls different strings equal: they may be the keys of
+ * two accounts.
  */
 static bool
 is_comparable(Relation rel, AttrNumber column)
 {
-	Oid			type = TupleDescAttr(RelationGetDescr(rel), column - 1)->atttypid;
-	Oid			equal = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), column - 1);
+	Oid			equal = lookup_type_cache(attribute->atttypid,
+										  TYPECACHE_EQ_OPR)->eq_opr;
 
-	return OidIsValid(equal) && equal < FirstNormalObjectId;
+	return OidIsValid(equal) && equal < FirstNormalObjectId &&
+		(!OidIsValid(attribute->attcollation) ||
+		 get_collation_isdeterministic(attribute->attcollation));
 }
 
 /* OLD and NEW differ in one of these columns; NULL if that can't be written. */

@@ -42,33 +42,29 @@ primary_key(Relation table)
 /*
  * When the keep trigger must look: for a typed PIN, only when it will refuse.
  * For legacy text, where blank has many spellings, whenever the PIN changes.
+ * NULL where that can't be written: then it looks at every row.
  */
 static char *
 keep_condition(Installation *install, AttrNumber pin, List *key)
 {
 	Relation	table = install->table;
 	const char *name = quote_identifier(ColumnName(table, pin));
-	bool		typed = ColumnIsPortPin(table, pin, install->domain);
-	char	   *rekeyed = NULL;
+	AttrNumber	columns[INDEX_MAX_KEYS + 1] = {pin};
+	int			ncolumns = 1;
+	char	   *rekeyed;
+	ListCell   *lc;
 
-	if (key != NIL)
-	{
-		List	   *columns = FindColumns(table, key);
-		AttrNumber	numbers[INDEX_MAX_KEYS];
+	foreach(lc, FindColumns(table, key))
+		columns[ncolumns++] = lfirst_int(lc);
 
-		for (int i = 0; i < list_length(columns); i++)
-			numbers[i] = list_nth_int(columns, i);
-		rekeyed = ColumnsDiffer(table, list_length(columns), numbers);
-		if (rekeyed == NULL)
-			return NULL;
-	}
-	if (typed && rekeyed == NULL)
+	if (!ColumnIsPortPin(table, pin, install->domain))
+		return ColumnsDiffer(table, ncolumns, columns);
+	if (key == NIL)
 		return psprintf("OLD.%s IS NOT NULL AND NEW.%s IS NULL", name, name);
-	if (typed)
-		return psprintf("OLD.%s IS NOT NULL AND (NEW.%s IS NULL OR %s)",
-						name, name, rekeyed);
-	return psprintf("OLD.%s IS DISTINCT FROM NEW.%s%s%s", name, name,
-					rekeyed ? " OR " : "", rekeyed ? rekeyed : "");
+	rekeyed = ColumnsDiffer(table, ncolumns - 1, columns + 1);
+	return rekeyed == NULL ? NULL :
+		psprintf("OLD.%s IS NOT NULL AND (NEW.%s IS NULL OR %s)",
+				 name, name, rekeyed);
 }
 
 /* TRUNCATE fires the triggers of the tables it names, so each partition needs one. */
