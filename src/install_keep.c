@@ -85,6 +85,30 @@ add_truncate_triggers(Installation *install)
 	}
 }
 
+/* Where a row moves unseen, an UPDATE that moves it could clear its PIN. */
+static void
+check_moves_can_be_followed(Relation table)
+{
+	List	   *tables = find_all_inheritors(RelationGetRelid(table),
+											 AccessShareLock, NULL);
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Relation	partition = table_open(lfirst_oid(lc), NoLock);
+
+		if (partition->rd_rel->relkind != RELKIND_PARTITIONED_TABLE &&
+			!CanFollowMoves(partition))
+			ereport(ERROR,
+					errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("partition \"%s\" can't be guarded: rows that move there or away can't be followed",
+						   RelationGetRelationName(partition)),
+					errhint("Partitions must be ordinary tables of access method heap."),
+					errtable(partition));
+		table_close(partition, NoLock);
+	}
+}
+
 static void
 add_keep_triggers(Installation *install, AttrNumber pin, List *key, bool forbid_delete)
 {
@@ -126,6 +150,8 @@ port_pin_protect(PG_FUNCTION_ARGS)
 	install = BeginInstallation(fcinfo, "port_pin_keep_trigger");
 
 	column = FindPinColumn(install.table, pin, install.domain, "pin");
+	if (install.table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		check_moves_can_be_followed(install.table);
 	AddColumnArgument(&install, "pin", install.table, column);
 	CheckNotGuardedYet(&install, "pin",
 					   quote_identifier(ColumnName(install.table, column)));

@@ -36,6 +36,13 @@ refuse(TriggerData *trigdata, const char *message, const char *hint)
 									   trigdata->tg_trigger->tgname));
 }
 
+static void
+refuse_another_key(TriggerData *trigdata)
+{
+	refuse(trigdata, "a row with a port PIN can't be given another key",
+		   "Under its old key the row would be gone, and its PIN with it.");
+}
+
 static bool
 follows_moves(const Trigger *trigger)
 {
@@ -66,6 +73,9 @@ check_call(FunctionCallInfo fcinfo)
 		if (!TRIGGER_FIRED_AFTER(event) || TRIGGER_FIRED_BY_UPDATE(event))
 			RefuseAttachment(KEEP, "must be fired AFTER INSERT and AFTER DELETE to follow moves",
 							 "Use port_pin_protect(), which creates both triggers.");
+		if (!CanFollowMoves(trigdata->tg_relation))
+			RefuseAttachment(KEEP, "can't follow moves in this partition",
+							 "Only ordinary tables of access method heap tell a row that moves from one that is deleted.");
 	}
 	else if (TRIGGER_FIRED_BY_INSERT(event))
 		RefuseAttachment(KEEP, "can't be fired by INSERT",
@@ -102,8 +112,7 @@ keep_pin(TriggerData *trigdata, AttrNumber pin,
 	foreach(lc, key)
 	{
 		if (!SameColumnValue(old, new, lfirst_int(lc)))
-			refuse(trigdata, "a row with a port PIN can't be given another key",
-				   "Under its old key the row would be gone, and its PIN with it.");
+			refuse_another_key(trigdata);
 	}
 }
 
@@ -123,16 +132,26 @@ keep_pin_of_moved_row(TriggerData *trigdata, AttrNumber pin)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
+/*
+ * A DELETE, or the first half of a move to another partition.  With key=, the
+ * move is refused here: it changes the partition key, which is part of any key of
+ * the whole table, and its INSERT need not come, as other triggers can suppress
+ * it.  Without, the row is free to go.
+ */
 static void
 keep_row(TriggerData *trigdata, AttrNumber pin)
 {
-	/* A row that moves to another partition stays; its INSERT is looked at. */
-	if (TRIGGER_FIRED_AFTER(trigdata->tg_event) &&
-		HeapTupleHeaderIndicatesMovedPartitions(trigdata->tg_trigtuple->t_data))
+	bool		moves = TRIGGER_FIRED_AFTER(trigdata->tg_event) &&
+		HeapTupleHeaderIndicatesMovedPartitions(trigdata->tg_trigtuple->t_data);
+
+	if (moves && ArgumentValue(trigdata->tg_trigger, "key") == NULL)
 		return;
-	if (pin_is_set(trigdata->tg_trigslot, pin))
-		refuse(trigdata, "a row with a port PIN can't be deleted",
-			   "The PIN would be gone with it, and could be left blank when the row is created again.");
+	if (!pin_is_set(trigdata->tg_trigslot, pin))
+		return;
+	if (moves)
+		refuse_another_key(trigdata);
+	refuse(trigdata, "a row with a port PIN can't be deleted",
+		   "The PIN would be gone with it, and could be left blank when the row is created again.");
 }
 
 /*
@@ -226,7 +245,8 @@ KeepsRowsInPlace(Relation accounts, AttrNumber pin,
 
 		follows = follows_moves(trigger);
 		keyed = keeps_columns(accounts, trigger, nkeys, keys);
-		deletes |= TRIGGER_FOR_DELETE(trigger->tgtype) && !follows;
+		deletes |= TRIGGER_FOR_DELETE(trigger->tgtype) && !follows &&
+			(keyed || !partitioned);
 		rekeys |= TRIGGER_FOR_UPDATE(trigger->tgtype) && keyed;
 		moves_from |= TRIGGER_FOR_DELETE(trigger->tgtype) && follows;
 		moves_to |= TRIGGER_FOR_INSERT(trigger->tgtype) && follows && keyed;

@@ -94,6 +94,14 @@ forget_from(List *list, int depth)
 	return list;
 }
 
+/* Only the heap marks a row that moves; a foreign table's server does not tell. */
+bool
+CanFollowMoves(Relation partition)
+{
+	return partition->rd_rel->relkind == RELKIND_RELATION &&
+		partition->rd_rel->relam == HEAP_TABLE_AM_OID;
+}
+
 static int
 trigger_depth(void)
 {

@@ -108,6 +108,7 @@ pg_noreturn extern void RefuseAttachment(const char *function, const char *probl
 										 const char *hint);
 
 /* move.c */
+extern bool CanFollowMoves(Relation partition);
 extern void RememberMove(TriggerData *trigdata);
 extern HeapTuple RecallMove(TriggerData *trigdata);
 extern void ExpectMove(TriggerData *trigdata, HeapTuple updated);
