@@ -14,8 +14,11 @@ OBJS = src/portpin.o \
 DATA = src/portpin--1.0.sql
 PGFILEDESC = "portpin - port-out PINs kept, checked and gated"
 
-REGRESS = domain
+REGRESS = install domain check keep legacy protect partitions
 ISOLATION =
+
+# Some tests have characters that are no ASCII.
+ENCODING = UTF8
 
 # The specs are in test/.  Since 16 their expected files are looked for apart.
 ISOLATION_OPTS = --inputdir=test $(if $(filter-out 15,$(MAJORVERSION)),--expecteddir=test)
