@@ -11,7 +11,8 @@
  * xmax and cmax are the INSERT's xmin and cmin, and if no other row was inserted
  * between them: the executor queues the INSERT of a move right behind its DELETE.
  * A row that is recalled without having moved can only follow a move whose INSERT
- * another trigger suppressed; then the guard errs on the side of refusing.
+ * another trigger suppressed.  Then the keep guard errs on the side of refusing; the
+ * gate takes a new order for the one that vanished, if it has its account and PIN.
  *
  * BEFORE triggers see the UPDATE, and then the INSERT.  What the UPDATE made of
  * the row is expected to move, and recalled by the next INSERT if the row that was
