@@ -248,6 +248,16 @@ ALTER TABLE accounts ALTER COLUMN port_out_pin TYPE text USING '';
 \set VERBOSITY default
 TABLE accounts;
 
+-- A table with two PIN columns has a guard for each, told apart by their names.
+CREATE TABLE two_pins (id int PRIMARY KEY, port_out_pin port_pin, "Transfer PIN" port_pin);
+SELECT port_pin_protect('two_pins', 'port_out_pin');
+SELECT port_pin_protect('two_pins', 'Transfer PIN', forbid_delete => true);
+SELECT port_pin_protect('two_pins', 'Transfer PIN');
+INSERT INTO two_pins VALUES (1, '011111', NULL), (2, NULL, '022222');
+UPDATE two_pins SET port_out_pin = NULL WHERE id = 1;
+UPDATE two_pins SET "Transfer PIN" = NULL WHERE id = 2;
+UPDATE two_pins SET port_out_pin = '033333' WHERE id = 2;
+
 SET client_min_messages = warning;
 DROP SCHEMA protect CASCADE;
 DROP ROLE regress_portpin_dba;

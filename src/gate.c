@@ -14,7 +14,6 @@
 #include "access/table.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
-#include "executor/executor.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -266,18 +265,10 @@ change_order(TriggerData *trigdata, Gate *gate, TupleTableSlot *old,
 static TupleTableSlot *
 order_before(TriggerData *trigdata)
 {
-	HeapTuple	moved;
-	TupleTableSlot *slot;
-
 	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 		return trigdata->tg_trigslot;
-	moved = TRIGGER_FIRED_AFTER(trigdata->tg_event) ?
+	return TRIGGER_FIRED_AFTER(trigdata->tg_event) ?
 		RecallMove(trigdata) : RecallExpectedMove(trigdata);
-	if (moved == NULL)
-		return NULL;
-	slot = MakeSingleTupleTableSlot(RelationGetDescr(trigdata->tg_relation),
-									&TTSOpsHeapTuple);
-	return ExecStoreHeapTuple(moved, slot, true);
 }
 
 /*
@@ -328,6 +319,6 @@ port_pin_gate_trigger(PG_FUNCTION_ARGS)
 			ExpectMove(trigdata, order);
 	}
 	if (old != NULL && old != trigdata->tg_trigslot)
-		ExecDropSingleTupleTableSlot(old);
+		ForgetMovedRow(old);
 	return PointerGetDatum(order);
 }

@@ -9,6 +9,7 @@
 #include "access/table.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
+#include "commands/defrem.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -112,9 +113,13 @@ may_be_same(const Trigger *trigger, const char *name, const char *value)
 	return given == NULL || strcmp(given, value) == 0;
 }
 
+/*
+ * Refuse to guard the same thing twice.  Another guard of this kind may be there,
+ * for another column: then the triggers of this one are told apart by a tag.
+ */
 void
-CheckNotGuardedYet(const Installation *install, const char *argument,
-				   const char *value)
+CheckNotGuardedYet(Installation *install, const char *argument,
+				   const char *value, char *tag)
 {
 	TriggerDesc *triggers = install->table->trigdesc;
 	Oid			function = PortPinTrigger(install->function, install->domain);
@@ -123,8 +128,9 @@ CheckNotGuardedYet(const Installation *install, const char *argument,
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		if (trigger->tgfoid == function &&
-			may_be_same(trigger, argument, value))
+		if (trigger->tgfoid != function || !TRIGGER_FOR_ROW(trigger->tgtype))
+			continue;
+		if (may_be_same(trigger, argument, value))
 			ereport(ERROR,
 					errcode(ERRCODE_DUPLICATE_OBJECT),
 					errmsg("table \"%s\" has this guard already: trigger \"%s\"",
@@ -132,6 +138,7 @@ CheckNotGuardedYet(const Installation *install, const char *argument,
 					errhint("To install it anew, drop the triggers that execute %s first.",
 							install->function),
 					errtableconstraint(install->table, trigger->tgname));
+		install->tag = tag;
 	}
 }
 
@@ -199,10 +206,12 @@ AddTrigger(Installation *install, const char *name, const char *timing,
 		   const char *table, const char *level, const char *condition,
 		   const char *arguments)
 {
+	const char *tagged = install->tag == NULL ? name :
+		quote_identifier(makeObjectName(name, install->tag, NULL));
 	char	   *statement;
 
 	statement = psprintf("CREATE TRIGGER %s %s ON %s FOR EACH %s%s%s%s EXECUTE FUNCTION %s(%s)",
-						 name, timing, table, level,
+						 tagged, timing, table, level,
 						 condition ? " WHEN (" : "",
 						 condition ? condition : "",
 						 condition ? ")" : "",

@@ -21,13 +21,14 @@ typedef struct Installation
 	Relation	table;
 	Oid			domain;
 	const char *function;		/* the trigger function's unqualified name */
+	char	   *tag;			/* in the names of triggers, if they need one */
 	char	   *arguments;		/* as literals, ready for EXECUTE FUNCTION */
 	List	   *statements;
 } Installation;
 
 extern Installation BeginInstallation(FunctionCallInfo fcinfo, const char *function);
-extern void CheckNotGuardedYet(const Installation *install, const char *argument,
-							   const char *value);
+extern void CheckNotGuardedYet(Installation *install, const char *argument,
+							   const char *value, char *tag);
 extern char *QualifiedTable(Relation table);
 extern char *ColumnList(List *names);
 extern char *ColumnName(Relation rel, AttrNumber column);

@@ -247,7 +247,7 @@ port_pin_gate(PG_FUNCTION_ARGS)
 	check_redactable(install.table, &gate, install.domain);
 	fk = ColumnList(ColumnNames(install.table, gate.path.hops[0].key.nkeys,
 								gate.path.hops[0].key.from));
-	CheckNotGuardedYet(&install, "fk", fk);
+	CheckNotGuardedYet(&install, "fk", fk, ColumnName(install.table, gate.path.hops[0].key.from[0]));
 	note_unkept_accounts(&gate, install.domain);
 
 	add_gate_arguments(&install, &names, &gate);

@@ -154,7 +154,8 @@ port_pin_protect(PG_FUNCTION_ARGS)
 		check_moves_can_be_followed(install.table);
 	AddColumnArgument(&install, "pin", install.table, column);
 	CheckNotGuardedYet(&install, "pin",
-					   quote_identifier(ColumnName(install.table, column)));
+					   quote_identifier(ColumnName(install.table, column)),
+					   ColumnName(install.table, column));
 	add_keep_triggers(&install, column,
 					  forbid_delete ? primary_key(install.table) : NIL, forbid_delete);
 	RunInstallation(&install, fcinfo);

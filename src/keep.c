@@ -17,7 +17,6 @@
 #include "portpin.h"
 
 #include "catalog/pg_trigger.h"
-#include "executor/executor.h"
 #include "utils/lsyscache.h"
 
 #define KEEP "port_pin_keep_trigger"
@@ -120,16 +119,12 @@ keep_pin(TriggerData *trigdata, AttrNumber pin,
 static void
 keep_pin_of_moved_row(TriggerData *trigdata, AttrNumber pin)
 {
-	HeapTuple	old = RecallMove(trigdata);
-	TupleTableSlot *slot;
+	TupleTableSlot *old = RecallMove(trigdata);
 
 	if (old == NULL)
 		return;
-	slot = MakeSingleTupleTableSlot(RelationGetDescr(trigdata->tg_relation),
-									&TTSOpsHeapTuple);
-	ExecStoreHeapTuple(old, slot, false);
-	keep_pin(trigdata, pin, slot, trigdata->tg_trigslot);
-	ExecDropSingleTupleTableSlot(slot);
+	keep_pin(trigdata, pin, old, trigdata->tg_trigslot);
+	ForgetMovedRow(old);
 }
 
 /*

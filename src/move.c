@@ -178,21 +178,33 @@ is_row_of(Move *move, TriggerData *trigdata)
 }
 
 /* The remembered row, as a row of the partition that it moved to. */
-static HeapTuple
+static TupleTableSlot *
 convert_to_partition(Move *move, Relation target)
 {
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(target),
+													&TTSOpsHeapTuple);
 	Relation	source = table_open(move->source, AccessShareLock);
 	TupleConversionMap *map = convert_tuples_by_name(RelationGetDescr(source),
 													 RelationGetDescr(target));
-	HeapTuple	old = map == NULL ? heap_copytuple(move->old) :
-		execute_attr_map_tuple(move->old, map);
 
+	ExecStoreHeapTuple(map == NULL ? heap_copytuple(move->old) :
+					   execute_attr_map_tuple(move->old, map), slot, true);
 	table_close(source, NoLock);
-	return old;
+	return slot;
+}
+
+/* To be called for a row that was recalled: it may hold a PIN. */
+void
+ForgetMovedRow(TupleTableSlot *row)
+{
+	HeapTuple	tuple = ExecFetchSlotHeapTuple(row, false, NULL);
+
+	explicit_bzero(tuple->t_data, tuple->t_len);
+	ExecDropSingleTupleTableSlot(row);
 }
 
 /* AFTER INSERT: the row as it was before the move; NULL for a row that is new. */
-HeapTuple
+TupleTableSlot *
 RecallMove(TriggerData *trigdata)
 {
 	ListCell   *lc;
@@ -236,7 +248,7 @@ has_moved(Move *move)
 }
 
 /* BEFORE INSERT: the row as its UPDATE made it, if it moves here; else NULL. */
-HeapTuple
+TupleTableSlot *
 RecallExpectedMove(TriggerData *trigdata)
 {
 	int			depth;
@@ -248,7 +260,7 @@ RecallExpectedMove(TriggerData *trigdata)
 	foreach(lc, expected)
 	{
 		Move	   *move = lfirst(lc);
-		HeapTuple	row;
+		TupleTableSlot *row;
 
 		if (move->depth != depth ||
 			move->root != partition_root(trigdata->tg_relation) || !has_moved(move))

@@ -110,9 +110,10 @@ pg_noreturn extern void RefuseAttachment(const char *function, const char *probl
 /* move.c */
 extern bool CanFollowMoves(Relation partition);
 extern void RememberMove(TriggerData *trigdata);
-extern HeapTuple RecallMove(TriggerData *trigdata);
+extern TupleTableSlot *RecallMove(TriggerData *trigdata);
 extern void ExpectMove(TriggerData *trigdata, HeapTuple updated);
-extern HeapTuple RecallExpectedMove(TriggerData *trigdata);
+extern TupleTableSlot *RecallExpectedMove(TriggerData *trigdata);
+extern void ForgetMovedRow(TupleTableSlot *row);
 
 /* keep.c */
 extern bool KeepsRowsInPlace(Relation accounts, AttrNumber pin,
