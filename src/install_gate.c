@@ -117,7 +117,8 @@ note_unkept_accounts(const Gate *gate, Oid domain)
 			ereport(NOTICE,
 					errmsg("port PINs of table \"%s\" are not kept: any UPDATE can clear them",
 						   RelationGetRelationName(table)),
-					errhint("SELECT port_pin_protect('%s');", QualifiedTable(table)));
+					errhint("SELECT port_pin_protect(%s);",
+							quote_literal_cstr(QualifiedTable(table))));
 		table_close(table, NoLock);
 	}
 }
