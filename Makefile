@@ -14,7 +14,8 @@ OBJS = src/portpin.o \
 DATA = src/portpin--1.0.sql
 PGFILEDESC = "portpin - port-out PINs kept, checked and gated"
 
-REGRESS = install domain check keep legacy protect partitions
+REGRESS = install domain check keep legacy protect partitions \
+	gate gate_install keys actions privileges quiet bypass
 ISOLATION =
 
 # Some tests have characters that are no ASCII.
