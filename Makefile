@@ -16,7 +16,7 @@ PGFILEDESC = "portpin - port-out PINs kept, checked and gated"
 
 REGRESS = install domain check keep legacy protect partitions \
 	gate gate_install keys actions privileges quiet bypass
-ISOLATION =
+ISOLATION = once_had_key
 
 # Some tests have characters that are no ASCII.
 ENCODING = UTF8
