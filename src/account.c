@@ -209,6 +209,27 @@ read_row(const AccountHop *hop, TupleTableSlot *row, Account *account)
 }
 
 /*
+ * Find the first row on the way of an order that is judged before its foreign key
+ * is checked.  Until that has been done, the account could be replaced by another
+ * one under the same key; so its key is held, as the check itself will do.  If the
+ * row has changed meanwhile, it is looked for again with a newer snapshot.
+ */
+static ReferencedRow
+find_and_hold(ForeignKey *key, const KeyValue *value, Snapshot *snapshot)
+{
+	for (;;)
+	{
+		ReferencedRow row = FindReferencedRow(key, value, *snapshot);
+
+		if (row.slot == NULL || HoldRow(&row, *snapshot))
+			return row;
+		ReleaseRow(&row);
+		UnregisterSnapshot(*snapshot);
+		*snapshot = RegisterSnapshot(GetLatestSnapshot());
+	}
+}
+
+/*
  * Read all rows on the way from an order.  The account is found only if each of
  * them is: a key that is NULL half way is an unknown account, not one without PIN.
  */
@@ -228,7 +249,9 @@ ReadAccount(AccountPath *path, TupleTableSlot *order, Account *account)
 		KeyValue	value;
 
 		KeyOfRow(&path->hops[i].key, from, &value);
-		rows[i] = FindReferencedRow(&path->hops[i].key, &value, snapshot);
+		rows[i] = i == 0 && path->hold ?
+			find_and_hold(&path->hops[i].key, &value, &snapshot) :
+			FindReferencedRow(&path->hops[i].key, &value, snapshot);
 		from = rows[i].columns;
 		if (from != NULL)
 			read_row(&path->hops[i], from, account);

@@ -232,6 +232,7 @@ DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info, ForeignKey *ke
 	key->index = constraint->conindid;
 	key->on_update = constraint->confupdtype;
 	key->on_delete = constraint->confdeltype;
+	key->deferrable = constraint->condeferrable;
 	key->nkeys = info->nkeys;
 	ReleaseSysCache(tuple);
 
@@ -400,6 +401,26 @@ FindReferencedRow(ForeignKey *key, const KeyValue *value, Snapshot snapshot)
 			as_row_of(table, row.slot);
 	table_close(table, NoLock);
 	return row;
+}
+
+/*
+ * Hold a row under its key until the transaction ends, with the lock that the
+ * foreign key itself will take.  false if it has changed since the snapshot.
+ */
+bool
+HoldRow(ReferencedRow *row, Snapshot snapshot)
+{
+	Relation	table = table_open(row->table, RowShareLock);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	TM_FailureData failure;
+	TM_Result	result;
+
+	result = table_tuple_lock(table, &row->slot->tts_tid, snapshot, slot,
+							  GetCurrentCommandId(false), LockTupleKeyShare,
+							  LockWaitBlock, 0, &failure);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(table, NoLock);
+	return result == TM_Ok;
 }
 
 void

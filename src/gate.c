@@ -133,6 +133,8 @@ FindGate(Relation orders, const GateNames *names, Oid domain,
 	gate->redact = names->redact;
 	gate->unset_allow = names->unset_allow;
 	FindAccountPath(orders, &names->account, domain, &gate->path, mcxt);
+	gate->path.hold = names->verdict != NULL || names->redact ||
+		gate->path.hops[0].key.deferrable;
 	if (gate->unset_allow)
 		check_unset_allow(gate, domain);
 	if (names->verdict != NULL || names->redact)

@@ -128,6 +128,7 @@ typedef struct ForeignKey
 	Oid			index;			/* that relation's unique index */
 	char		on_update;		/* referential actions, as pg_constraint has them */
 	char		on_delete;
+	bool		deferrable;
 	int			nkeys;
 	AttrNumber	from[INDEX_MAX_KEYS];	/* columns of the referencing relation */
 	AttrNumber	to[INDEX_MAX_KEYS]; /* columns of the referenced one */
@@ -161,6 +162,7 @@ extern void DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info,
 extern void KeyOfRow(ForeignKey *key, TupleTableSlot *row, KeyValue *value);
 extern ReferencedRow FindReferencedRow(ForeignKey *key, const KeyValue *value,
 									   Snapshot snapshot);
+extern bool HoldRow(ReferencedRow *row, Snapshot snapshot);
 extern void ReleaseRow(ReferencedRow *row);
 extern bool RowHadKey(ForeignKey *key, const KeyValue *value, ReferencedRow *row);
 
@@ -179,6 +181,7 @@ typedef struct AccountHop
 
 typedef struct AccountPath
 {
+	bool		hold;			/* judged before the foreign key is checked */
 	int			nhops;
 	AccountHop	hops[MAX_ACCOUNT_HOPS];
 } AccountPath;
