@@ -8,9 +8,10 @@
  *
  * Rows are read with the newest snapshot, as foreign keys themselves do: it shows
  * what this command and this transaction did, and in REPEATABLE READ the PIN of
- * now.  No row is locked.  That a PIN is set stays true once it is, thanks to the
- * keep guard, and a lock would make orders and changes of their accounts wait for
- * each other.
+ * now.  That a PIN is set stays true once it is, thanks to the keep guard, so no row
+ * is locked against changes: orders and changes of their accounts would wait for
+ * each other.  Only its key is, as the foreign key does it, and only where the gate
+ * judges before the foreign key is checked.
  *
  * Rows are read without regard to the privileges of whoever places the order,
  * who needs none.  What is asked for instead, once for each statement, is that
