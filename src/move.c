@@ -16,7 +16,8 @@
  *
  * BEFORE triggers see the UPDATE, and then the INSERT.  What the UPDATE made of
  * the row is expected to move, and recalled by the next INSERT if the row that was
- * updated is marked as moved by then.
+ * updated is marked as moved by then, in the (sub)transaction of that UPDATE: one
+ * that was rolled back moved nothing, whatever comes after it.
  */
 #include "portpin.h"
 
@@ -221,11 +222,15 @@ RecallMove(TriggerData *trigdata)
 void
 ExpectMove(TriggerData *trigdata, HeapTuple updated)
 {
-	if (trigdata->tg_relation->rd_rel->relispartition)
-		(void) remember(&expected, trigdata, updated);
+	Move	   *move;
+
+	if (!trigdata->tg_relation->rd_rel->relispartition)
+		return;
+	move = remember(&expected, trigdata, updated);
+	move->xid = GetCurrentTransactionId();
 }
 
-/* Has the row that was to be updated been moved meanwhile, by this transaction? */
+/* Has the row that was to be updated been moved meanwhile, by that UPDATE? */
 static bool
 has_moved(Move *move)
 {
@@ -240,7 +245,8 @@ has_moved(Move *move)
 		heap_fetch(source, SnapshotAny, &tuple, &buffer, false))
 	{
 		moved = HeapTupleHeaderIndicatesMovedPartitions(tuple.t_data) &&
-			TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(tuple.t_data));
+			HeapTupleHeaderGetUpdateXid(tuple.t_data) == move->xid &&
+			TransactionIdIsCurrentTransactionId(move->xid);
 		ReleaseBuffer(buffer);
 	}
 	table_close(source, NoLock);
