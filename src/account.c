@@ -108,6 +108,44 @@ check_somewhere(Relation table, const AccountPath *path, bool lock,
 	(void) FindColumn(table, name);
 }
 
+static void
+check_via_has_fk(Relation orders, const AccountNames *names)
+{
+	if (names->via != NIL && names->fk == NIL)
+		ereport_quietly(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("via= needs fk="),
+						errhint("Name the order's key to the number with fk=, and the number's key to its account with via=."),
+						errtable(orders));
+}
+
+/* The way leads on from table to table: round in a circle it would find any PIN. */
+static void
+check_leads_on(const ForeignKeyCacheInfo *key, Relation orders, Relation from)
+{
+	if (LeadsBack(key->confrelid, orders) || LeadsBack(key->confrelid, from))
+		ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+						errmsg("the foreign key named by via= leads back to table \"%s\"",
+							   get_rel_name(key->confrelid)),
+						errhint("Name the foreign key that leads from the number to its account."),
+						errtable(orders));
+}
+
+/* The key leads to a table without a PIN: say so, if there is a way on from there. */
+static void
+check_way_goes_on(Relation orders, Relation to, const AccountNames *names, Oid domain)
+{
+	char	   *ways;
+
+	if (names->via != NIL || HasPinColumn(to, names->account_pin, domain))
+		return;
+	ways = WaysOverTables(orders, names->account_pin, domain);
+	if (ways[0] != '\0')
+		ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+						errmsg("table \"%s\" has no port PIN", RelationGetRelationName(to)),
+						errhint("To find the PIN over another table, name both foreign keys: %s.", ways),
+						errtable(orders));
+}
+
 /*
  * Find the way from orders to the PIN: along one foreign key, or along two where
  * the columns of the second are named.
@@ -121,12 +159,7 @@ FindAccountPath(Relation orders, const AccountNames *names, Oid domain,
 	List	   *columns = FindColumns(orders, names->fk);
 	const char *argument = "fk=";
 
-	if (names->via != NIL && names->fk == NIL)
-		ereport_quietly(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("via= needs fk="),
-						errhint("Name the order's key to the number with fk=, and the number's key to its account with via=."),
-						errtable(orders));
-
+	check_via_has_fk(orders, names);
 	memset(path, 0, sizeof(AccountPath));
 	for (;;)
 	{
@@ -137,8 +170,11 @@ FindAccountPath(Relation orders, const AccountNames *names, Oid domain,
 
 		key = ChooseForeignKey(from, columns, argument,
 							   names->account_pin, domain);
+		if (path->nhops > 1)
+			check_leads_on(key, orders, from);
 		DescribeForeignKey(from, key, &hop->key, mcxt);
 		to = table_open(hop->key.referenced, AccessShareLock);
+		check_way_goes_on(orders, to, names, domain);
 		describe_hop(to, names, last, owner, domain, hop);
 
 		if (from != orders)

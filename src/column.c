@@ -11,8 +11,12 @@
  */
 #include "portpin.h"
 
+#include "access/sysattr.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "nodes/bitmapset.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -266,6 +270,17 @@ ColumnIsGenerated(Relation rel, AttrNumber column)
 {
 	return column != InvalidAttrNumber &&
 		TupleDescAttr(RelationGetDescr(rel), column - 1)->attgenerated != '\0';
+}
+
+/* Does the expression of a generated column read this one? */
+bool
+ColumnIsGeneratedFrom(Relation rel, AttrNumber column, AttrNumber source)
+{
+	Bitmapset  *sources = NULL;
+
+	pull_varattnos(build_column_default(rel, column), 1, &sources);
+	return source != InvalidAttrNumber &&
+		bms_is_member(source - FirstLowInvalidHeapAttributeNumber, sources);
 }
 
 /*

@@ -86,6 +86,15 @@ leads_to_pin(const ForeignKeyCacheInfo *key, const char *pin, Oid domain)
 	return leads;
 }
 
+/* Is the table that a key references this one, or the one that it is a partition of? */
+bool
+LeadsBack(Oid referenced, Relation rel)
+{
+	return referenced == RelationGetRelid(rel) ||
+		(rel->rd_rel->relispartition &&
+		 list_member_oid(get_partition_ancestors(RelationGetRelid(rel)), referenced));
+}
+
 /* Do two keys say the same twice? */
 static bool
 is_same_way(const ForeignKeyCacheInfo *a, const ForeignKeyCacheInfo *b)
@@ -108,10 +117,86 @@ key_columns_for_hint(Relation rel, const ForeignKeyCacheInfo *key)
 	return hint.data;
 }
 
+/* Every key of a relation, for a hint. */
+static char *
+keys_for_hint(Relation rel)
+{
+	StringInfoData keys;
+	List	   *all = copyObject(RelationGetFKeyList(rel));
+	ListCell   *lc;
+
+	initStringInfo(&keys);
+	foreach(lc, all)
+	{
+		if (!is_clone_for_partition(lfirst(lc)))
+			appendStringInfo(&keys, "%s(%s)", keys.len > 0 ? ", " : "",
+							 key_columns_for_hint(rel, lfirst(lc)));
+	}
+	return keys.data;
+}
+
+/* The ways to a PIN that lead on from one key of a relation, for a hint. */
+static void
+append_ways(StringInfo ways, Relation rel, const ForeignKeyCacheInfo *key,
+			const char *pin, Oid domain)
+{
+	Relation	next = table_open(key->confrelid, AccessShareLock);
+	List	   *keys = copyObject(RelationGetFKeyList(next));
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		ForeignKeyCacheInfo *onward = lfirst(lc);
+
+		if (!is_clone_for_partition(onward) && !LeadsBack(onward->confrelid, next) &&
+			!LeadsBack(onward->confrelid, rel) && leads_to_pin(onward, pin, domain))
+			appendStringInfo(ways, "%sfk=%s with via=%s", ways->len > 0 ? ", or " : "",
+							 key_columns_for_hint(rel, key),
+							 key_columns_for_hint(next, onward));
+	}
+	table_close(next, AccessShareLock);
+}
+
+/* All ways over one table more, as arguments; '' where there are none. */
+char *
+WaysOverTables(Relation rel, const char *pin, Oid domain)
+{
+	StringInfoData ways;
+	List	   *keys = copyObject(RelationGetFKeyList(rel));
+	ListCell   *lc;
+
+	initStringInfo(&ways);
+	foreach(lc, keys)
+	{
+		ForeignKeyCacheInfo *key = lfirst(lc);
+
+		if (!is_clone_for_partition(key) && !LeadsBack(key->confrelid, rel))
+			append_ways(&ways, rel, key, pin, domain);
+	}
+	return ways.data;
+}
+
+static bool
+same_columns(const ForeignKeyCacheInfo *a, const ForeignKeyCacheInfo *b)
+{
+	return a->nkeys == b->nkeys &&
+		memcmp(a->conkey, b->conkey, a->nkeys * sizeof(AttrNumber)) == 0;
+}
+
 static void
 refuse_ambiguous_key(Relation rel, const ForeignKeyCacheInfo *a,
 					 const ForeignKeyCacheInfo *b, const char *argument)
 {
+	if (same_columns(a, b))
+		ereport_quietly(errcode(ERRCODE_AMBIGUOUS_COLUMN),
+						errmsg("table \"%s\" has more than one foreign key on the columns that lead to a port PIN",
+							   RelationGetRelationName(rel)),
+						errdetail("Those on (%s) lead to \"%s\" and to \"%s\".",
+								  key_columns_for_hint(rel, a),
+								  get_rel_name(a->confrelid),
+								  get_rel_name(b->confrelid)),
+						errhint("Drop the one that does not count, or give it a column of its own."),
+						errtable(rel));
 	ereport_quietly(errcode(ERRCODE_AMBIGUOUS_COLUMN),
 					errmsg("table \"%s\" has more than one foreign key that could lead to a port PIN",
 						   RelationGetRelationName(rel)),
@@ -122,20 +207,45 @@ refuse_ambiguous_key(Relation rel, const ForeignKeyCacheInfo *a,
 					errtable(rel));
 }
 
+/* No key on the columns that were named. */
 static void
-refuse_no_key(Relation rel, List *columns, const char *argument)
+refuse_named_key(Relation rel, const char *argument)
 {
-	if (columns != NIL)
-		ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
-						errmsg("table \"%s\" has no foreign key on the columns named by %s",
-							   RelationGetRelationName(rel), argument),
-						errhint("Add a foreign key on just these columns: it tells which account's PIN must be given."),
-						errtable(rel));
+	char	   *keys = keys_for_hint(rel);
+
+	ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+					errmsg("table \"%s\" has no foreign key on the columns named by %s",
+						   RelationGetRelationName(rel), argument),
+					keys[0] == '\0' ? errdetail("It has no foreign key at all.") :
+					errdetail("Its foreign keys are on %s.", keys),
+					errhint("Add a foreign key on just these columns: it tells which account's PIN must be given."),
+					errtable(rel));
+}
+
+/* None of the keys leads to a PIN, or not at once. */
+static void
+refuse_no_key(Relation rel, const char *pin, Oid domain)
+{
+	char	   *ways = WaysOverTables(rel, pin, domain);
+
 	ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
 					errmsg("table \"%s\" has no foreign key that leads to a port PIN",
 						   RelationGetRelationName(rel)),
+					ways[0] != '\0' ?
+					errhint("To find the PIN over another table, name both foreign keys: %s.", ways) :
 					errhint("Add a foreign key to the table with the PIN; if its PIN column is text or varchar, name that column with account_pin=."),
 					errtable(rel));
+}
+
+/*
+ * Could this key be meant, if nobody says which?  One from orders to orders only if
+ * the PIN at its end is named: the one that is found is what an order carries.
+ */
+static bool
+is_candidate(Relation rel, const ForeignKeyCacheInfo *key, const char *pin, Oid domain)
+{
+	return leads_to_pin(key, pin, domain) &&
+		(pin != NULL || !LeadsBack(key->confrelid, rel));
 }
 
 /*
@@ -157,14 +267,16 @@ ChooseForeignKey(Relation rel, List *columns, const char *argument,
 		if (is_clone_for_partition(key))
 			continue;
 		if (columns != NIL ? !has_columns(key, columns) :
-			!leads_to_pin(key, pin, domain))
+			!is_candidate(rel, key, pin, domain))
 			continue;
 		if (chosen != NULL && !is_same_way(chosen, key))
 			refuse_ambiguous_key(rel, chosen, key, argument);
 		chosen = key;
 	}
+	if (chosen == NULL && columns != NIL)
+		refuse_named_key(rel, argument);
 	if (chosen == NULL)
-		refuse_no_key(rel, columns, argument);
+		refuse_no_key(rel, pin, domain);
 	return chosen;
 }
 

@@ -37,6 +37,19 @@ changes_orders(const Trigger *trigger)
 		ArgumentIs(trigger, "redact", "yes", "no");
 }
 
+/* What the gate alone may write, a statement that it does not see could forge. */
+static void
+check_sees_every_order(const Trigger *trigger)
+{
+	if (!TRIGGER_FOR_INSERT(trigger->tgtype) || !TRIGGER_FOR_UPDATE(trigger->tgtype) ||
+		TRIGGER_FOR_DELETE(trigger->tgtype))
+		RefuseAttachment(GATE, "must be fired BEFORE INSERT OR UPDATE to record a verdict or to redact",
+						 "Create one trigger for both events, and for no other.");
+	if (trigger->tgqual != NULL)
+		RefuseAttachment(GATE, "must not be attached with WHEN to record a verdict or to redact",
+						 "Leave out WHEN; scope= tells which orders are judged.");
+}
+
 static TriggerData *
 check_call(FunctionCallInfo fcinfo)
 {
@@ -56,9 +69,8 @@ check_call(FunctionCallInfo fcinfo)
 	if (changes && !TRIGGER_FIRED_BEFORE(event))
 		RefuseAttachment(GATE, "must be fired BEFORE to record a verdict or to redact",
 						 "A row that has been stored can't be changed any more.");
-	if (changes && TRIGGER_FIRED_BY_DELETE(event))
-		RefuseAttachment(GATE, "can't be fired BEFORE DELETE",
-						 "Attach it BEFORE INSERT OR UPDATE.");
+	if (changes)
+		check_sees_every_order(trigdata->tg_trigger);
 	return trigdata;
 }
 
@@ -81,7 +93,11 @@ names_from_arguments(const Trigger *trigger)
 	return names;
 }
 
-/* Generated columns are computed behind the BEFORE triggers, whatever those see. */
+/*
+ * Generated columns are computed behind the BEFORE triggers, whatever those see.
+ * The scope is generated for the gate as well, but what it is generated from must
+ * not be what the gate writes.
+ */
 static void
 check_columns_are_known_before(Relation orders, const Gate *gate)
 {
@@ -95,6 +111,106 @@ check_columns_are_known_before(Relation orders, const Gate *gate)
 		ereport_quietly(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("a gate that records verdicts or redacts needs a key, PIN and verdict that are not generated"),
 						errhint("Only scope= may name a generated column."),
+						errtable(orders));
+	if (ColumnIsGenerated(orders, gate->scope) &&
+		(ColumnIsGeneratedFrom(orders, gate->scope, gate->verdict) ||
+		 (gate->redact && ColumnIsGeneratedFrom(orders, gate->scope, gate->pin))))
+		ereport_quietly(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("the scope of a gate must not be generated from what the gate writes"),
+						errhint("Generate it from other columns than the verdict and the redacted PIN."),
+						errtablecol(orders, gate->scope));
+}
+
+/* The gate alone writes this column, and it writes nothing but what it may hold. */
+static AttrNumber
+find_verdict_column(Relation orders, const GateNames *names, Oid domain)
+{
+	Oid			type = PortPinType("port_pin_verdict", domain);
+	AttrNumber	column = FindColumnOfType(orders, names->verdict, type);
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(orders), column - 1);
+
+	if (attribute->atttypid != type)
+		ereport_quietly(errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("column \"%s\" is of a domain over %s",
+							   NameStr(attribute->attname), format_type_be(type)),
+						errhint("Name a column of type %s itself; CHECKs belong to the table.",
+								format_type_be(type)),
+						errtablecol(orders, column));
+	if (attribute->attnotnull && names->scope != NULL)
+		ereport_quietly(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("column \"%s\" can't take the verdicts of a gate with a scope: it is NOT NULL",
+							   NameStr(attribute->attname)),
+						errhint("Allow NULL in it, the verdict on an order that is out of scope."),
+						errtablecol(orders, column));
+	return column;
+}
+
+/* Blank as the column can hold it: '' where a legacy column is NOT NULL. */
+static Datum
+blank_pin(Relation orders, AttrNumber column, bool *isnull)
+{
+	Form_pg_attribute attribute =
+		TupleDescAttr(RelationGetDescr(orders), column - 1);
+
+	*isnull = !attribute->attnotnull;
+	return *isnull ? (Datum) 0 : CStringGetTextDatum("");
+}
+
+/* What is written by a trigger, no domain looks at: so ask it. */
+static bool
+domain_allows(Oid type, Datum value, bool isnull)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	volatile bool allowed = true;
+
+	if (get_typtype(type) != TYPTYPE_DOMAIN)
+		return true;
+
+	/* Its own error would tell what else the statement said.  An error it stays. */
+	PG_TRY();
+	{
+		domain_check(value, isnull, type, NULL, NULL);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		FlushErrorState();
+		allowed = false;
+	}
+	PG_END_TRY();
+	return allowed;
+}
+
+/* A PIN that can't be blank can't be redacted. */
+static void
+check_redactable(Relation orders, AttrNumber column)
+{
+	Form_pg_attribute attribute =
+		TupleDescAttr(RelationGetDescr(orders), column - 1);
+	bool		isnull;
+	Datum		blank = blank_pin(orders, column, &isnull);
+
+	if (!domain_allows(attribute->atttypid, blank, isnull))
+		ereport_quietly(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("column \"%s\" can't be redacted: it can't be blank",
+							   NameStr(attribute->attname)),
+						errhint("Allow NULL in the column, and in its domain if that is one of your own."),
+						errtablecol(orders, column));
+}
+
+/* An order can't vouch for another: the PIN there is one that somebody supplied. */
+static void
+check_pin_is_of_account(Relation orders, const Gate *gate)
+{
+	const AccountHop *hop = &gate->path.hops[0];
+	Oid			referenced = hop->key.referenced;
+
+	if (LeadsBack(referenced, orders) && hop->pin != InvalidAttrNumber &&
+		strcmp(get_attname(referenced, hop->pin, false),
+			   get_attname(RelationGetRelid(orders), gate->pin, false)) == 0)
+		ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+						errmsg("the foreign key of the orders leads to orders, and to the PIN that they carry"),
+						errhint("Name the foreign key to the table of the number or account with fk=, or with account_pin= another column of this one."),
 						errtable(orders));
 }
 
@@ -128,45 +244,47 @@ FindGate(Relation orders, const GateNames *names, Oid domain,
 	gate->scope = names->scope == NULL ? InvalidAttrNumber :
 		FindColumnOfType(orders, names->scope, BOOLOID);
 	gate->verdict = names->verdict == NULL ? InvalidAttrNumber :
-		FindColumnOfType(orders, names->verdict,
-						 PortPinType("port_pin_verdict", domain));
+		find_verdict_column(orders, names, domain);
 	gate->redact = names->redact;
 	gate->unset_allow = names->unset_allow;
 	FindAccountPath(orders, &names->account, domain, &gate->path, mcxt);
+	check_pin_is_of_account(orders, gate);
 	gate->path.hold = names->verdict != NULL || names->redact ||
 		gate->path.hops[0].key.deferrable;
 	if (gate->unset_allow)
 		check_unset_allow(gate, domain);
 	if (names->verdict != NULL || names->redact)
 		check_columns_are_known_before(orders, gate);
+	if (names->redact)
+		check_redactable(orders, gate->pin);
 	gate->generation = CatalogGeneration();
 }
 
 /*
  * A BEFORE trigger that fires behind the gate could change the order that was
- * judged.  Triggers fire in the order of their names.
+ * judged, so there may be none; no second gate of this kind, either.  Triggers
+ * fire in the order of their names.  One that is disabled fires when somebody
+ * enables it: it is passed over where only what fires now is of interest.
  */
-static void
-check_fires_last(TriggerData *trigdata)
+void
+CheckGateFiresLast(Relation orders, const char *gate, bool now)
 {
-	const TriggerDesc *triggers = trigdata->tg_relation->trigdesc;
-	const Trigger *gate = trigdata->tg_trigger;
+	const TriggerDesc *triggers = orders->trigdesc;
 
-	for (int i = 0; i < triggers->numtriggers; i++)
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
 		const Trigger *other = &triggers->triggers[i];
 
 		if (TRIGGER_FOR_BEFORE(other->tgtype) && TRIGGER_FOR_ROW(other->tgtype) &&
 			(TRIGGER_FOR_INSERT(other->tgtype) || TRIGGER_FOR_UPDATE(other->tgtype)) &&
-			other->tgenabled != TRIGGER_DISABLED &&
-			other->tgfoid != gate->tgfoid &&
-			strcmp(other->tgname, gate->tgname) > 0)
+			!(now && other->tgenabled == TRIGGER_DISABLED) &&
+			strcmp(other->tgname, gate) > 0)
 			ereport_quietly(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 							errmsg("trigger \"%s\" fires behind the gate, trigger \"%s\"",
-								   other->tgname, gate->tgname),
+								   other->tgname, gate),
 							errdetail("It could change an order that has been judged."),
-							errhint("Rename one of them: BEFORE triggers fire in the order of their names, and the gate must be the last."),
-							errtableconstraint(trigdata->tg_relation, gate->tgname));
+							errhint("Rename it: BEFORE triggers fire in the order of their names, and the gate must be the last."),
+							errtableconstraint(orders, gate));
 	}
 }
 
@@ -192,7 +310,7 @@ gate_of(FunctionCallInfo fcinfo, TriggerData *trigdata)
 	FindGate(trigdata->tg_relation, &names, PortPinDomain(flinfo->fn_oid),
 			 gate, flinfo->fn_mcxt);
 	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
-		check_fires_last(trigdata);
+		CheckGateFiresLast(trigdata->tg_relation, trigdata->tg_trigger->tgname, true);
 	flinfo->fn_extra = gate;
 	return gate;
 }
@@ -210,17 +328,6 @@ refuse(TriggerData *trigdata, PortVerdict verdict)
 									   trigdata->tg_trigger->tgname));
 }
 
-/* Blank as the column can hold it: '' where a legacy column is NOT NULL. */
-static Datum
-blank_pin(Relation orders, AttrNumber column, bool *isnull)
-{
-	Form_pg_attribute attribute =
-		TupleDescAttr(RelationGetDescr(orders), column - 1);
-
-	*isnull = !attribute->attnotnull;
-	return *isnull ? (Datum) 0 : CStringGetTextDatum("");
-}
-
 /* The verdict that an order is stored with: of now, or of before, or none. */
 static Datum
 recorded_verdict(TriggerData *trigdata, const Gate *gate, TupleTableSlot *old,
@@ -231,7 +338,7 @@ recorded_verdict(TriggerData *trigdata, const Gate *gate, TupleTableSlot *old,
 
 	*isnull = !scoped;
 	if (judged)
-		return ObjectIdGetDatum(VerdictValue(getBaseType(attribute->atttypid), verdict));
+		return ObjectIdGetDatum(VerdictValue(attribute->atttypid, verdict));
 	return scoped ? slot_getattr(old, gate->verdict, isnull) : (Datum) 0;
 }
 

@@ -9,6 +9,7 @@
 #include "install.h"
 
 #include "access/table.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "nodes/parsenodes.h"
@@ -188,42 +189,46 @@ add_refusing_triggers(Installation *install, const Gate *gate)
 		AddRowTrigger(install, "port_pin_gate_move", "AFTER DELETE", NULL);
 }
 
-/* BEFORE, one trigger with a name that sorts last, and it must be the last. */
+/* Two of them would write the same verdict, or one take the PIN from the other. */
 static void
-add_changing_trigger(Installation *install)
+check_only_changing_gate(Installation *install)
 {
-	const char *name = "zz_port_pin_gate";
 	TriggerDesc *triggers = install->table->trigdesc;
+	Oid			function = PortPinTrigger(install->function, install->domain);
 
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
 		const Trigger *other = &triggers->triggers[i];
 
-		if (TRIGGER_FOR_BEFORE(other->tgtype) && TRIGGER_FOR_ROW(other->tgtype) &&
-			strcmp(other->tgname, name) > 0)
+		if (other->tgfoid == function && TRIGGER_FOR_BEFORE(other->tgtype))
 			ereport(ERROR,
-					errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("trigger \"%s\" would fire behind the gate, trigger \"%s\"",
-						   other->tgname, name),
-					errhint("Rename it: BEFORE triggers fire in the order of their names, and the gate must be the last."),
-					errtable(install->table));
+					errcode(ERRCODE_DUPLICATE_OBJECT),
+					errmsg("table \"%s\" has a gate that records verdicts or redacts already: trigger \"%s\"",
+						   RelationGetRelationName(install->table), other->tgname),
+					errhint("A table can have one; another gate may refuse orders instead."),
+					errtableconstraint(install->table, other->tgname));
 	}
-	AddRowTrigger(install, name, "BEFORE INSERT OR UPDATE", NULL);
 }
 
-/* A PIN that is NOT NULL can't be emptied, unless '' is blank in its type. */
+/* BEFORE, one trigger: the last of them, in each partition. */
 static void
-check_redactable(Relation orders, const Gate *gate, Oid domain)
+add_changing_trigger(Installation *install)
 {
-	if (gate->redact &&
-		TupleDescAttr(RelationGetDescr(orders), gate->pin - 1)->attnotnull &&
-		ColumnIsPortPin(orders, gate->pin, domain))
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("column \"%s\" can't be redacted: it is NOT NULL",
-					   ColumnName(orders, gate->pin)),
-				errhint("Allow NULL in it."),
-				errtablecol(orders, gate->pin));
+	const char *name = "zz_port_pin_gate";
+	List	   *tables = find_all_inheritors(RelationGetRelid(install->table),
+											 ShareRowExclusiveLock, NULL);
+	ListCell   *lc;
+
+	check_only_changing_gate(install);
+	install->tag = NULL;
+	foreach(lc, tables)
+	{
+		Relation	table = table_open(lfirst_oid(lc), NoLock);
+
+		CheckGateFiresLast(table, name, false);
+		table_close(table, NoLock);
+	}
+	AddRowTrigger(install, name, "BEFORE INSERT OR UPDATE", NULL);
 }
 
 /*
@@ -238,14 +243,14 @@ check_redactable(Relation orders, const Gate *gate, Oid domain)
 Datum
 port_pin_gate(PG_FUNCTION_ARGS)
 {
-	Installation install = BeginInstallation(fcinfo, "port_pin_gate_trigger");
+	Installation install = BeginInstallation(fcinfo, "port_pin_gate_trigger",
+											 ShareRowExclusiveLock);
 	GateNames	names = gate_names(fcinfo);
 	Gate		gate;
 	char	   *fk;
 
 	FindGate(install.table, &names, install.domain, &gate, CurrentMemoryContext);
 	check_actions(install.table, &gate);
-	check_redactable(install.table, &gate, install.domain);
 	fk = ColumnList(ColumnNames(install.table, gate.path.hops[0].key.nkeys,
 								gate.path.hops[0].key.from));
 	CheckNotGuardedYet(&install, "fk", fk, ColumnName(install.table, gate.path.hops[0].key.from[0]));

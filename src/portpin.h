@@ -91,6 +91,7 @@ extern AttrNumber FindPinColumn(Relation rel, const char *name, Oid domain,
 								const char *argument);
 extern bool HasPinColumn(Relation rel, const char *name, Oid domain);
 extern bool ColumnIsGenerated(Relation rel, AttrNumber column);
+extern bool ColumnIsGeneratedFrom(Relation rel, AttrNumber column, AttrNumber source);
 extern bool ColumnIsPortPin(Relation rel, AttrNumber column, Oid domain);
 extern List *ColumnNames(Relation rel, int ncolumns, const AttrNumber *columns);
 extern List *FindColumns(Relation rel, List *names);
@@ -157,6 +158,8 @@ typedef struct ReferencedRow
 extern ForeignKeyCacheInfo *ChooseForeignKey(Relation rel, List *columns,
 											 const char *argument,
 											 const char *pin, Oid domain);
+extern char *WaysOverTables(Relation rel, const char *pin, Oid domain);
+extern bool LeadsBack(Oid referenced, Relation rel);
 extern void DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info,
 							   ForeignKey *key, MemoryContext mcxt);
 extern void KeyOfRow(ForeignKey *key, TupleTableSlot *row, KeyValue *value);
@@ -255,5 +258,6 @@ typedef struct GateNames
 
 extern void FindGate(Relation orders, const GateNames *names, Oid domain,
 					 Gate *gate, MemoryContext mcxt);
+extern void CheckGateFiresLast(Relation orders, const char *gate, bool now);
 
 #endif							/* PORTPIN_H */
