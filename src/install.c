@@ -36,9 +36,9 @@ table_argument(FunctionCallInfo fcinfo)
 	return PG_GETARG_OID(0);
 }
 
-/* Take the lock that CREATE TRIGGER takes, but not on tables that are not ours. */
+/* Take the lock that the statements will take, but not on tables that are not ours. */
 static Relation
-open_table(Oid relid)
+open_table(Oid relid, LOCKMODE lock)
 {
 	Relation	table;
 	AclResult	allowed;
@@ -52,7 +52,7 @@ open_table(Oid relid)
 		aclcheck_error(allowed, get_relkind_objtype(get_rel_relkind(relid)),
 					   get_rel_name(relid));
 
-	table = relation_open(relid, ShareRowExclusiveLock);
+	table = relation_open(relid, lock);
 	if (table->rd_rel->relkind != RELKIND_RELATION &&
 		table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
@@ -92,11 +92,11 @@ check_inheritance(Relation table)
 }
 
 Installation
-BeginInstallation(FunctionCallInfo fcinfo, const char *function)
+BeginInstallation(FunctionCallInfo fcinfo, const char *function, LOCKMODE lock)
 {
 	Installation install = {0};
 
-	install.table = open_table(table_argument(fcinfo));
+	install.table = open_table(table_argument(fcinfo), lock);
 	install.domain = PortPinDomain(fcinfo->flinfo->fn_oid);
 	install.function = function;
 	install.arguments = "";
@@ -288,7 +288,7 @@ RunInstallation(Installation *install, FunctionCallInfo fcinfo)
 		int			code = SPI_execute(lfirst(lc), false, 0);
 
 		if (code != SPI_OK_UTILITY)
-			elog(ERROR, "SPI_execute returned %s for a CREATE TRIGGER",
+			elog(ERROR, "SPI_execute returned %s for DDL",
 				 SPI_result_code_string(code));
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}

@@ -15,6 +15,8 @@
 
 #include "portpin.h"
 
+#include "storage/lockdefs.h"
+
 /* What one installer's call is about. */
 typedef struct Installation
 {
@@ -26,7 +28,8 @@ typedef struct Installation
 	List	   *statements;
 } Installation;
 
-extern Installation BeginInstallation(FunctionCallInfo fcinfo, const char *function);
+extern Installation BeginInstallation(FunctionCallInfo fcinfo, const char *function,
+									  LOCKMODE lock);
 extern void CheckNotGuardedYet(Installation *install, const char *argument,
 							   const char *value, char *tag);
 extern char *QualifiedTable(Relation table);

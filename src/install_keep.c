@@ -10,7 +10,9 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "catalog/pg_inherits.h"
+#include "commands/defrem.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 PG_FUNCTION_INFO_V1(port_pin_protect);
 
@@ -133,7 +135,42 @@ add_keep_triggers(Installation *install, AttrNumber pin, List *key, bool forbid_
 }
 
 /*
- * port_pin_protect(accounts regclass, pin name, forbid_delete boolean)
+ * Have every PIN that is written from now on checked.  Rows that are there already
+ * are left alone, and the table unread, until somebody validates the constraint.
+ */
+static void
+add_format_check(Installation *install, AttrNumber pin, Oid function)
+{
+	const char *table = QualifiedTable(install->table);
+	const char *schema = get_namespace_name(get_func_namespace(function));
+	const char *column = ColumnName(install->table, pin);
+	const char *name =
+		quote_identifier(makeObjectName("port_pin_format", install->tag, NULL));
+
+	if (ColumnIsPortPin(install->table, pin, install->domain))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("check_format is not for column \"%s\": its type checks the format",
+					   column),
+				errhint("Leave check_format out; it is for columns of type text or varchar."),
+				errtablecol(install->table, pin));
+
+	install->statements =
+		lappend(install->statements,
+				psprintf("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s(%s)) NOT VALID",
+						 table, name,
+						 quote_qualified_identifier(schema, "port_pin_check_format"),
+						 quote_identifier(column)));
+	ereport(NOTICE,
+			errmsg("the format of port PINs that are in table \"%s\" already has not been checked",
+				   RelationGetRelationName(install->table)),
+			errhint("When they have been put right: ALTER TABLE %s VALIDATE CONSTRAINT %s;",
+					table, name));
+}
+
+/*
+ * port_pin_protect(accounts regclass, pin name, forbid_delete boolean,
+ *					check_format boolean)
  *		returns setof text
  *
  * Installs port_pin_keep_trigger() on a table.  Without pin, the column of type
@@ -145,9 +182,12 @@ port_pin_protect(PG_FUNCTION_ARGS)
 	Installation install;
 	char	   *pin = PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1));
 	bool		forbid_delete = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	bool		check_format = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
 	AttrNumber	column;
 
-	install = BeginInstallation(fcinfo, "port_pin_keep_trigger");
+	/* To lock for triggers first, and for the CHECK then, would invite a deadlock. */
+	install = BeginInstallation(fcinfo, "port_pin_keep_trigger",
+								check_format ? AccessExclusiveLock : ShareRowExclusiveLock);
 
 	column = FindPinColumn(install.table, pin, install.domain, "pin");
 	if (install.table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
@@ -158,6 +198,8 @@ port_pin_protect(PG_FUNCTION_ARGS)
 					   ColumnName(install.table, column));
 	add_keep_triggers(&install, column,
 					  forbid_delete ? primary_key(install.table) : NIL, forbid_delete);
+	if (check_format)
+		add_format_check(&install, column, fcinfo->flinfo->fn_oid);
 	RunInstallation(&install, fcinfo);
 	return (Datum) 0;
 }

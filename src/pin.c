@@ -21,6 +21,7 @@
 
 PG_FUNCTION_INFO_V1(port_pin_problem);
 PG_FUNCTION_INFO_V1(port_pin_is_valid);
+PG_FUNCTION_INFO_V1(port_pin_check_format);
 PG_FUNCTION_INFO_V1(port_pin_is_weak);
 PG_FUNCTION_INFO_V1(port_pin_generate);
 
@@ -147,6 +148,26 @@ port_pin_is_valid(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(false);
 
 	PG_RETURN_BOOL(all_digits(PG_GETARG_TEXT_PP(0)));
+}
+
+/*
+ * port_pin_check_format(text) returns boolean
+ *
+ * For a CHECK on a legacy column: true for a valid PIN and for blank ones, and an
+ * error for the rest.  Were it false, the error would be core's, which prints the
+ * row with all that is in it.
+ */
+Datum
+port_pin_check_format(PG_FUNCTION_ARGS)
+{
+	const text *pin = PG_GETARG_TEXT_PP(0);
+
+	if (!PinIsBlank(pin) && !PinIsValid(pin))
+		ereport_quietly(errcode(ERRCODE_CHECK_VIOLATION),
+						errmsg("a port PIN has %d to %d digits, or is blank",
+							   PORT_PIN_MIN_DIGITS, PORT_PIN_MAX_DIGITS),
+						errhint("port_pin_problem() tells what is wrong with a value."));
+	PG_RETURN_BOOL(true);
 }
 
 /* Does each digit differ from the one before by this, 0 following 9? */

@@ -25,6 +25,12 @@ CREATE FUNCTION port_pin_problem(pin pg_catalog.text) RETURNS pg_catalog.text
 COMMENT ON FUNCTION port_pin_problem(pg_catalog.text) IS
 'NULL for a valid port PIN, else why it is none: blank, too short, too long, not digits';
 
+CREATE FUNCTION port_pin_check_format(pin pg_catalog.text) RETURNS pg_catalog.bool
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION port_pin_check_format(pg_catalog.text) IS
+'for a CHECK on a legacy column: true for a valid or blank port PIN, else an error (23514) that does not show it';
+
 CREATE FUNCTION port_pin_is_weak(pin pg_catalog.text) RETURNS pg_catalog.bool
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
@@ -81,12 +87,13 @@ COMMENT ON FUNCTION port_pin_gate_trigger() IS
 CREATE FUNCTION port_pin_protect(
 	accounts pg_catalog.regclass,
 	pin pg_catalog.name DEFAULT NULL,
-	forbid_delete pg_catalog.bool DEFAULT false)
+	forbid_delete pg_catalog.bool DEFAULT false,
+	check_format pg_catalog.bool DEFAULT false)
 	RETURNS SETOF pg_catalog.text
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
 
-COMMENT ON FUNCTION port_pin_protect(pg_catalog.regclass, pg_catalog.name, pg_catalog.bool) IS
-'keep the port PINs of a table set: creates triggers and returns the statements that it ran';
+COMMENT ON FUNCTION port_pin_protect(pg_catalog.regclass, pg_catalog.name, pg_catalog.bool, pg_catalog.bool) IS
+'keep the port PINs of a table set, and if asked in their format: creates triggers and returns the statements that it ran';
 
 CREATE FUNCTION port_pin_gate(
 	orders pg_catalog.regclass,
@@ -116,6 +123,6 @@ REVOKE EXECUTE ON FUNCTION
 	port_pin_check(pg_catalog.text, pg_catalog.text),
 	port_pin_keep_trigger(),
 	port_pin_gate_trigger(),
-	port_pin_protect(pg_catalog.regclass, pg_catalog.name, pg_catalog.bool),
+	port_pin_protect(pg_catalog.regclass, pg_catalog.name, pg_catalog.bool, pg_catalog.bool),
 	port_pin_gate(pg_catalog.regclass, pg_catalog.name, pg_catalog.name[], pg_catalog.name, pg_catalog.name[], pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.text, pg_catalog.name, pg_catalog.bool)
 	FROM PUBLIC;
