@@ -24,6 +24,7 @@ if [ "${1:-}" = --packages ]; then
 fi
 have prove || need perl
 perl -MIPC::Run -e 1 2>/dev/null || need libipc-run-perl
+perl -MDBD::Pg -e 1 2>/dev/null || need libdbd-pg-perl
 find_postgres "$@"
 [ -z "$only_packages" ] || exit 0
 
