@@ -75,7 +75,7 @@ SELECT pg_describe_object(classid, objid, 0) AS undocumented
 FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
 	AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'portpin')
-	AND NOT (classid = 'pg_type'::regclass AND objid IN (SELECT typarray FROM pg_type))
+	AND NOT (classid = 'pg_type'::regclass AND objid IN (SELECT typarray FROM pg_type UNION SELECT reltype FROM pg_class))
 	AND obj_description(objid, classid::regclass::name) IS NULL;
 
 -- Whom each function is for.  PUBLIC has what domains and CHECKs call, and what
