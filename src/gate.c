@@ -315,6 +315,16 @@ gate_of(FunctionCallInfo fcinfo, TriggerData *trigdata)
 	return gate;
 }
 
+/*
+ * What the trigger asks before it looks at a row: the view port_pin_guards asks it
+ * too, and says what the trigger would.
+ */
+const Gate *
+CheckGate(FunctionCallInfo fcinfo)
+{
+	return gate_of(fcinfo, check_call(fcinfo));
+}
+
 
 /* ----- What comes of it ----- */
 

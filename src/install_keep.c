@@ -99,8 +99,7 @@ check_moves_can_be_followed(Relation table)
 	{
 		Relation	partition = table_open(lfirst_oid(lc), NoLock);
 
-		if (partition->rd_rel->relkind != RELKIND_PARTITIONED_TABLE &&
-			!CanFollowMoves(partition))
+		if (!CanFollowMoves(partition))
 			ereport(ERROR,
 					errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					errmsg("partition \"%s\" can't be guarded: rows that move there or away can't be followed",

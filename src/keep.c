@@ -94,13 +94,27 @@ pin_is_set(TupleTableSlot *row, AttrNumber column)
 	return set;
 }
 
+static AttrNumber
+pin_column(FunctionCallInfo fcinfo, const TriggerData *trigdata)
+{
+	return FindPinColumn(trigdata->tg_relation,
+						 ArgumentColumn(trigdata->tg_trigger, "pin"),
+						 PortPinDomain(fcinfo->flinfo->fn_oid), "pin=");
+}
+
+static List *
+key_columns(const TriggerData *trigdata)
+{
+	return FindColumns(trigdata->tg_relation,
+					   ArgumentColumns(trigdata->tg_trigger, "key"));
+}
+
 /* The rule itself, for a row before and after an UPDATE, moved or not. */
 static void
 keep_pin(TriggerData *trigdata, AttrNumber pin,
 		 TupleTableSlot *old, TupleTableSlot *new)
 {
-	List	   *key = FindColumns(trigdata->tg_relation,
-								  ArgumentColumns(trigdata->tg_trigger, "key"));
+	List	   *key = key_columns(trigdata);
 	ListCell   *lc;
 
 	if (!pin_is_set(old, pin))
@@ -167,10 +181,7 @@ port_pin_keep_trigger(PG_FUNCTION_ARGS)
 		refuse(trigdata, "a table that keeps port PINs can't be truncated",
 			   "Delete the rows that have no PIN.");
 
-	pin = FindPinColumn(trigdata->tg_relation,
-						ArgumentColumn(trigdata->tg_trigger, "pin"),
-						PortPinDomain(fcinfo->flinfo->fn_oid), "pin=");
-
+	pin = pin_column(fcinfo, trigdata);
 	if (TRIGGER_FIRED_BY_UPDATE(event))
 		keep_pin(trigdata, pin, trigdata->tg_trigslot, trigdata->tg_newslot);
 	else if (TRIGGER_FIRED_BY_INSERT(event))
@@ -183,6 +194,21 @@ port_pin_keep_trigger(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BEFORE(event) && TRIGGER_FIRED_BY_UPDATE(event))
 		return PointerGetDatum(trigdata->tg_newtuple);
 	return PointerGetDatum(trigdata->tg_trigtuple);
+}
+
+/*
+ * What the trigger asks before it looks at a row: the view port_pin_guards asks it
+ * too, and says what the trigger would.  Returns the columns that it watches, the
+ * PIN first; none for TRUNCATE.
+ */
+List *
+CheckKeep(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigdata = check_call(fcinfo);
+
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
+		return NIL;
+	return lcons_int(pin_column(fcinfo, trigdata), key_columns(trigdata));
 }
 
 /* Is this trigger ours and does it fire where orders are placed? */

@@ -96,12 +96,16 @@ forget_from(List *list, int depth)
 	return list;
 }
 
-/* Only the heap marks a row that moves; a foreign table's server does not tell. */
+/*
+ * Only the heap marks a row that moves; a foreign table's server does not tell.
+ * What has partitions has no rows itself.
+ */
 bool
-CanFollowMoves(Relation partition)
+CanFollowMoves(Relation table)
 {
-	return partition->rd_rel->relkind == RELKIND_RELATION &&
-		partition->rd_rel->relam == HEAP_TABLE_AM_OID;
+	return table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ||
+		(table->rd_rel->relkind == RELKIND_RELATION &&
+		 table->rd_rel->relam == HEAP_TABLE_AM_OID);
 }
 
 static int

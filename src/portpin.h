@@ -13,7 +13,7 @@
  *		account.c
  *		order.c
  *		gate.c
- *		install.c
+ *		install.c, guards.c
  */
 #ifndef PORTPIN_H
 #define PORTPIN_H
@@ -109,7 +109,7 @@ pg_noreturn extern void RefuseAttachment(const char *function, const char *probl
 										 const char *hint);
 
 /* move.c */
-extern bool CanFollowMoves(Relation partition);
+extern bool CanFollowMoves(Relation table);
 extern void RememberMove(TriggerData *trigdata);
 extern TupleTableSlot *RecallMove(TriggerData *trigdata);
 extern void ExpectMove(TriggerData *trigdata, HeapTuple updated);
@@ -117,6 +117,7 @@ extern TupleTableSlot *RecallExpectedMove(TriggerData *trigdata);
 extern void ForgetMovedRow(TupleTableSlot *row);
 
 /* keep.c */
+extern List *CheckKeep(FunctionCallInfo fcinfo);
 extern bool KeepsRowsInPlace(Relation accounts, AttrNumber pin,
 							 int nkeys, const AttrNumber *keys, Oid domain);
 
@@ -259,5 +260,6 @@ typedef struct GateNames
 extern void FindGate(Relation orders, const GateNames *names, Oid domain,
 					 Gate *gate, MemoryContext mcxt);
 extern void CheckGateFiresLast(Relation orders, const char *gate, bool now);
+extern const Gate *CheckGate(FunctionCallInfo fcinfo);
 
 #endif							/* PORTPIN_H */
