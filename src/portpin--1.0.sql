@@ -19,6 +19,9 @@ CREATE DOMAIN port_pin AS pg_catalog.text
 COMMENT ON DOMAIN port_pin IS
 'port-out PIN: 6 to 10 digits, leading zeros count; NULL is blank';
 
+COMMENT ON CONSTRAINT port_pin_is_6_to_10_digits ON DOMAIN port_pin IS
+'refuses all but ASCII digits: no blanks, signs or letters, and nothing is trimmed or cut';
+
 CREATE FUNCTION port_pin_problem(pin pg_catalog.text) RETURNS pg_catalog.text
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
