@@ -8,16 +8,19 @@ EXTENSION = portpin
 MODULE_big = portpin
 OBJS = src/portpin.o \
 	src/pin.o src/column.o src/argument.o src/move.o \
+	src/key_file.o src/seal.o src/seal_trigger.o \
 	src/keep.o src/check.o src/foreign_key.o src/account.o \
 	src/order.o src/gate.o \
-	src/install.o src/install_keep.o src/install_gate.o src/guards.o
+	src/install.o src/install_keep.o src/install_seal.o src/install_gate.o \
+	src/guards.o
 DATA = src/portpin--1.0.sql
 PGFILEDESC = "portpin - port-out PINs kept, checked and gated"
 
 REGRESS = install domain check keep legacy protect partitions \
 	gate gate_install keys actions privileges quiet bypass \
 	path verdict redact legacy_migration \
-	guards reject_codes
+	guards reject_codes \
+	seal seal_column
 ISOLATION = once_had_key order_and_pin_change order_and_first_pin order_and_delete \
 	order_and_replacement order_and_order orders_do_not_block keep_and_update \
 	rekey_and_order serializable catalog_changes verdict_and_update guards

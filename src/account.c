@@ -176,6 +176,8 @@ FindAccountPath(Relation orders, const AccountNames *names, Oid domain,
 		to = table_open(hop->key.referenced, AccessShareLock);
 		check_way_goes_on(orders, to, names, domain);
 		describe_hop(to, names, last, owner, domain, hop);
+		path->sealed |= hop->pin != InvalidAttrNumber &&
+			ColumnIsSealed(to, hop->pin, domain);
 
 		if (from != orders)
 			table_close(from, NoLock);

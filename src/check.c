@@ -2,9 +2,10 @@
  * check.c
  *		A supplied PIN against a stored one: the verdict, and its words.
  *
- * The comparison takes the same time wherever two PINs differ.  What is stored
- * but is no valid PIN matches nothing, itself included: a port order is refused
- * by it, never let in.
+ * The comparison takes the same time wherever two PINs differ; against a hash it
+ * takes that of one hash, whatever was supplied (seal.c).  What is stored but is
+ * neither a valid PIN nor the hash of one matches nothing, itself included: a port
+ * order is refused by it, never let in.
  */
 #include "portpin.h"
 
@@ -99,30 +100,33 @@ same_pin(const text *stored, const text *supplied)
 {
 	uint8		a[PORT_PIN_MAX_DIGITS];
 	uint8		b[PORT_PIN_MAX_DIGITS];
-	volatile uint8 difference = 0;
+	bool		same;
 
 	lay_out(stored, a);
 	lay_out(supplied, b);
-	for (int i = 0; i < PORT_PIN_MAX_DIGITS; i++)
-		difference |= a[i] ^ b[i];
+	same = SameBytes(a, b, PORT_PIN_MAX_DIGITS);
 	explicit_bzero(a, sizeof(a));
 	explicit_bzero(b, sizeof(b));
 
-	return difference == 0;
+	return same;
 }
 
 PortVerdict
 CheckPin(const text *stored, const text *supplied)
 {
+	bool		same;
+
 	if (PinIsBlank(stored))
 		return PORT_PIN_NOT_SET;
+	if (PinIsHashed(stored))
+		same = HashMatches(stored, supplied);
+	else
+		same = supplied != NULL && PinIsValid(stored) && PinIsValid(supplied) &&
+			same_pin(stored, supplied);
 	if (PinIsBlank(supplied))
 		return PORT_PIN_REQUIRED;
-	if (!PinIsValid(stored) || !PinIsValid(supplied) ||
-		!same_pin(stored, supplied))
-		return PORT_PIN_MISMATCH;
 
-	return PORT_ACCEPTED;
+	return same ? PORT_ACCEPTED : PORT_PIN_MISMATCH;
 }
 
 /* A verdict as a value of the SQL type. */

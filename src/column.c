@@ -2,9 +2,10 @@
  * column.c
  *		Which column holds the PIN, and what may be read from a row.
  *
- * The type tells: a column of the domain port_pin, or of a domain over it.  That
- * survives a rename.  A legacy column of type text or varchar is named by a
- * trigger argument.  Where there is none, or more than one, nobody guesses.
+ * The type tells: a column of the domain port_pin or port_pin_sealed, or of a
+ * domain over one of them.  That survives a rename.  A legacy column of type text
+ * or varchar is named by a trigger argument.  Where there is none, or more than one,
+ * nobody guesses.
  *
  * Columns are looked up by name in the relation at hand, each time: partitions
  * and shards have their own column numbers.
@@ -79,7 +80,7 @@ PortPinTrigger(const char *function, Oid domain)
 }
 
 static bool
-type_is_port_pin(Oid type, Oid domain)
+type_is_domain(Oid type, Oid domain)
 {
 	while (type != domain && get_typtype(type) == TYPTYPE_DOMAIN)
 	{
@@ -99,7 +100,32 @@ ColumnIsPortPin(Relation rel, AttrNumber column, Oid domain)
 	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), column - 1);
 
 	return !attribute->attisdropped &&
-		type_is_port_pin(attribute->atttypid, domain);
+		(type_is_domain(attribute->atttypid, domain) ||
+		 ColumnIsSealed(rel, column, domain));
+}
+
+/* Is what the column stores to be sealed? */
+bool
+ColumnIsSealed(Relation rel, AttrNumber column, Oid domain)
+{
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), column - 1);
+
+	return type_is_domain(attribute->atttypid, PortPinType("port_pin_sealed", domain));
+}
+
+/* Has a table that is not open a column that is to be sealed? */
+bool
+HasSealedColumn(Oid relid, Oid domain)
+{
+	Oid			sealed = PortPinType("port_pin_sealed", domain);
+
+	for (AttrNumber i = 1;
+		 SearchSysCacheExists2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(i)); i++)
+	{
+		if (type_is_domain(get_atttype(relid, i), sealed))
+			return true;
+	}
+	return false;
 }
 
 /* Look a user column up by name; InvalidAttrNumber where there is none. */

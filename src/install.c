@@ -153,13 +153,14 @@ QualifiedTable(Relation table)
 	return quote_qualified_identifier(schema, RelationGetRelationName(table));
 }
 
-static char *
-qualified_function(const Installation *install)
+/* A function of portpin, all of which is in one schema. */
+char *
+QualifiedFunction(const Installation *install, const char *name)
 {
-	Oid			function = PortPinTrigger(install->function, install->domain);
+	Oid			trigger = PortPinTrigger(install->function, install->domain);
 
-	return quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
-									  install->function);
+	return quote_qualified_identifier(get_namespace_name(get_func_namespace(trigger)),
+									  name);
 }
 
 char *
@@ -200,6 +201,12 @@ AddColumnArgument(Installation *install, const char *name, Relation rel,
 		AddArgument(install, name, quote_identifier(ColumnName(rel, column)));
 }
 
+void
+AddStatement(Installation *install, char *statement)
+{
+	install->statements = lappend(install->statements, statement);
+}
+
 /* Write one CREATE TRIGGER.  A NULL condition is none. */
 void
 AddTrigger(Installation *install, const char *name, const char *timing,
@@ -215,8 +222,8 @@ AddTrigger(Installation *install, const char *name, const char *timing,
 						 condition ? " WHEN (" : "",
 						 condition ? condition : "",
 						 condition ? ")" : "",
-						 qualified_function(install), arguments);
-	install->statements = lappend(install->statements, statement);
+						 QualifiedFunction(install, install->function), arguments);
+	AddStatement(install, statement);
 }
 
 void

@@ -28,16 +28,19 @@ typedef struct Installation
 	List	   *statements;
 } Installation;
 
+/* install.c */
 extern Installation BeginInstallation(FunctionCallInfo fcinfo, const char *function,
 									  LOCKMODE lock);
 extern void CheckNotGuardedYet(Installation *install, const char *argument,
 							   const char *value, char *tag);
 extern char *QualifiedTable(Relation table);
+extern char *QualifiedFunction(const Installation *install, const char *name);
 extern char *ColumnList(List *names);
 extern char *ColumnName(Relation rel, AttrNumber column);
 extern void AddArgument(Installation *install, const char *name, const char *value);
 extern void AddColumnArgument(Installation *install, const char *name,
 							  Relation rel, AttrNumber column);
+extern void AddStatement(Installation *install, char *statement);
 extern void AddTrigger(Installation *install, const char *name, const char *timing,
 					   const char *table, const char *level, const char *condition,
 					   const char *arguments);
@@ -45,5 +48,8 @@ extern void AddRowTrigger(Installation *install, const char *name,
 						  const char *timing, const char *condition);
 extern char *ColumnsDiffer(Relation rel, int ncolumns, const AttrNumber *columns);
 extern void RunInstallation(Installation *install, FunctionCallInfo fcinfo);
+
+/* install_seal.c */
+extern void AddSeal(Installation *install, AttrNumber pin);
 
 #endif							/* PORTPIN_INSTALL_H */

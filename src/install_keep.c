@@ -1,6 +1,6 @@
 /*
  * install_keep.c
- *		port_pin_protect(): keep the PINs of a table set.
+ *		port_pin_protect(): keep the PINs of a table set, and sealed.
  *
  * An ordinary table needs one trigger, AFTER UPDATE; a partitioned one two more,
  * for the rows that an UPDATE moves between partitions.
@@ -43,7 +43,8 @@ primary_key(Relation table)
 
 /*
  * When the keep trigger must look: for a typed PIN, only when it will refuse.
- * For legacy text, where blank has many spellings, whenever the PIN changes.
+ * For legacy text, where blank has many spellings, whenever the PIN changes; and
+ * for a sealed one, whose type has no constraint.
  * NULL where that can't be written: then it looks at every row.
  */
 static char *
@@ -59,7 +60,8 @@ keep_condition(Installation *install, AttrNumber pin, List *key)
 	foreach(lc, FindColumns(table, key))
 		columns[ncolumns++] = lfirst_int(lc);
 
-	if (!ColumnIsPortPin(table, pin, install->domain))
+	if (!ColumnIsPortPin(table, pin, install->domain) ||
+		ColumnIsSealed(table, pin, install->domain))
 		return ColumnsDiffer(table, ncolumns, columns);
 	if (key == NIL)
 		return psprintf("OLD.%s IS NOT NULL AND NEW.%s IS NULL", name, name);
@@ -172,8 +174,9 @@ add_format_check(Installation *install, AttrNumber pin, Oid function)
  *					check_format boolean)
  *		returns setof text
  *
- * Installs port_pin_keep_trigger() on a table.  Without pin, the column of type
- * port_pin is meant.  42710 where the PIN is guarded already.
+ * Installs port_pin_keep_trigger() on a table, and what seals a column of type
+ * port_pin_sealed.  Without pin, the column of the one type or the other is meant.
+ * 42710 where the PIN is guarded already.
  */
 Datum
 port_pin_protect(PG_FUNCTION_ARGS)
@@ -182,11 +185,14 @@ port_pin_protect(PG_FUNCTION_ARGS)
 	char	   *pin = PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1));
 	bool		forbid_delete = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	bool		check_format = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
+	bool		check = check_format;
 	AttrNumber	column;
 
-	/* To lock for triggers first, and for the CHECK then, would invite a deadlock. */
+	/* To lock for triggers first, and for a CHECK then, would invite a deadlock. */
+	if (!PG_ARGISNULL(0))
+		check |= HasSealedColumn(PG_GETARG_OID(0), PortPinDomain(fcinfo->flinfo->fn_oid));
 	install = BeginInstallation(fcinfo, "port_pin_keep_trigger",
-								check_format ? AccessExclusiveLock : ShareRowExclusiveLock);
+								check ? AccessExclusiveLock : ShareRowExclusiveLock);
 
 	column = FindPinColumn(install.table, pin, install.domain, "pin");
 	if (install.table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
@@ -195,6 +201,8 @@ port_pin_protect(PG_FUNCTION_ARGS)
 	CheckNotGuardedYet(&install, "pin",
 					   quote_identifier(ColumnName(install.table, column)),
 					   ColumnName(install.table, column));
+	if (ColumnIsSealed(install.table, column, install.domain))
+		AddSeal(&install, column);
 	add_keep_triggers(&install, column,
 					  forbid_delete ? primary_key(install.table) : NIL, forbid_delete);
 	if (check_format)

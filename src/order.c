@@ -106,6 +106,11 @@ JudgeOrder(Gate *gate, TupleTableSlot *order)
 	text	   *supplied;
 
 	ReadAccount(&gate->path, order, &account);
+
+	/* Refusals for which no PIN is compared must not be told by their haste. */
+	if (gate->path.sealed && (account.pin == NULL || account.locked))
+		SpendTimeOfHash();
+
 	if (!account.found)
 		verdict = PORT_ACCOUNT_UNKNOWN;
 	else if (account.locked)

@@ -47,6 +47,48 @@ COMMENT ON FUNCTION port_pin_generate(pg_catalog.int4) IS
 'random port PIN of 6 to 10 digits, never a weak one';
 
 --
+-- Sealed PINs
+--
+
+CREATE FUNCTION port_pin_is_sealed(stored pg_catalog.text) RETURNS pg_catalog.bool
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION port_pin_is_sealed(pg_catalog.text) IS
+'true for what has the form of a sealed port PIN; needs no key';
+
+-- No constraint: a column can become sealed without being rewritten.  The trigger
+-- and the table's CHECK see to what is stored; see port_pin_protect.
+CREATE DOMAIN port_pin_sealed AS pg_catalog.text;
+
+COMMENT ON DOMAIN port_pin_sealed IS
+'port-out PIN that is stored sealed: digits on their way in, see port_pin_protect; NULL is blank';
+
+CREATE FUNCTION port_pin_seal(pin port_pin) RETURNS port_pin_sealed
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION port_pin_seal(port_pin) IS
+'seals a port PIN with the first key of portpin.key_file; never the same twice';
+
+CREATE FUNCTION port_pin_seal_key(stored pg_catalog.text) RETURNS pg_catalog.text
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION port_pin_seal_key(pg_catalog.text) IS
+'id of the key that sealed a port PIN, NULL for what is not sealed; count rows by it before a key is dropped';
+
+CREATE FUNCTION port_pin_seal_keys(OUT id pg_catalog.text, OUT seals pg_catalog.bool)
+	RETURNS SETOF pg_catalog.record
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
+
+COMMENT ON FUNCTION port_pin_seal_keys() IS
+'ids of the keys in portpin.key_file, as this session has them; the first one seals';
+
+CREATE FUNCTION port_pin_must_be_sealed(stored pg_catalog.text) RETURNS pg_catalog.bool
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION port_pin_must_be_sealed(pg_catalog.text) IS
+'for the CHECK of a sealed column: true, or an error that does not show the row';
+
+--
 -- A supplied PIN against a stored one
 --
 
@@ -81,6 +123,12 @@ CREATE FUNCTION port_pin_keep_trigger() RETURNS pg_catalog.trigger
 COMMENT ON FUNCTION port_pin_keep_trigger() IS
 'trigger: a set port PIN is never cleared (23PN0); see port_pin_protect';
 
+CREATE FUNCTION port_pin_seal_trigger() RETURNS pg_catalog.trigger
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+COMMENT ON FUNCTION port_pin_seal_trigger() IS
+'trigger: digits that are written to a sealed column are stored sealed; see port_pin_protect';
+
 CREATE FUNCTION port_pin_gate_trigger() RETURNS pg_catalog.trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C;
 
@@ -96,7 +144,7 @@ CREATE FUNCTION port_pin_protect(
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
 
 COMMENT ON FUNCTION port_pin_protect(pg_catalog.regclass, pg_catalog.name, pg_catalog.bool, pg_catalog.bool) IS
-'keep the port PINs of a table set, and if asked in their format: creates triggers and returns the statements that it ran';
+'keep the port PINs of a table set, sealed where the column is, and if asked in their format: creates triggers and returns the statements that it ran';
 
 CREATE FUNCTION port_pin_gate(
 	orders pg_catalog.regclass,
@@ -351,7 +399,10 @@ GRANT SELECT ON port_pin_guards, port_pin_reject_codes TO PUBLIC;
 
 REVOKE EXECUTE ON FUNCTION
 	port_pin_check(pg_catalog.text, pg_catalog.text),
+	port_pin_seal(port_pin),
+	port_pin_seal_keys(),
 	port_pin_keep_trigger(),
+	port_pin_seal_trigger(),
 	port_pin_gate_trigger(),
 	port_pin_protect(pg_catalog.regclass, pg_catalog.name, pg_catalog.bool, pg_catalog.bool),
 	port_pin_gate(pg_catalog.regclass, pg_catalog.name, pg_catalog.name[], pg_catalog.name, pg_catalog.name[], pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.text, pg_catalog.name, pg_catalog.bool)

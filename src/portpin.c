@@ -1,6 +1,6 @@
 /*
  * portpin.c
- *		The module: its magic block, and the count of catalog changes.
+ *		The module: its magic block, its settings, and the count of catalog changes.
  *
  * Guards find their columns and foreign keys in the catalogs once a statement,
  * not once a row.  What they found holds for one generation of the catalogs: any
@@ -8,6 +8,7 @@
  */
 #include "portpin.h"
 
+#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/syscache.h"
 
@@ -42,6 +43,10 @@ CatalogGeneration(void)
 void
 _PG_init(void)
 {
+	DefineKeyFileSetting();
+	DefineSealSetting();
+	MarkGUCPrefixReserved("portpin");
+
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHOID, catalog_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, catalog_changed, (Datum) 0);

@@ -8,9 +8,9 @@
  * calls one above its own:
  *
  *		portpin.h
- *		pin.c, column.c, argument.c, move.c
- *		keep.c, check.c, foreign_key.c
- *		account.c
+ *		pin.c, column.c, argument.c, move.c, key_file.c
+ *		keep.c, seal.c, foreign_key.c
+ *		check.c, seal_trigger.c, account.c
  *		order.c
  *		gate.c
  *		install.c, guards.c
@@ -78,6 +78,7 @@ extern uint64 CatalogGeneration(void);
 
 extern bool PinIsBlank(const text *pin);
 extern bool PinIsValid(const text *pin);
+extern bool SameBytes(const void *a, const void *b, Size length);
 extern text *CopyPin(Datum value, bool isnull);
 extern void ForgetPin(text *pin);
 
@@ -93,6 +94,8 @@ extern bool HasPinColumn(Relation rel, const char *name, Oid domain);
 extern bool ColumnIsGenerated(Relation rel, AttrNumber column);
 extern bool ColumnIsGeneratedFrom(Relation rel, AttrNumber column, AttrNumber source);
 extern bool ColumnIsPortPin(Relation rel, AttrNumber column, Oid domain);
+extern bool ColumnIsSealed(Relation rel, AttrNumber column, Oid domain);
+extern bool HasSealedColumn(Oid relid, Oid domain);
 extern List *ColumnNames(Relation rel, int ncolumns, const AttrNumber *columns);
 extern List *FindColumns(Relation rel, List *names);
 extern bool SameColumnValue(TupleTableSlot *a, TupleTableSlot *b, AttrNumber column);
@@ -116,10 +119,35 @@ extern void ExpectMove(TriggerData *trigdata, HeapTuple updated);
 extern TupleTableSlot *RecallExpectedMove(TriggerData *trigdata);
 extern void ForgetMovedRow(TupleTableSlot *row);
 
+/* key_file.c */
+#define SEAL_KEY_ID_MAX 16
+#define SEAL_KEY_BYTES 32
+
+typedef struct SealKey
+{
+	char		id[SEAL_KEY_ID_MAX + 1];
+	uint8		secret[SEAL_KEY_BYTES];
+} SealKey;
+
+extern void DefineKeyFileSetting(void);
+extern bool IsSealKeyId(const char *id, Size length);
+extern const SealKey *FirstSealKey(void);
+extern const SealKey *FindSealKey(const char *id);
+
 /* keep.c */
 extern List *CheckKeep(FunctionCallInfo fcinfo);
 extern bool KeepsRowsInPlace(Relation accounts, AttrNumber pin,
 							 int nkeys, const AttrNumber *keys, Oid domain);
+
+/* seal.c */
+extern void DefineSealSetting(void);
+extern bool PinIsSealed(const text *stored);
+extern bool PinIsHashed(const text *stored);
+extern char *KeyOfSealedPin(const text *stored);
+extern text *SealPin(const text *pin);
+extern bool PinWasSealedJustNow(const text *sealed);
+extern bool HashMatches(const text *stored, const text *supplied);
+extern void SpendTimeOfHash(void);
 
 /* foreign_key.c */
 
@@ -187,6 +215,7 @@ typedef struct AccountPath
 {
 	bool		hold;			/* judged before the foreign key is checked */
 	int			nhops;
+	bool		sealed;			/* a PIN on the way is in a sealed column */
 	AccountHop	hops[MAX_ACCOUNT_HOPS];
 } AccountPath;
 

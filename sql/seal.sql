@@ -1,0 +1,135 @@
+-- Sealed PINs: what is stored can't be read, and is compared like a plain PIN.
+-- Sealing takes a key, which is in a file outside the database: portpin.key_file.
+
+-- Without a key nothing can be sealed.  The hint tells how to make one.
+SELECT port_pin_seal('004211');
+
+-- The server reads the file, so it must be the server's, and nobody else's.
+SELECT '/tmp/portpin_regress_seal_' || pg_backend_pid() AS key_file \gset
+\set make_file 'umask 077 && cat > ' :key_file
+COPY (VALUES ('# the keys of this test'),
+	('first:' || encode(sha256('the first key of the tests'), 'base64')))
+	TO PROGRAM :'make_file';
+ALTER SYSTEM SET portpin.key_file = :'key_file';
+SELECT pg_reload_conf();
+\c -
+SELECT * FROM port_pin_seal_keys();
+
+-- A sealed PIN: its form, the key that sealed it, and a bcrypt hash.
+SELECT regexp_replace(port_pin_seal('004211'), '[./A-Za-z0-9]{53}$', '<salt and hash>');
+SELECT port_pin_seal('004211') <> port_pin_seal('004211') AS never_the_same_twice;
+CREATE TABLE sealed AS SELECT port_pin_seal('004211') AS pin;
+SELECT pg_typeof(pin), port_pin_is_sealed(pin), port_pin_seal_key(pin) FROM sealed;
+
+-- Only a PIN can be sealed; NULL is blank.
+SELECT port_pin_seal('4211');
+SELECT port_pin_seal(NULL) IS NULL AS blank;
+
+--
+-- Comparing: port_pin_check takes what is stored and what a port order carries
+--
+SELECT left(supplied, 12) AS supplied, port_pin_check(pin, supplied)
+FROM sealed, (VALUES ('004211'), ('004212'), ('4211'), ('0042110'), ('004211 '),
+	(''), (NULL), ('abcdefgh'), (repeat('004211', 1000))) AS t (supplied)
+ORDER BY length(t.supplied), t.supplied;
+-- The sealed PIN itself is no PIN: to steal it is not to have it.
+SELECT port_pin_check(pin, pin) FROM sealed;
+
+-- Plain PINs are compared as ever, and other hashes of PINs that a site may have:
+-- bcrypt, whichever library has made it.
+SELECT port_pin_check('004211', '004211'), port_pin_check('004211', '004212');
+SELECT left(stored, 4) AS bcrypt, port_pin_check(stored, '00420042') AS the_right_one,
+	port_pin_check(stored, '00420043') AS a_wrong_one, port_pin_check(stored, NULL) AS none
+FROM (VALUES ('$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	('$2b$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	('$2y$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy')) AS t (stored);
+-- Not those that look at eight digits only, nor any other.
+SELECT method, port_pin_check(crypt('0042110011', gen_salt(method)), '0042110011')
+FROM unnest(ARRAY['des', 'xdes', 'md5', 'bf']) AS method;
+
+--
+-- The form, which is all that can be told without the key
+--
+SELECT stored, port_pin_is_sealed(stored), port_pin_seal_key(stored)
+FROM (VALUES (1, 'sealed:v1:first:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(2, 'sealed:v1:0123456789_-abcd:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(3, 'sealed:v1:0123456789_-abcde:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(4, 'sealed:v2:first:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(5, 'sealed:v1:First:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(6, 'sealed:v1::$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(7, 'sealed:v1:first:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSS'),
+	(8, 'sealed:v1:first:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy0'),
+	(9, 'sealed:v1:first:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSS:'),
+	(10, 'sealed:v1:first:$1$abcdefgh$wPcVE9J0ihvWPHXvPaZFN/'),
+	(11, 'sealed:v1:first:$2a$03$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(12, 'sealed:v1:first'), (13, 'sealed:v1:'), (14, 'sealed'), (15, ''), (16, '004211'),
+	(17, '$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy')) AS t (n, stored)
+ORDER BY n;
+
+--
+-- Known answers: what others make of the same key, PIN and salt
+--
+-- By openssl and crypt(3) of another library, from the PIN 0123456789:
+--   key=$(printf 'the first key of the tests' | openssl dgst -sha256 -hex)
+--   h=$(printf 0123456789 | openssl dgst -sha256 -mac HMAC -macopt hexkey:$key -binary | base64)
+--   perl -e 'print crypt($ARGV[0], "\$2b\$05\$abcdefghijklmnopqrstuu")' $h
+SELECT port_pin_check('sealed:v1:first:$2b$05$abcdefghijklmnopqrstuuh360/FM7ezI6Qk5e0z.l2mWPv/UrCiO',
+	'0123456789');
+-- By pgcrypto, in plain SQL.
+SELECT 'sealed:v1:first:' || crypt(
+	encode(hmac('004211', sha256('the first key of the tests'), 'sha256'), 'base64'),
+	right(pin, 60)) = pin AS as_in_plain_sql
+FROM sealed;
+
+-- The cost is that of bcrypt, and a setting; what is sealed keeps its own.
+SHOW portpin.seal_cost;
+SET portpin.seal_cost = 4;
+SELECT substr(right(pin, 60), 1, 7), port_pin_check(pin, '004211')
+FROM (SELECT port_pin_seal('004211') AS pin UNION ALL TABLE sealed) t;
+\set VERBOSITY sqlstate
+SET portpin.seal_cost = 3;
+\set VERBOSITY default
+RESET portpin.seal_cost;
+
+--
+-- Another key: the first in the file seals, all verify
+--
+COPY (VALUES ('second:' || encode(sha256('the second key of the tests'), 'base64')), (''),
+	('first:' || encode(sha256('the first key of the tests'), 'base64')))
+	TO PROGRAM :'make_file';
+SELECT pg_reload_conf();
+\c -
+SELECT * FROM port_pin_seal_keys();
+INSERT INTO sealed SELECT port_pin_seal('815815');
+SELECT port_pin_seal_key(pin), port_pin_check(pin, '004211'), port_pin_check(pin, '815815')
+FROM sealed;
+-- Which keys are still needed?
+SELECT port_pin_seal_key(pin) AS key, count(*) FROM sealed GROUP BY 1 ORDER BY 1;
+
+-- A key that is missing: nobody can say whether a PIN is right.
+COPY (VALUES ('second:' || encode(sha256('the second key of the tests'), 'base64')))
+	TO PROGRAM :'make_file';
+SELECT pg_reload_conf();
+\c -
+SELECT port_pin_check(pin, '815815') FROM sealed WHERE port_pin_seal_key(pin) = 'second';
+SELECT port_pin_check(pin, '004211') FROM sealed WHERE port_pin_seal_key(pin) = 'first';
+
+-- Who may seal and compare could guess, so it is granted to nobody.
+CREATE ROLE regress_portpin_clerk;
+SET ROLE regress_portpin_clerk;
+SELECT port_pin_seal('004211');
+SELECT port_pin_seal_keys();
+\set VERBOSITY sqlstate
+SHOW portpin.key_file;
+SET portpin.key_file = '/tmp/of_my_own';
+SET portpin.seal_cost = 4;
+\set VERBOSITY default
+SELECT port_pin_is_sealed('004211'), port_pin_seal_key('004211');
+RESET ROLE;
+DROP ROLE regress_portpin_clerk;
+
+DROP TABLE sealed;
+\set remove_file 'cat > /dev/null && rm ' :key_file
+COPY (SELECT) TO PROGRAM :'remove_file';
+ALTER SYSTEM RESET portpin.key_file;
+SELECT pg_reload_conf();

@@ -1,0 +1,99 @@
+/*
+ * install_seal.c
+ *		What port_pin_protect() adds for a column of type port_pin_sealed.
+ *
+ * A trigger that seals; a CHECK, for the day when the trigger is disabled; and no
+ * statistics, which would go on showing PINs that the rows no longer hold.
+ */
+#include "install.h"
+
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "commands/defrem.h"
+#include "storage/bufmgr.h"
+#include "utils/builtins.h"
+
+/* Of a table without rows nothing is left to be sealed. */
+static bool
+is_empty(Relation table)
+{
+	List	   *tables = find_all_inheritors(RelationGetRelid(table),
+											 ShareRowExclusiveLock, NULL);
+	BlockNumber blocks = 0;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Relation	part = table_open(lfirst_oid(lc), NoLock);
+
+		if (part->rd_rel->relkind == RELKIND_RELATION)
+			blocks += RelationGetNumberOfBlocks(part);
+		table_close(part, NoLock);
+	}
+	return blocks == 0;
+}
+
+/*
+ * When the trigger must look at an UPDATE: when the PIN changes, and when it is
+ * not sealed yet.  On a partitioned table always, for the sake of rows that move.
+ */
+static char *
+seal_condition(Installation *install, AttrNumber pin, const char *name)
+{
+	char	   *changed = ColumnsDiffer(install->table, 1, &pin);
+
+	if (install->table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ||
+		changed == NULL)
+		return NULL;
+	return psprintf("%s OR NOT %s(NEW.%s)", changed,
+					QualifiedFunction(install, "port_pin_is_sealed"), name);
+}
+
+/*
+ * Rows that are there already may still hold digits: then the CHECK is NOT VALID,
+ * which means that it holds for every row that is written from now on.
+ */
+static void
+add_check(Installation *install, AttrNumber pin, const char *table, const char *name)
+{
+	bool		empty = is_empty(install->table);
+	char	   *constraint = makeObjectName(ColumnName(install->table, pin), NULL,
+											"is_sealed");
+
+	/* It may be there from an installation before. */
+	if (OidIsValid(get_relation_constraint_oid(RelationGetRelid(install->table),
+											   constraint, true)))
+		return;
+	AddStatement(install, psprintf("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s(%s))%s",
+								   table, quote_identifier(constraint),
+								   QualifiedFunction(install, "port_pin_must_be_sealed"),
+								   name, empty ? "" : " NOT VALID"));
+	if (!empty)
+		ereport(NOTICE,
+				errmsg("port PINs that table \"%s\" has already are not sealed yet",
+					   RelationGetRelationName(install->table)),
+				errhint("CALL %s(%s, %s);",
+						QualifiedFunction(install, "port_pin_seal_column"),
+						quote_literal_cstr(table),
+						quote_literal_cstr(ColumnName(install->table, pin))));
+}
+
+void
+AddSeal(Installation *install, AttrNumber pin)
+{
+	const char *function = install->function;
+	const char *name = quote_identifier(ColumnName(install->table, pin));
+	const char *table = QualifiedTable(install->table);
+
+	install->function = "port_pin_seal_trigger";
+	AddRowTrigger(install, "port_pin_seal", "BEFORE INSERT", NULL);
+	AddRowTrigger(install, "port_pin_seal_update", "BEFORE UPDATE",
+				  seal_condition(install, pin, name));
+	install->function = function;
+
+	AddStatement(install, psprintf("ALTER TABLE %s ALTER COLUMN %s SET STATISTICS 0",
+								   table, name));
+	add_check(install, pin, table, name);
+}

@@ -1,0 +1,350 @@
+/*
+ * key_file.c
+ *		The keys that seal port PINs, from a file that is not in the database.
+ *
+ * The setting portpin.key_file names it.  A line is id:key, the key 32 bytes in
+ * base64, or a comment behind #.  The first key seals; all of them open what they
+ * sealed, so that keys can be changed one after the other.
+ *
+ * The file is read when a key is first needed, and again after each reload of the
+ * configuration.  Whoever has it and a dump can guess, so it is refused where it
+ * would be in every base backup, and where other users can read it.  Nothing of
+ * its content is ever in a message.
+ */
+#include "portpin.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base64.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+
+/* 32 bytes are 44 characters of base64; a megabyte is more keys than anybody has. */
+#define KEY_BASE64_LENGTH 44
+#define KEY_FILE_MAX_SIZE (1024 * 1024)
+
+#define MAKE_KEY_HINT \
+	"Make one with: (umask 077; echo \"k1:$(openssl rand -base64 32)\" > FILE), as the user that the server runs as."
+
+PG_FUNCTION_INFO_V1(port_pin_seal_keys);
+
+static char *key_file = NULL;
+
+/*
+ * The keys of the file, in TopMemoryContext, as of one load of the configuration:
+ * another one makes them stale.
+ */
+static SealKey *keys = NULL;
+static int	nkeys = 0;
+static TimestampTz keys_loaded = 0;
+
+static void
+forget_keys(void)
+{
+	if (keys == NULL)
+		return;
+	explicit_bzero(keys, nkeys * sizeof(SealKey));
+	pfree(keys);
+	keys = NULL;
+	nkeys = 0;
+}
+
+/* A reload sets the setting anew, and so wipes the keys even of idle sessions. */
+static void
+assign_key_file(const char *newval pg_attribute_unused(),
+				void *extra pg_attribute_unused())
+{
+	forget_keys();
+}
+
+void
+DefineKeyFileSetting(void)
+{
+	DefineCustomStringVariable("portpin.key_file",
+							   "File with the keys that seal port PINs.",
+							   "A line is id:key, the key 32 bytes in base64. The first key seals, all verify.",
+							   &key_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, assign_key_file, NULL);
+}
+
+
+/* ----- What a line says ----- */
+
+bool
+IsSealKeyId(const char *id, Size length)
+{
+	if (length < 1 || length > SEAL_KEY_ID_MAX)
+		return false;
+	for (Size i = 0; i < length; i++)
+	{
+		if (!((id[i] >= 'a' && id[i] <= 'z') || (id[i] >= '0' && id[i] <= '9') ||
+			  id[i] == '_' || id[i] == '-'))
+			return false;
+	}
+	return true;
+}
+
+static bool
+has_key(const SealKey *list, int count, const char *id)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (strcmp(list[i].id, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Read one key; what is wrong with the line, or NULL.  The words can't quote it. */
+static const char *
+parse_line(const char *line, Size length, SealKey *key)
+{
+	const char *colon = memchr(line, ':', length);
+	Size		id_length = colon == NULL ? 0 : colon - line;
+
+	if (colon == NULL)
+		return "It is not of the form id:key.";
+	if (!IsSealKeyId(line, id_length))
+		return "An id has 1 to 16 characters out of a-z, 0-9, _ and -.";
+	if (length - id_length - 1 != KEY_BASE64_LENGTH ||
+		pg_b64_decode(colon + 1, KEY_BASE64_LENGTH,
+					  (void *) key->secret, SEAL_KEY_BYTES) != SEAL_KEY_BYTES)
+		return "A key is 32 bytes in base64.";
+
+	memcpy(key->id, line, id_length);
+	key->id[id_length] = '\0';
+	return NULL;
+}
+
+/*
+ * Read all lines into keys, which has room for as many; what is wrong with the
+ * line at which reading ended, or NULL.
+ */
+static const char *
+parse_content(const char *content, Size size, SealKey *list, int *count, int *line)
+{
+	const char *end = content + size;
+	const char *problem = NULL;
+
+	*count = 0;
+	*line = 0;
+	while (content < end && problem == NULL)
+	{
+		const char *next = memchr(content, '\n', end - content);
+		Size		length = (next == NULL ? end : next) - content;
+
+		(*line)++;
+		while (length > 0 && strchr(" \t\r", content[length - 1]) != NULL)
+			length--;
+		if (length > 0 && content[0] != '#')
+		{
+			problem = parse_line(content, length, &list[*count]);
+			if (problem == NULL && has_key(list, *count, list[*count].id))
+				problem = "Its id is that of a line before it.";
+			(*count)++;
+		}
+		content = next == NULL ? end : next + 1;
+	}
+	return problem;
+}
+
+
+/* ----- The file ----- */
+
+/* The path is for those who may see the setting: in the log, not in the message. */
+static void
+refuse_file(int sqlstate, const char *problem, const char *hint)
+{
+	ereport_quietly(errcode(sqlstate),
+					errmsg("the key file of port PINs %s", problem),
+					errdetail_log("portpin.key_file is \"%s\".", key_file),
+					errhint("%s", hint));
+}
+
+static void
+refuse_access(void)
+{
+	ereport_quietly(errcode_for_file_access(),
+					errmsg("could not read the key file of port PINs: %m"),
+					errdetail_log("portpin.key_file is \"%s\".", key_file),
+					errhint("portpin.key_file must name a file that the server's user can read. " MAKE_KEY_HINT));
+}
+
+/* Keys in the data directory would be in every base backup, beside what they seal. */
+static void
+check_place(void)
+{
+	char	   *file = realpath(key_file, NULL);
+	char	   *data;
+	bool		inside;
+
+	if (file == NULL)
+		refuse_access();
+	data = realpath(DataDir, NULL);
+	inside = data == NULL || path_is_prefix_of_path(data, file);
+	free(file);
+	free(data);
+	if (inside)
+		refuse_file(ERRCODE_CONFIG_FILE_ERROR, "is in the data directory",
+					"Move it elsewhere: every base backup would hold the keys beside the PINs that they seal.");
+}
+
+/* What the server asks of the key of its TLS certificate. */
+static void
+check_permissions(const struct stat *file)
+{
+	if (!S_ISREG(file->st_mode))
+		refuse_file(ERRCODE_CONFIG_FILE_ERROR, "is not a regular file",
+					"Name the file itself by portpin.key_file.");
+	if (file->st_uid != geteuid() && file->st_uid != 0)
+		refuse_file(ERRCODE_CONFIG_FILE_ERROR, "belongs to another user",
+					"It must belong to the user that the server runs as, or to root.");
+	if (file->st_mode & (file->st_uid == 0 ?
+						 (S_IWGRP | S_IXGRP | S_IRWXO) : (S_IRWXG | S_IRWXO)))
+		refuse_file(ERRCODE_CONFIG_FILE_ERROR, "can be used by other users",
+					"Take their permissions away: chmod 0600, or 0640 where it belongs to root.");
+	if (file->st_size > KEY_FILE_MAX_SIZE)
+		refuse_file(ERRCODE_CONFIG_FILE_ERROR, "is too large",
+					"It has one line for each key.");
+}
+
+/* Read the file as it is; the caller wipes what it gets. */
+static char *
+read_content(Size *size)
+{
+	struct stat file;
+	char	   *content;
+	ssize_t		got;
+	int			fd;
+
+	check_place();
+
+	/* A named pipe must not make the server wait for somebody to write to it. */
+	fd = OpenTransientFile(key_file, O_RDONLY | O_NONBLOCK | PG_BINARY);
+	if (fd < 0 || fstat(fd, &file) != 0)
+		refuse_access();
+	check_permissions(&file);
+
+	content = palloc(file.st_size + 1);
+	got = read(fd, content, file.st_size);
+	if (got < 0)
+		refuse_access();
+	CloseTransientFile(fd);
+	*size = got;
+	return content;
+}
+
+static int
+count_lines(const char *content, Size size)
+{
+	int			lines = 1;
+
+	for (Size i = 0; i < size; i++)
+		lines += content[i] == '\n';
+	return lines;
+}
+
+/* Content and keys are wiped before anything is said of them. */
+static void
+load_keys(void)
+{
+	TimestampTz loaded = PgReloadTime;
+	Size		size;
+	char	   *content = read_content(&size);
+	int			lines = count_lines(content, size);
+	SealKey    *list = MemoryContextAllocZero(TopMemoryContext, lines * sizeof(SealKey));
+	const char *problem;
+	int			count;
+	int			line;
+
+	problem = parse_content(content, size, list, &count, &line);
+	explicit_bzero(content, size);
+	pfree(content);
+	if (problem != NULL || count == 0)
+	{
+		explicit_bzero(list, lines * sizeof(SealKey));
+		pfree(list);
+	}
+	if (problem != NULL)
+		ereport_quietly(errcode(ERRCODE_CONFIG_FILE_ERROR),
+						errmsg("line %d of the key file of port PINs is wrong", line),
+						errdetail("%s", problem),
+						errdetail_log("%s portpin.key_file is \"%s\".", problem, key_file),
+						errhint("Correct the line and reload the configuration of the server."));
+	if (count == 0)
+		refuse_file(ERRCODE_CONFIG_FILE_ERROR, "has no key", MAKE_KEY_HINT);
+
+	forget_keys();
+	keys = list;
+	nkeys = count;
+	keys_loaded = loaded;
+}
+
+static void
+need_keys(void)
+{
+	if (key_file == NULL || key_file[0] == '\0')
+		ereport_quietly(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("there is no key for sealed port PINs"),
+						errhint("Set portpin.key_file to a file with a key, outside the data directory, and reload the configuration. " MAKE_KEY_HINT));
+	if (keys != NULL && keys_loaded == PgReloadTime)
+		return;
+	forget_keys();
+	load_keys();
+}
+
+/* The key that seals.  It is good until the configuration is loaded again. */
+const SealKey *
+FirstSealKey(void)
+{
+	need_keys();
+	return &keys[0];
+}
+
+/* The key that sealed a PIN; without it nobody can say whether another is the same. */
+const SealKey *
+FindSealKey(const char *id)
+{
+	need_keys();
+	for (int i = 0; i < nkeys; i++)
+	{
+		if (strcmp(keys[i].id, id) == 0)
+			return &keys[i];
+	}
+	ereport_quietly(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("a port PIN is sealed with a key that the key file does not have"),
+					errdetail("The id of the key is \"%s\".", id),
+					errhint("Add that key to the file that portpin.key_file names, and reload the configuration. If the key is lost, the customer must set a new port PIN."));
+	return NULL;
+}
+
+/*
+ * port_pin_seal_keys() returns table (id text, seals boolean)
+ *
+ * The ids of the keys that this session has, in the order of the file, so that a
+ * change of keys can be followed.  The keys themselves are never shown.
+ */
+Datum
+port_pin_seal_keys(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	need_keys();
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < nkeys; i++)
+	{
+		Datum		values[2] = {CStringGetTextDatum(keys[i].id), BoolGetDatum(i == 0)};
+		bool		nulls[2] = {false, false};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
