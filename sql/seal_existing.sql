@@ -1,0 +1,133 @@
+-- Sealing a column that is readable today: no rewrite, no long lock, no order lost.
+CREATE SCHEMA seal_existing;
+SET search_path = seal_existing, public;
+
+-- The settings of portpin are known where it has been loaded.
+LOAD 'portpin';
+SELECT '/tmp/portpin_regress_seal_existing_' || pg_backend_pid() AS key_file \gset
+\set make_file 'umask 077 && cat > ' :key_file
+COPY (SELECT 'k1:' || encode(sha256('k1'), 'base64')) TO PROGRAM :'make_file';
+ALTER SYSTEM SET portpin.key_file = :'key_file';
+SELECT pg_reload_conf();
+\c -
+SET search_path = seal_existing, public;
+SET portpin.seal_cost = 4;
+
+CREATE TABLE accounts (id int PRIMARY KEY, name text, pin port_pin);
+SELECT count(*) FROM port_pin_protect('accounts');
+INSERT INTO accounts SELECT i, 'customer ' || i, 700000 + i FROM generate_series(1, 25) AS i;
+INSERT INTO accounts VALUES (26, 'no PIN', NULL);
+CREATE TABLE port_orders (id int PRIMARY KEY, account int REFERENCES accounts, pin port_pin);
+SELECT count(*) FROM port_pin_gate('port_orders');
+
+-- The type changes in a moment: no row is read or written.  A trigger that names
+-- the column is in the way, so it is dropped and installed again, all in one
+-- transaction.
+SELECT pg_relation_filenode('accounts') AS file \gset
+BEGIN;
+DROP TRIGGER port_pin_keep ON accounts;
+ALTER TABLE accounts ALTER COLUMN pin TYPE port_pin_sealed;
+SELECT * FROM port_pin_protect('accounts');
+COMMIT;
+SELECT pg_relation_filenode('accounts') = :file AS not_rewritten;
+
+-- From here on new PINs are sealed, and old rows by whatever touches them.  Orders
+-- are accepted with the PIN of either kind.
+UPDATE accounts SET pin = '815815' WHERE id = 1;
+UPDATE accounts SET name = 'touched' WHERE id = 2;
+INSERT INTO accounts VALUES (27, 'new', '727272');
+INSERT INTO port_orders VALUES (1, 1, '815815'), (2, 2, '700002'), (3, 3, '700003'), (4, 27, '727272');
+INSERT INTO port_orders VALUES (5, 3, '700004');
+SELECT port_pin_seal_key(pin), count(*) FROM accounts GROUP BY 1 ORDER BY 1;
+-- The CHECK holds for what is written, not yet for what is there.
+SELECT conname, convalidated FROM pg_constraint
+WHERE conrelid = 'accounts'::regclass AND contype = 'c';
+ALTER TABLE accounts VALIDATE CONSTRAINT pin_is_sealed;
+
+-- The rest is sealed in batches, each of which is committed.
+\set SHOW_CONTEXT never
+CALL port_pin_seal_column('accounts', batch_size => 10);
+SELECT port_pin_seal_key(pin), count(*) FROM accounts GROUP BY 1 ORDER BY 1;
+SELECT count(*) AS accepted FROM accounts
+WHERE port_pin_check(pin, (700000 + id)::text) = 'accepted';
+SELECT conname, convalidated FROM pg_constraint
+WHERE conrelid = 'accounts'::regclass AND contype = 'c';
+-- Again: nothing to do, and nothing sealed twice.
+CREATE TABLE before AS TABLE accounts;
+CALL port_pin_seal_column('accounts');
+SELECT count(*) AS unchanged FROM accounts JOIN before USING (id)
+WHERE accounts.pin IS NOT DISTINCT FROM before.pin;
+-- The settings of the session are as they were.
+SHOW search_path;
+
+--
+-- A legacy table: '' for blank, PINs that are none, a composite key, odd names
+--
+CREATE TABLE "Old Accounts" (
+	country char(2),
+	dropped int,
+	"No." numeric(10, 2),
+	"PIN" varchar(20) DEFAULT '',
+	PRIMARY KEY ("No.", country)
+);
+ALTER TABLE "Old Accounts" DROP COLUMN dropped;
+INSERT INTO "Old Accounts" SELECT 'US', i + 0.50, 100000 + i FROM generate_series(1, 7) AS i;
+INSERT INTO "Old Accounts" VALUES ('US', 8, ''), ('US', 9, '  '), ('CA', 9, '12345'),
+	('FR', 9, 'azerty'), ('US', 10, NULL), ('US', 11, '12345678901');
+-- What will have to be left?
+SELECT port_pin_problem("PIN"), count(*) FROM "Old Accounts" GROUP BY 1 ORDER BY 1;
+ALTER TABLE "Old Accounts" ALTER COLUMN "PIN" TYPE port_pin_sealed, ALTER COLUMN "PIN" DROP DEFAULT;
+\set VERBOSITY terse
+SELECT count(*) FROM port_pin_protect('"Old Accounts"');
+\set VERBOSITY default
+CALL port_pin_seal_column('"Old Accounts"', 'PIN', 1);
+SELECT country, "No.", port_pin_seal_key("PIN"), CASE WHEN NOT port_pin_is_sealed("PIN") THEN "PIN" END AS left_as_it_was
+FROM "Old Accounts" ORDER BY "No.", country;
+-- They can be corrected, and only that.
+UPDATE "Old Accounts" SET "No." = 12 WHERE "No." = 11;
+UPDATE "Old Accounts" SET "PIN" = '123450' WHERE country = 'CA';
+UPDATE "Old Accounts" SET "PIN" = '246810' WHERE NOT port_pin_is_sealed("PIN");
+CALL port_pin_seal_column('"Old Accounts"');
+SELECT convalidated FROM pg_constraint
+WHERE conrelid = '"Old Accounts"'::regclass AND conname = 'PIN_is_sealed';
+
+--
+-- What it won't do
+--
+CREATE TABLE odd (id int, pin port_pin, a port_pin_sealed, b port_pin_sealed);
+CALL port_pin_seal_column('odd');
+CALL port_pin_seal_column('odd', 'pin');
+CALL port_pin_seal_column('odd', 'nowhere');
+CALL port_pin_seal_column('odd', 'a');
+ALTER TABLE odd ADD PRIMARY KEY (id);
+CALL port_pin_seal_column('odd', 'a');
+CALL port_pin_seal_column('odd', 'a', 0);
+CALL port_pin_seal_column(NULL);
+-- A trigger that doesn't fire, or is for the other column.
+CREATE TRIGGER seal BEFORE UPDATE ON odd FOR EACH ROW EXECUTE FUNCTION port_pin_seal_trigger('pin=b');
+INSERT INTO odd VALUES (1, NULL, '123456', NULL);
+CALL port_pin_seal_column('odd', 'a');
+-- Within a transaction it could not commit.
+\set VERBOSITY sqlstate
+BEGIN;
+CALL port_pin_seal_column('odd', 'b');
+ROLLBACK;
+
+-- It is for whoever may update the column, and has no rights of its own.
+\set VERBOSITY default
+CREATE ROLE regress_portpin_clerk;
+GRANT USAGE ON SCHEMA seal_existing TO regress_portpin_clerk;
+SET ROLE regress_portpin_clerk;
+CALL port_pin_seal_column('accounts');
+RESET ROLE;
+DROP OWNED BY regress_portpin_clerk;
+DROP ROLE regress_portpin_clerk;
+
+-- Clean up
+\set VERBOSITY terse
+SET client_min_messages = warning;
+DROP SCHEMA seal_existing CASCADE;
+\set remove_file 'cat > /dev/null && rm ' :key_file
+COPY (SELECT) TO PROGRAM :'remove_file';
+ALTER SYSTEM RESET portpin.key_file;
+SELECT pg_reload_conf();
