@@ -1,0 +1,73 @@
+
+# What an order's PIN is can't be told by how long its refusal takes: not whether it
+# was wrong, missing, or no PIN at all, nor whether the account has one.
+
+use strict;
+use warnings;
+use MIME::Base64;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $file = PostgreSQL::Test::Utils::tempdir() . '/keys';
+open my $fh, '>', $file or die $!;
+chmod 0600, $fh;
+print $fh 'k1:' . encode_base64('k' x 32, '') . "\n";
+close $fh;
+
+my $node = PostgreSQL::Test::Cluster->new('seal_time');
+$node->init;
+$node->append_conf('postgresql.conf', qq{
+portpin.key_file = '$file'
+portpin.seal_cost = 8
+});
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION portpin CASCADE;
+	CREATE TABLE accounts (id int PRIMARY KEY, frozen bool, pin port_pin_sealed);
+	CREATE TABLE port_orders (account int REFERENCES accounts, pin text);
+	SELECT port_pin_protect('accounts'), port_pin_gate('port_orders', pin => 'pin', lock => 'frozen');
+	INSERT INTO accounts VALUES (1, false, '735517'), (2, false, NULL), (3, true, '735517');
+	CREATE TABLE took (what text, refused_as text, milliseconds float8);
+	CREATE FUNCTION try(what text, account int, pin text) RETURNS void LANGUAGE plpgsql AS $$
+	DECLARE
+		started timestamptz;
+		refused_as text := 'accepted';
+	BEGIN
+		started := clock_timestamp();
+		BEGIN
+			INSERT INTO port_orders VALUES (account, pin);
+		EXCEPTION WHEN OTHERS THEN
+			refused_as := SQLSTATE;
+		END;
+		INSERT INTO took VALUES (what, refused_as,
+			1000 * extract(epoch FROM clock_timestamp() - started));
+	END $$;
+});
+
+# One after the other, again and again, so that all are on one machine at one time.
+$node->safe_psql('postgres', join ';', (q{
+	SELECT try('right', 1, '735517'), try('wrong', 1, '735518'), try('none', 1, NULL),
+		try('blank', 1, '  '), try('no PIN', 1, 'secret'), try('long', 1, repeat('735517', 10000)),
+		try('not set', 2, '735517'), try('locked', 3, '735517'), try('unknown', NULL, '735517')
+}) x 15);
+
+is($node->safe_psql('postgres', q{
+	SELECT string_agg(what || ' ' || refused_as, ', ' ORDER BY what COLLATE "C")
+	FROM (SELECT DISTINCT what, refused_as FROM took) t}),
+	'blank 23PN5, locked 23PN2, long 23PN7, no PIN 23PN7, none 23PN5, not set 23PN4, right accepted, unknown 23PN1, wrong 23PN7',
+	'each was judged');
+
+# The least of each is what the work takes; the rest is a busy machine's.  Without the
+# hash it would be less than a hundredth.
+my %least = split /[|\n]/, $node->safe_psql('postgres', q{
+	SELECT what, min(milliseconds) FROM took GROUP BY 1});
+for my $what (sort keys %least)
+{
+	my $ratio = $least{$what} / $least{wrong};
+	cmp_ok($ratio, '>', 0.6, sprintf("%s: %.2f ms, not less than a wrong PIN", $what, $least{$what}));
+	cmp_ok($ratio, '<', 1.7, "$what: nor more");
+}
+
+$node->stop;
+done_testing();
