@@ -11,8 +11,16 @@ use Test::More;
 
 my $readme = slurp_file('README.md');
 
+# It shows sealed PINs, for which there must be a key.
+my $keys = PostgreSQL::Test::Utils::tempdir() . '/keys';
+open my $file, '>', $keys or die $!;
+chmod 0600, $file;
+print $file 'k1:', 'A' x 43, "=\n";
+close $file;
+
 my $node = PostgreSQL::Test::Cluster->new('readme');
 $node->init;
+$node->append_conf('postgresql.conf', "portpin.key_file = '$keys'");
 $node->start;
 
 my $blocks = 0;
