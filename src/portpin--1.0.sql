@@ -297,7 +297,7 @@ child AS (
 ),
 -- Columns that hold a PIN: by their type, or because a gate reads it there.
 pin_type AS (
-	SELECT 'port_pin'::pg_catalog.regtype::pg_catalog.oid AS type
+	SELECT pg_catalog.unnest(ARRAY['port_pin', 'port_pin_sealed']::pg_catalog.regtype[])::pg_catalog.oid AS type
 	UNION
 	SELECT t.oid
 	FROM pin_type AS p
