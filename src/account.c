@@ -78,7 +78,7 @@ find_if_there(Relation rel, const char *name, Oid type)
 /* Find the columns of one table on the way, and ask whether they may be read. */
 static void
 describe_hop(Relation table, const AccountNames *names, bool last, Oid owner,
-			 Oid domain, AccountHop *hop)
+			 Oid domain, AccountHop *hop, MemoryContext mcxt)
 {
 	if (last)
 		hop->pin = FindPinColumn(table, names->account_pin, domain, "account_pin=");
@@ -86,6 +86,10 @@ describe_hop(Relation table, const AccountNames *names, bool last, Oid owner,
 		hop->pin = FindPinColumn(table, names->number_pin, domain, "number_pin=");
 	hop->lock = find_if_there(table, names->lock, BOOLOID);
 	hop->expires = find_if_there(table, names->expires, TIMESTAMPTZOID);
+
+	if (hop->pin != InvalidAttrNumber)
+		DescribeAccountKey(table, hop->key.nkeys, hop->key.to, hop->pin,
+						   &hop->identity, mcxt);
 
 	check_readable(table, hop->pin, owner);
 	check_readable(table, hop->lock, owner);
@@ -175,7 +179,7 @@ FindAccountPath(Relation orders, const AccountNames *names, Oid domain,
 		DescribeForeignKey(from, key, &hop->key, mcxt);
 		to = table_open(hop->key.referenced, AccessShareLock);
 		check_way_goes_on(orders, to, names, domain);
-		describe_hop(to, names, last, owner, domain, hop);
+		describe_hop(to, names, last, owner, domain, hop, mcxt);
 		path->sealed |= hop->pin != InvalidAttrNumber &&
 			ColumnIsSealed(to, hop->pin, domain);
 
@@ -227,7 +231,7 @@ pin_has_expired(const AccountHop *hop, TupleTableSlot *row)
 
 /* Take from a row what it says; a PIN that was found before it overrides its own. */
 static void
-read_row(const AccountHop *hop, TupleTableSlot *row, Account *account)
+read_row(AccountHop *hop, TupleTableSlot *row, Account *account)
 {
 	bool		isnull;
 	Datum		value;
@@ -242,9 +246,14 @@ read_row(const AccountHop *hop, TupleTableSlot *row, Account *account)
 	{
 		ForgetPin(account->pin);
 		account->pin = NULL;
+		return;
 	}
-	else
-		account->expired = pin_has_expired(hop, row);
+	account->expired = pin_has_expired(hop, row);
+	if (FailuresAreLimited())
+	{
+		account->key.table = hop->identity.table;
+		account->key.key = AccountKeyOfRow(&hop->identity, row);
+	}
 }
 
 /*

@@ -79,6 +79,19 @@ PortPinTrigger(const char *function, Oid domain)
 						   ObjectIdGetDatum(schema_of_domain(domain)));
 }
 
+/* A table of portpin, likewise. */
+Oid
+PortPinTable(const char *name, Oid domain)
+{
+	Oid			table = get_relname_relid(name, schema_of_domain(domain));
+
+	if (!OidIsValid(table))
+		ereport_quietly(errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("the table %s is not in the schema of portpin's functions", name),
+						errhint("Drop the extension portpin and create it again."));
+	return table;
+}
+
 static bool
 type_is_domain(Oid type, Oid domain)
 {

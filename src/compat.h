@@ -14,9 +14,11 @@
 
 #include "access/genam.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "executor/executor.h"
 #include "utils/acl.h"
 
 #if PG_VERSION_NUM >= 160000
@@ -71,6 +73,64 @@ primary_key_index(Relation rel)
 #else
 	return RelationGetPrimaryKeyIndex(rel);
 #endif
+}
+
+/* Make the index entries of a row that was written through the table access method. */
+static inline void
+insert_index_entries(ResultRelInfo *result, EState *estate, TupleTableSlot *slot,
+					 bool update, bool only_summarizing)
+{
+	if (result->ri_NumIndices == 0)
+		return;
+#if PG_VERSION_NUM >= 190000
+	(void) ExecInsertIndexTuples(result, estate,
+								 (update ? EIIT_IS_UPDATE : 0) |
+								 (only_summarizing ? EIIT_ONLY_SUMMARIZING : 0),
+								 slot, NIL, NULL);
+#elif PG_VERSION_NUM >= 160000
+	(void) ExecInsertIndexTuples(result, slot, estate, update, false, NULL, NIL,
+								 only_summarizing);
+#else
+	(void) only_summarizing;
+	(void) ExecInsertIndexTuples(result, slot, estate, update, false, NULL, NIL);
+#endif
+}
+
+/*
+ * Update a row through the table access method, and its indexes.  False if
+ * somebody else updated or deleted it.  Which indexes need it is told since 16.
+ */
+static inline bool
+update_row(Relation table, ResultRelInfo *result, EState *estate,
+		   ItemPointer tid, TupleTableSlot *slot, Snapshot snapshot)
+{
+	CommandId	cid = GetCurrentCommandId(true);
+	TM_FailureData failure;
+	LockTupleMode lockmode;
+	TM_Result	updated;
+#if PG_VERSION_NUM >= 160000
+	TU_UpdateIndexes indexes;
+#else
+	bool		indexes;
+#endif
+
+#if PG_VERSION_NUM >= 190000
+	updated = table_tuple_update(table, tid, slot, cid, 0, snapshot, InvalidSnapshot,
+								 true, &failure, &lockmode, &indexes);
+#else
+	updated = table_tuple_update(table, tid, slot, cid, snapshot, InvalidSnapshot,
+								 true, &failure, &lockmode, &indexes);
+#endif
+	if (updated != TM_Ok)
+		return false;
+#if PG_VERSION_NUM >= 160000
+	if (indexes != TU_None)
+		insert_index_entries(result, estate, slot, true, indexes == TU_Summarizing);
+#else
+	if (indexes)
+		insert_index_entries(result, estate, slot, true, false);
+#endif
+	return true;
 }
 
 /* The identifier of a system cache has a type of its own from 19 on. */

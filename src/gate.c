@@ -257,6 +257,7 @@ FindGate(Relation orders, const GateNames *names, Oid domain,
 		check_columns_are_known_before(orders, gate);
 	if (names->redact)
 		check_redactable(orders, gate->pin);
+	gate->failures = (FailureLog) {.domain = domain};
 	gate->generation = CatalogGeneration();
 }
 
@@ -427,7 +428,7 @@ port_pin_gate_trigger(PG_FUNCTION_ARGS)
 	scoped = OrderInScope(trigdata, gate, new);
 	judged = scoped && OrderNeedsJudging(trigdata, gate, old, new);
 	if (judged)
-		verdict = JudgeOrder(gate, new);
+		verdict = JudgeOrder(gate, trigdata->tg_relation, new);
 	if (verdict != PORT_ACCEPTED && gate->verdict == InvalidAttrNumber)
 		refuse(trigdata, verdict);
 

@@ -98,12 +98,28 @@ OrderNeedsJudging(TriggerData *trigdata, Gate *gate, TupleTableSlot *old,
 	return pin_changed && !carries_no_pin(gate, new);
 }
 
+/* What the supplied PIN says of an account that is there and is not locked. */
+static PortVerdict
+check_supplied(const Gate *gate, const Account *account, TupleTableSlot *order)
+{
+	text	   *supplied = supplied_pin(gate, order);
+	PortVerdict verdict = CheckPin(account->pin, supplied);
+
+	ForgetPin(supplied);
+	if (verdict == PORT_PIN_NOT_SET && gate->unset_allow)
+		return PORT_ACCEPTED;
+	if (account->expired &&
+		(verdict == PORT_PIN_MISMATCH || verdict == PORT_ACCEPTED))
+		return PORT_PIN_EXPIRED;
+	return verdict;
+}
+
 PortVerdict
-JudgeOrder(Gate *gate, TupleTableSlot *order)
+JudgeOrder(Gate *gate, Relation orders, TupleTableSlot *order)
 {
 	PortVerdict verdict;
 	Account		account;
-	text	   *supplied;
+	PinAttempt	attempt;
 
 	ReadAccount(&gate->path, order, &account);
 
@@ -115,17 +131,10 @@ JudgeOrder(Gate *gate, TupleTableSlot *order)
 		verdict = PORT_ACCOUNT_UNKNOWN;
 	else if (account.locked)
 		verdict = PORT_LOCKED;
+	else if (!BeginAttempt(&attempt, &gate->failures, &account.key))
+		verdict = PORT_TOO_MANY_ATTEMPTS;
 	else
-	{
-		supplied = supplied_pin(gate, order);
-		verdict = CheckPin(account.pin, supplied);
-		ForgetPin(supplied);
-		if (verdict == PORT_PIN_NOT_SET && gate->unset_allow)
-			verdict = PORT_ACCEPTED;
-		else if (account.expired &&
-				 (verdict == PORT_PIN_MISMATCH || verdict == PORT_ACCEPTED))
-			verdict = PORT_PIN_EXPIRED;
-	}
+		verdict = EndAttempt(&attempt, orders, check_supplied(gate, &account, order));
 	ForgetPin(account.pin);
 	return verdict;
 }

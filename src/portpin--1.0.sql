@@ -553,6 +553,83 @@ COMMENT ON PROCEDURE port_pin_seal_column(pg_catalog.regclass, pg_catalog.name, 
 'seals the port PINs that a column has already, in committed batches; can be stopped and called again';
 
 --
+-- Wrong guesses
+--
+
+CREATE TABLE port_pin_failures (
+	at pg_catalog.timestamptz NOT NULL,
+	accounts pg_catalog.regclass NOT NULL,
+	key pg_catalog.text[] COLLATE pg_catalog."C" NOT NULL,
+	orders pg_catalog.regclass NOT NULL,
+	role pg_catalog.text NOT NULL,
+	login pg_catalog.text NOT NULL,
+	client pg_catalog.inet,
+	application pg_catalog.text NOT NULL,
+	unlocked pg_catalog.timestamptz,
+	PRIMARY KEY (accounts, key, at)
+);
+
+SELECT pg_catalog.pg_extension_config_dump('port_pin_failures', '');
+
+COMMENT ON TABLE port_pin_failures IS
+'wrong port PINs, one row each, written and committed before whoever supplied one is told; never the PIN';
+COMMENT ON COLUMN port_pin_failures.at IS 'when it was recorded';
+COMMENT ON COLUMN port_pin_failures.accounts IS 'the table with the PIN';
+COMMENT ON COLUMN port_pin_failures.key IS 'primary key of the row with the PIN';
+COMMENT ON COLUMN port_pin_failures.orders IS 'the table that the port order was for';
+COMMENT ON COLUMN port_pin_failures.role IS 'who placed the order: the role that was set, outside of any function';
+COMMENT ON COLUMN port_pin_failures.login IS 'who had logged in';
+COMMENT ON COLUMN port_pin_failures.client IS 'address that the session came from; NULL if from this machine';
+COMMENT ON COLUMN port_pin_failures.application IS 'application_name of the session';
+COMMENT ON COLUMN port_pin_failures.unlocked IS 'when port_pin_unlock let it count no more';
+
+CREATE FUNCTION port_pin_failure_limits(
+	OUT max_failures pg_catalog.int4,
+	OUT failure_window pg_catalog.interval)
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE;
+
+COMMENT ON FUNCTION port_pin_failure_limits() IS
+'the settings portpin.max_failures and portpin.failure_window';
+
+CREATE VIEW port_pin_lockouts AS
+	SELECT f.accounts, f.key,
+		pg_catalog.max(f.at) AS since,
+		(pg_catalog.array_agg(f.at ORDER BY f.at DESC))[l.max_failures] OPERATOR(pg_catalog.+)
+			l.failure_window AS until,
+		pg_catalog.count(*) AS guesses
+	FROM port_pin_failures f, port_pin_failure_limits() l
+	WHERE f.unlocked IS NULL AND l.max_failures OPERATOR(pg_catalog.>) 0
+		AND f.at OPERATOR(pg_catalog.>)
+			(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) l.failure_window)
+	GROUP BY f.accounts, f.key, l.max_failures, l.failure_window
+	HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>=) l.max_failures;
+
+COMMENT ON VIEW port_pin_lockouts IS
+'accounts whose port orders are refused for too many wrong port PINs, and until when';
+
+CREATE FUNCTION port_pin_unlock(accounts pg_catalog.regclass, VARIADIC key pg_catalog.text[])
+	RETURNS pg_catalog.int8
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+
+COMMENT ON FUNCTION port_pin_unlock(pg_catalog.regclass, pg_catalog.text[]) IS
+'let the wrong port PINs of an account count no more; for the owner of the accounts, and who is granted EXECUTE';
+
+CREATE FUNCTION port_pin_purge_failures(older_than pg_catalog.interval)
+	RETURNS pg_catalog.int8
+	LANGUAGE sql VOLATILE STRICT
+BEGIN ATOMIC
+	WITH purged AS (
+		DELETE FROM port_pin_failures f
+		WHERE f.at OPERATOR(pg_catalog.<)
+			(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) older_than)
+		RETURNING 1)
+	SELECT pg_catalog.count(*) FROM purged;
+END;
+
+COMMENT ON FUNCTION port_pin_purge_failures(pg_catalog.interval) IS
+'delete records of wrong port PINs, with the rights of the caller; returns how many';
+
+--
 -- Whoever may ask whether a PIN is right, or set up a gate that does, can guess.
 -- Triggers that exist go on firing for everyone.
 --

@@ -51,4 +51,6 @@ _PG_init(void)
 	CacheRegisterSyscacheCallback(AUTHOID, catalog_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, catalog_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(TYPEOID, catalog_changed, (Datum) 0);
+	DefineFailureSettings();
+	MarkGUCPrefixReserved("portpin");
 }

@@ -4,11 +4,12 @@
  *
  * A port-out PIN proves that it is really the customer who moves a phone number
  * to another carrier.  portpin keeps it valid (pin.c), keeps it set (keep.c) and
- * lets no port order in without it (gate.c).  src/ has seven floors, and no file
+ * lets no port order in without it (gate.c).  src/ has eight floors, and no file
  * calls one above its own:
  *
  *		portpin.h
  *		pin.c, column.c, argument.c, move.c, key_file.c
+ *		account_key.c, failure_log.c, failure_worker.c, failure.c
  *		keep.c, seal.c, foreign_key.c
  *		check.c, seal_trigger.c, account.c
  *		order.c
@@ -25,8 +26,10 @@
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "nodes/pg_list.h"
+#include "utils/array.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"
+#include "utils/timestamp.h"
 
 /*
  * What portpin refuses is a violation of integrity: class 23, so that drivers
@@ -86,6 +89,7 @@ extern void ForgetPin(text *pin);
 extern Oid	PortPinDomain(Oid function);
 extern Oid	PortPinType(const char *name, Oid domain);
 extern Oid	PortPinTrigger(const char *function, Oid domain);
+extern Oid	PortPinTable(const char *name, Oid domain);
 extern AttrNumber FindColumn(Relation rel, const char *name);
 extern AttrNumber FindColumnOfType(Relation rel, const char *name, Oid type);
 extern AttrNumber FindPinColumn(Relation rel, const char *name, Oid domain,
@@ -149,6 +153,89 @@ extern bool PinWasSealedJustNow(const text *sealed);
 extern bool HashMatches(const text *stored, const text *supplied);
 extern void SpendTimeOfHash(void);
 
+/* account_key.c */
+
+/* What names the rows of a table: columns, and how they are written down. */
+typedef struct AccountIdentity
+{
+	Oid			table;			/* the whole one, if it has partitions */
+	int			ncolumns;
+	AttrNumber	columns[INDEX_MAX_KEYS];
+	FmgrInfo	output[INDEX_MAX_KEYS];
+	bool		reads_the_same; /* under all settings */
+} AccountIdentity;
+
+/* The name of one row; no table where there is nothing to guess. */
+typedef struct AccountKey
+{
+	Oid			table;
+	ArrayType  *key;
+} AccountKey;
+
+extern Oid	RootOfPartitions(Relation rel);
+extern void DescribeAccountKey(Relation table, int nkeys, const AttrNumber *keys,
+							   AttrNumber pin, AccountIdentity *identity,
+							   MemoryContext mcxt);
+extern ArrayType *AccountKeyOfRow(AccountIdentity *identity, TupleTableSlot *row);
+extern ArrayType *AccountKeyFromTexts(Relation table, ArrayType *given, Oid *owner);
+
+/* failure_log.c */
+#define FAILURE_TABLE "port_pin_failures"
+
+/* Milliseconds that a session waits for its turn to guess, and for the record. */
+#define FAILURE_PATIENCE 5000
+
+/* The table of wrong guesses as a gate knows it; found when first needed. */
+typedef struct FailureLog
+{
+	Oid			domain;			/* port_pin, in whose schema the table is */
+	uint64		generation;		/* of the catalogs that it was found in */
+	Oid			table;
+	Oid			index;
+	AttrNumber	unlocked;
+} FailureLog;
+
+/* One wrong guess. */
+typedef struct Failure
+{
+	Oid			accounts;
+	Oid			orders;
+	char		role[NAMEDATALEN];
+	char		login[NAMEDATALEN];
+	char		application[NAMEDATALEN];
+	char		client[64];		/* an address, or empty */
+	ArrayType  *key;
+} Failure;
+
+extern TimestampTz DeadlineFromNow(void);
+extern bool WaitABit(TimestampTz deadline);
+extern int	CountFailures(FailureLog *log, const AccountKey *account,
+						  TimestampTz since, int limit, TimestampTz deadline);
+extern void AppendFailure(Oid table, const Failure *failure);
+extern int64 ForgiveFailures(Oid domain, const AccountKey *account,
+							 TimestampTz since);
+
+/* failure_worker.c */
+extern const char *RecordFailure(Oid table, const Failure *failure,
+								 TimestampTz deadline);
+
+/* failure.c */
+
+/* One guess at an account's PIN, from before it is looked at. */
+typedef struct PinAttempt
+{
+	FailureLog *log;
+	AccountKey	account;		/* no table: guesses are not limited */
+	bool		has_turn;		/* others wait that guess at the same account */
+} PinAttempt;
+
+extern void DefineFailureSettings(void);
+extern bool FailuresAreLimited(void);
+extern bool BeginAttempt(PinAttempt *attempt, FailureLog *log,
+						 const AccountKey *account);
+extern PortVerdict EndAttempt(PinAttempt *attempt, Relation orders,
+							  PortVerdict verdict);
+
 /* foreign_key.c */
 
 /* A foreign key, and all that is needed to find the row that it points to. */
@@ -207,6 +294,7 @@ typedef struct AccountHop
 	AttrNumber	pin;			/* 0 where the row can't have a PIN */
 	AttrNumber	lock;			/* 0 where the row can't be locked */
 	AttrNumber	expires;		/* 0 where its PIN does not expire */
+	AccountIdentity identity;	/* what its rows are called when guessed at */
 } AccountHop;
 
 #define MAX_ACCOUNT_HOPS 2		/* order to number, number to account */
@@ -237,6 +325,7 @@ typedef struct Account
 	bool		locked;
 	bool		expired;
 	text	   *pin;			/* NULL where blank; ForgetPin it */
+	AccountKey	key;			/* of the row that gave the PIN */
 } Account;
 
 extern void FindAccountPath(Relation orders, const AccountNames *names,
@@ -265,13 +354,14 @@ typedef struct Gate
 	bool		redact;			/* the PIN is not stored once judged */
 	bool		unset_allow;	/* an account without a PIN may be ported */
 	AccountPath path;
+	FailureLog	failures;
 } Gate;
 
 extern bool OrderInScope(TriggerData *trigdata, const Gate *gate,
 						 TupleTableSlot *order);
 extern bool OrderNeedsJudging(TriggerData *trigdata, Gate *gate,
 							  TupleTableSlot *old, TupleTableSlot *new);
-extern PortVerdict JudgeOrder(Gate *gate, TupleTableSlot *order);
+extern PortVerdict JudgeOrder(Gate *gate, Relation orders, TupleTableSlot *order);
 
 /* gate.c */
 

@@ -1,0 +1,369 @@
+/*
+ * failure.c
+ *		Wrong guesses are counted, and too many of them lock an account out.
+ *
+ * Who guesses gets the verdict of a gate, and no more than portpin.max_failures
+ * times within portpin.failure_window for one account.  Then its orders are
+ * refused before the PIN is looked at, until the oldest guess ages out or somebody
+ * calls port_pin_unlock().  An attempt has two ends:
+ *
+ *		BeginAttempt	counts what is on record; refuses if that is too much
+ *		EndAttempt		records the guess, if it was wrong, before it is told
+ *
+ * Sessions that guess at one account take turns as soon as it has a guess on
+ * record, so that each counts what the others recorded.  At an account without
+ * any, nobody waits for anybody: that is the path of honest orders, one look into
+ * an index.  A guess that turns out wrong there takes its turn then, and counts
+ * again.  So of an account no more than max_failures wrong guesses are told and
+ * recorded, exactly.  What can be learned is one answer more for each session but
+ * the first that had looked at the account before its first guess was on record.
+ *
+ * From the moment that the PIN is looked at until a wrong guess is on record,
+ * cancelling and terminating the session have to wait, for FAILURE_PATIENCE at
+ * most.  A guess that can't be recorded ends the session: an error alone would
+ * be an answer that was not counted.
+ */
+#include "portpin.h"
+
+#include "access/table.h"
+#include "catalog/pg_proc.h"
+#include "common/hashfn.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "storage/lwlock.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#define SECONDS_PER_HOUR 3600
+#define LONGEST_WINDOW (366 * 24 * SECONDS_PER_HOUR)
+
+/*
+ * The last part of the lock tag, where SQL's advisory locks have 1 or 2: nobody
+ * can take or see through a lock of ours by calling pg_advisory_lock().
+ */
+#define TURN_LOCK 0x5050
+
+PG_FUNCTION_INFO_V1(port_pin_failure_limits);
+PG_FUNCTION_INFO_V1(port_pin_unlock);
+
+static int	max_failures;
+static int	failure_window;		/* seconds */
+
+
+/* ----- Settings ----- */
+
+void
+DefineFailureSettings(void)
+{
+	DefineCustomIntVariable("portpin.max_failures",
+							"Wrong port PINs for one account after which its port orders are refused unread.",
+							"0 lets guesses go uncounted and unrecorded.",
+							&max_failures, 10, 0, 10000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("portpin.failure_window",
+							"How long a wrong port PIN counts.",
+							NULL,
+							&failure_window, SECONDS_PER_HOUR, 1, LONGEST_WINDOW,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+}
+
+bool
+FailuresAreLimited(void)
+{
+	return max_failures > 0;
+}
+
+static TimestampTz
+start_of_window(void)
+{
+	return GetCurrentTimestamp() - (TimestampTz) failure_window * USECS_PER_SEC;
+}
+
+
+/* ----- Taking turns ----- */
+
+static LOCKTAG
+turn_of(const AccountKey *account)
+{
+	uint64		hash = hash_bytes_extended((const unsigned char *) account->key,
+										   VARSIZE(account->key), account->table);
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash,
+						 TURN_LOCK);
+	return tag;
+}
+
+/* The lock goes by itself if the (sub)transaction fails. */
+static bool
+take_turn(PinAttempt *attempt, TimestampTz deadline)
+{
+	LOCKTAG		tag = turn_of(&attempt->account);
+
+	while (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+	{
+		if (!WaitABit(deadline))
+			return false;
+	}
+	attempt->has_turn = true;
+	return true;
+}
+
+static void
+end_turn(PinAttempt *attempt)
+{
+	LOCKTAG		tag = turn_of(&attempt->account);
+
+	if (attempt->has_turn)
+		LockRelease(&tag, ExclusiveLock, false);
+	attempt->has_turn = false;
+}
+
+static int
+count_failures(PinAttempt *attempt, TimestampTz deadline)
+{
+	return CountFailures(attempt->log, &attempt->account, start_of_window(),
+						 max_failures, deadline);
+}
+
+
+/* ----- Recording ----- */
+
+static void
+set_client(Failure *failure)
+{
+	LOCAL_FCINFO(fcinfo, 0);
+	Datum		address;
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
+	address = inet_client_addr(fcinfo);
+	if (!fcinfo->isnull)
+		strlcpy(failure->client,
+				DatumGetCString(DirectFunctionCall1(inet_out, address)),
+				sizeof(failure->client));
+}
+
+/* A role may have been dropped while it is in use. */
+static void
+set_role(char *name, Oid role)
+{
+	const char *found = GetUserNameFromId(role, true);
+
+	if (found != NULL)
+		strlcpy(name, found, NAMEDATALEN);
+}
+
+static void
+describe_failure(const AccountKey *account, Relation orders, Failure *failure)
+{
+	memset(failure, 0, sizeof(Failure));
+	failure->accounts = account->table;
+	failure->key = account->key;
+	failure->orders = RootOfPartitions(orders);
+	set_role(failure->role, GetOuterUserId());
+	set_role(failure->login, GetSessionUserId());
+	if (application_name != NULL)
+		strlcpy(failure->application, application_name, NAMEDATALEN);
+	set_client(failure);
+}
+
+/* Count again if others may have guessed meanwhile, then record. */
+static const char *
+count_and_record(PinAttempt *attempt, Relation orders, PortVerdict *verdict,
+				 TimestampTz deadline)
+{
+	Failure		failure;
+
+	if (!attempt->has_turn)
+	{
+		if (!take_turn(attempt, deadline))
+			return "Other sessions that guess at the same account took too long.";
+		if (count_failures(attempt, deadline) >= max_failures)
+		{
+			*verdict = PORT_TOO_MANY_ATTEMPTS;
+			return NULL;
+		}
+	}
+	describe_failure(&attempt->account, orders, &failure);
+	return RecordFailure(attempt->log->table, &failure, deadline);
+}
+
+/*
+ * A wrong guess is not on record: end the session.  Not before the deadline, or
+ * guessing would be as fast as connecting.
+ */
+static void
+end_session(const char *problem, TimestampTz deadline)
+{
+	HOLD_INTERRUPTS();
+	while (WaitABit(deadline))
+		;
+	error_context_stack = NULL;
+	ereport(FATAL,
+			errhidestmt(true),
+			errcode(ERRCODE_SYSTEM_ERROR),
+			errmsg("port order refused: its wrong port PIN could not be recorded"),
+			errdetail_log("%s", problem),
+			errhint("Connect again, and submit the order with the account's port PIN."));
+}
+
+/* Any error on the way to the record means that there may be none. */
+static void
+record_or_end_session(PinAttempt *attempt, Relation orders, PortVerdict *verdict)
+{
+	MemoryContext mcxt = CurrentMemoryContext;
+	TimestampTz deadline = DeadlineFromNow();
+	const char *volatile problem = NULL;
+
+	PG_TRY();
+	{
+		problem = count_and_record(attempt, orders, verdict, deadline);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(mcxt);
+		problem = CopyErrorData()->message;
+		FlushErrorState();
+		LWLockReleaseAll();		/* nobody has to wait with this session */
+	}
+	PG_END_TRY();
+	if (problem != NULL)
+		end_session(problem, deadline);
+}
+
+
+/* ----- An attempt ----- */
+
+/*
+ * May this account's PIN be looked at?  If so, EndAttempt must follow, and
+ * interrupts are held until it has.
+ */
+bool
+BeginAttempt(PinAttempt *attempt, FailureLog *log, const AccountKey *account)
+{
+	TimestampTz deadline;
+	int			failures;
+
+	memset(attempt, 0, sizeof(PinAttempt));
+	if (!FailuresAreLimited() || !OidIsValid(account->table))
+		return true;
+
+	attempt->log = log;
+	attempt->account = *account;
+	deadline = DeadlineFromNow();
+	failures = count_failures(attempt, deadline);
+	if (failures > 0 && failures < max_failures)
+		failures = take_turn(attempt, deadline) ?
+			count_failures(attempt, deadline) : max_failures;
+	if (failures >= max_failures)
+	{
+		end_turn(attempt);
+		return false;
+	}
+	HOLD_INTERRUPTS();
+	return true;
+}
+
+/* The PIN was looked at, with this verdict.  What may be told of it? */
+PortVerdict
+EndAttempt(PinAttempt *attempt, Relation orders, PortVerdict verdict)
+{
+	if (!OidIsValid(attempt->account.table))
+		return verdict;
+	if (verdict == PORT_PIN_MISMATCH)
+		record_or_end_session(attempt, orders, &verdict);
+	end_turn(attempt);
+	RESUME_INTERRUPTS();
+	return verdict;
+}
+
+
+/* ----- What SQL calls ----- */
+
+/*
+ * port_pin_failure_limits(OUT max_failures integer, OUT failure_window interval)
+ *
+ * The settings, for views: before the module is loaded current_setting() does not
+ * know them.
+ */
+Datum
+port_pin_failure_limits(PG_FUNCTION_ARGS)
+{
+	TupleDesc	row;
+	Interval	window = {.time = (TimeOffset) failure_window * USECS_PER_SEC};
+	Datum		values[2] = {Int32GetDatum(max_failures), IntervalPGetDatum(&window)};
+	bool		nulls[2] = {false, false};
+
+	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
+}
+
+/* Was EXECUTE on this function granted to the user, other than through PUBLIC? */
+static bool
+was_granted(Oid function, Oid user)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	bool		isnull;
+	Datum		datum;
+	bool		granted = false;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	datum = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proacl, &isnull);
+	if (!isnull)
+	{
+		Acl		   *acl = DatumGetAclPCopy(datum);
+
+		for (int i = 0; i < ACL_NUM(acl); i++)
+		{
+			AclItem    *item = &ACL_DAT(acl)[i];
+
+			granted |= item->ai_grantee != ACL_ID_PUBLIC &&
+				(ACLITEM_GET_PRIVS(*item) & ACL_EXECUTE) != 0 &&
+				has_privs_of_role(user, item->ai_grantee);
+		}
+	}
+	ReleaseSysCache(tuple);
+	return granted;
+}
+
+static void
+check_may_unlock(Oid accounts, Oid function)
+{
+	if (object_ownercheck(RelationRelationId, accounts, GetUserId()) ||
+		was_granted(function, GetUserId()))
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("permission denied to unlock accounts of table \"%s\"",
+				   get_rel_name(accounts)),
+			errhint("Its owner may, and who was granted EXECUTE on port_pin_unlock by name."));
+}
+
+/*
+ * port_pin_unlock(accounts regclass, VARIADIC key text[]) returns bigint
+ *
+ * Wrong guesses at an account count no more; returns how many did.  They stay on
+ * record.  42501 for who neither owns the table nor was granted EXECUTE.
+ */
+Datum
+port_pin_unlock(PG_FUNCTION_ARGS)
+{
+	Oid			function = fcinfo->flinfo->fn_oid;
+	Oid			relid = PG_GETARG_OID(0);
+	ArrayType  *key = PG_GETARG_ARRAYTYPE_P(1);
+	Relation	accounts;
+	AccountKey	account;
+
+	check_may_unlock(relid, function);
+	accounts = table_open(relid, AccessShareLock);
+	account.key = AccountKeyFromTexts(accounts, key, &account.table);
+	check_may_unlock(account.table, function);	/* of a partition, the whole table */
+	table_close(accounts, NoLock);
+	PG_RETURN_INT64(ForgiveFailures(PortPinDomain(function), &account,
+									start_of_window()));
+}

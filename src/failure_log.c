@@ -1,0 +1,329 @@
+/*
+ * failure_log.c
+ *		The table port_pin_failures: one row for each wrong guess.
+ *
+ * Its primary key (accounts, key, at) is what guesses are counted by.  Rows are
+ * written through the table access method and the indexes alone: no trigger, rule
+ * or default of the table runs, and no privilege is to be had by adding one.  An
+ * index may call functions: these run as the table's owner, restricted as in
+ * REINDEX.
+ *
+ * Columns are looked up by name, so that columns may be added and moved.
+ */
+#include "portpin.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inet.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+/* The columns that the primary key must have, in this order. */
+#define FAILURE_KEYS 3
+static const char *const key_columns[FAILURE_KEYS] = {"accounts", "key", "at"};
+
+
+/* ----- Waiting, but not for ever ----- */
+
+/* When whoever waits from now on gives up. */
+TimestampTz
+DeadlineFromNow(void)
+{
+	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), FAILURE_PATIENCE);
+}
+
+/* Let a millisecond pass.  False if the time is over. */
+bool
+WaitABit(TimestampTz deadline)
+{
+	if (GetCurrentTimestamp() >= deadline)
+		return false;
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1,
+					 PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	return true;
+}
+
+/*
+ * Lock a relation of the failure log.  Nobody waits in the queue of a heavyweight
+ * lock, which has no deadline, for a lock that a session took and sits on.
+ */
+static void
+lock_in_time(Oid relid, TimestampTz deadline)
+{
+	while (!ConditionalLockRelationOid(relid, AccessShareLock))
+	{
+		if (!WaitABit(deadline))
+			ereport_quietly(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+							errmsg("port order refused: the wrong port PINs of its account can't be counted"),
+							errdetail("Table port_pin_failures has been locked for too long."),
+							errhint("Submit the order again later."));
+	}
+}
+
+
+/* ----- Finding the table ----- */
+
+/* The index that guesses are counted by. */
+static Oid
+counting_index(Relation table, TimestampTz deadline)
+{
+	Oid			indexid = primary_key_index(table);
+	bool		fits = OidIsValid(indexid);
+
+	if (fits)
+	{
+		Relation	index;
+
+		lock_in_time(indexid, deadline);
+		index = index_open(indexid, NoLock);
+		fits = index->rd_index->indisvalid &&
+			index->rd_index->indnkeyatts == FAILURE_KEYS;
+		for (int i = 0; fits && i < FAILURE_KEYS; i++)
+			fits = index->rd_index->indkey.values[i] == FindColumn(table, key_columns[i]);
+		index_close(index, AccessShareLock);
+	}
+	if (!fits)
+		ereport_quietly(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the table port_pin_failures lacks its primary key (accounts, key, at)"),
+						errhint("Add it again: wrong port PINs are counted by its index."),
+						errtable(table));
+	return indexid;
+}
+
+/* What the table looks like.  The caller has it open. */
+static void
+describe(Relation table, FailureLog *log, TimestampTz deadline)
+{
+	if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relispartition)
+		ereport_quietly(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("port_pin_failures is not an ordinary table"),
+						errhint("Drop the extension portpin and create it again."),
+						errtable(table));
+	(void) FindColumnOfType(table, "at", TIMESTAMPTZOID);
+	(void) FindColumnOfType(table, "accounts", REGCLASSOID);
+	(void) FindColumnOfType(table, "key", TEXTARRAYOID);
+	log->unlocked = FindColumnOfType(table, "unlocked", TIMESTAMPTZOID);
+	log->index = counting_index(table, deadline);
+	log->table = RelationGetRelid(table);
+}
+
+/*
+ * Open the table for counting, and find its columns unless they are known.  Locks
+ * are let go as soon as the rows are read, so that whoever waits for the table
+ * waits for no port order.
+ */
+static Relation
+open_for_counting(FailureLog *log, TimestampTz deadline)
+{
+	Oid			relid = PortPinTable(FAILURE_TABLE, log->domain);
+	Relation	table;
+
+	lock_in_time(relid, deadline);
+	table = table_open(relid, NoLock);
+	if (log->table != relid || log->generation != CatalogGeneration())
+	{
+		describe(table, log, deadline);
+		log->generation = CatalogGeneration();
+	}
+	lock_in_time(log->index, deadline);
+	return table;
+}
+
+
+/* ----- Counting ----- */
+
+/* Look for the guesses at an account since some time. */
+static IndexScanDesc
+begin_scan(Relation table, Relation index, const AccountKey *account,
+		   TimestampTz since, Snapshot snapshot)
+{
+	ScanKeyData scankeys[FAILURE_KEYS];
+	IndexScanDesc scan;
+
+	ScanKeyInit(&scankeys[0], 1, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(account->table));
+	ScanKeyEntryInitialize(&scankeys[1], 0, 2, BTEqualStrategyNumber, InvalidOid,
+						   index->rd_indcollation[1], F_ARRAY_EQ,
+						   PointerGetDatum(account->key));
+	ScanKeyInit(&scankeys[2], 3, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT,
+				TimestampTzGetDatum(since));
+	scan = begin_index_scan(table, index, snapshot, FAILURE_KEYS);
+	index_rescan(scan, scankeys, FAILURE_KEYS, NULL, 0);
+	return scan;
+}
+
+/*
+ * How many guesses at an account count since some time?  Up to a limit: what is
+ * beyond makes no difference.  Always as of now, whatever this transaction's
+ * snapshot is.
+ */
+int
+CountFailures(FailureLog *log, const AccountKey *account, TimestampTz since,
+			  int limit, TimestampTz deadline)
+{
+	Relation	table = open_for_counting(log, deadline);
+	Relation	index = index_open(log->index, NoLock);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	IndexScanDesc scan = begin_scan(table, index, account, since, snapshot);
+	int			count = 0;
+
+	while (count < limit && index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		if (slot_attisnull(slot, log->unlocked))
+			count++;
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	UnregisterSnapshot(snapshot);
+	index_close(index, AccessShareLock);
+	table_close(table, AccessShareLock);
+	return count;
+}
+
+
+/* ----- Writing ----- */
+
+/* A table that rows are being written to, as its owner. */
+typedef struct Writer
+{
+	Relation	table;
+	EState	   *estate;
+	ResultRelInfo *result;
+	TupleTableSlot *slot;
+	Oid			user;			/* who it was before */
+	int			context;
+} Writer;
+
+static Writer
+begin_writing(Relation table)
+{
+	Writer		writer;
+
+	writer.table = table;
+	GetUserIdAndSecContext(&writer.user, &writer.context);
+	SetUserIdAndSecContext(table->rd_rel->relowner,
+						   writer.context | SECURITY_RESTRICTED_OPERATION);
+	writer.estate = CreateExecutorState();
+	writer.result = makeNode(ResultRelInfo);
+	InitResultRelInfo(writer.result, table, 0, NULL, 0);
+	ExecOpenIndices(writer.result, false);
+	writer.slot = table_slot_create(table, NULL);
+	return writer;
+}
+
+static void
+end_writing(Writer *writer)
+{
+	ExecDropSingleTupleTableSlot(writer->slot);
+	ExecCloseIndices(writer->result);
+	FreeExecutorState(writer->estate);
+	SetUserIdAndSecContext(writer->user, writer->context);
+}
+
+static void
+set_column(Writer *writer, const char *name, Oid type, Datum value)
+{
+	AttrNumber	column = FindColumnOfType(writer->table, name, type);
+
+	writer->slot->tts_values[column - 1] = value;
+	writer->slot->tts_isnull[column - 1] = false;
+}
+
+static void
+set_text(Writer *writer, const char *name, const char *value)
+{
+	set_column(writer, name, TEXTOID, CStringGetTextDatum(value));
+}
+
+/* Write a guess down.  Whoever calls this commits it. */
+void
+AppendFailure(Oid relid, const Failure *failure)
+{
+	Relation	table = table_open(relid, RowExclusiveLock);
+	FailureLog	log = {0};
+	Writer		writer;
+
+	describe(table, &log, DeadlineFromNow());
+	writer = begin_writing(table);
+	memset(writer.slot->tts_isnull, true, RelationGetDescr(table)->natts * sizeof(bool));
+	set_column(&writer, "at", TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()));
+	set_column(&writer, "accounts", REGCLASSOID, ObjectIdGetDatum(failure->accounts));
+	set_column(&writer, "key", TEXTARRAYOID, PointerGetDatum(failure->key));
+	set_column(&writer, "orders", REGCLASSOID, ObjectIdGetDatum(failure->orders));
+	set_text(&writer, "role", failure->role);
+	set_text(&writer, "login", failure->login);
+	set_text(&writer, "application", failure->application);
+	if (failure->client[0] != '\0')
+		set_column(&writer, "client", INETOID,
+				   DirectFunctionCall1(inet_in, CStringGetDatum(failure->client)));
+	ExecStoreVirtualTuple(writer.slot);
+	table_tuple_insert(table, writer.slot, GetCurrentCommandId(true), 0, NULL);
+	insert_index_entries(writer.result, writer.estate, writer.slot, false, false);
+	end_writing(&writer);
+	table_close(table, NoLock);
+}
+
+/* Mark one row as forgiven; false if somebody else did so or removed it. */
+static bool
+forgive(Writer *writer, const FailureLog *log, TupleTableSlot *row,
+		Snapshot snapshot)
+{
+	int			natts = RelationGetDescr(writer->table)->natts;
+
+	slot_getallattrs(row);
+	ExecClearTuple(writer->slot);
+	memcpy(writer->slot->tts_values, row->tts_values, natts * sizeof(Datum));
+	memcpy(writer->slot->tts_isnull, row->tts_isnull, natts * sizeof(bool));
+	writer->slot->tts_values[log->unlocked - 1] =
+		TimestampTzGetDatum(GetCurrentTimestamp());
+	writer->slot->tts_isnull[log->unlocked - 1] = false;
+	ExecStoreVirtualTuple(writer->slot);
+	return update_row(writer->table, writer->result, writer->estate,
+					  &row->tts_tid, writer->slot, snapshot);
+}
+
+/* Let the guesses at an account since some time count no more; how many did? */
+int64
+ForgiveFailures(Oid domain, const AccountKey *account, TimestampTz since)
+{
+	Relation	table = table_open(PortPinTable(FAILURE_TABLE, domain), RowExclusiveLock);
+	FailureLog	log = {0};
+	Relation	index;
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TupleTableSlot *row = table_slot_create(table, NULL);
+	IndexScanDesc scan;
+	Writer		writer;
+	int64		count = 0;
+
+	describe(table, &log, DeadlineFromNow());
+	index = index_open(log.index, AccessShareLock);
+	scan = begin_scan(table, index, account, since, snapshot);
+	writer = begin_writing(table);
+	while (index_getnext_slot(scan, ForwardScanDirection, row))
+	{
+		if (slot_attisnull(row, log.unlocked) &&
+			forgive(&writer, &log, row, snapshot))
+			count++;
+	}
+	end_writing(&writer);
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(row);
+	UnregisterSnapshot(snapshot);
+	index_close(index, NoLock);
+	table_close(table, NoLock);
+	return count;
+}

@@ -1,0 +1,257 @@
+/*
+ * failure_worker.c
+ *		Write a wrong guess down in a transaction of its own.
+ *
+ * Whoever guessed wrongly gets an error, and his transaction is rolled back with
+ * all that it wrote.  So a background worker writes, and commits before the
+ * session gets its error: a dynamic one, which needs no setting and no restart of
+ * the server, only a free slot of max_worker_processes.
+ *
+ * The worker acts for the database, not for anybody: it connects as nobody in
+ * particular, and no setting of the database, of a role or of the session reaches
+ * what it does.  Its commit is flushed to disk here, and waits for no standby.
+ *
+ * The session waits until a deadline of its own.  It does not wait for the
+ * worker to end: a worker that waits for a lock of the session, or for a standby,
+ * would never, and no deadlock detector sees that.
+ */
+#include "portpin.h"
+
+#include "commands/async.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "port/atomics.h"
+#include "postmaster/bgworker.h"
+#include "storage/dsm.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+#include "utils/snapmgr.h"
+
+/* Milliseconds that the worker waits for a lock: well within the session's. */
+#define WORKER_LOCK_TIMEOUT "2000ms"
+
+/* What a session hands to its worker, in shared memory. */
+typedef struct Errand
+{
+	PGPROC	   *session;		/* to be woken when all is done */
+	pg_atomic_uint32 done;
+	Oid			database;
+	Oid			table;
+	Failure		failure;		/* its key follows */
+} Errand;
+
+#define ERRAND_KEY(errand) ((ArrayType *) ((char *) (errand) + MAXALIGN(sizeof(Errand))))
+
+pg_noreturn extern PGDLLEXPORT void port_pin_failure_worker(Datum main_arg);
+
+
+/* ----- The session's side ----- */
+
+static dsm_segment *
+prepare_errand(Oid table, const Failure *failure)
+{
+	Size		keysize = VARSIZE(failure->key);
+	dsm_segment *segment = dsm_create(MAXALIGN(sizeof(Errand)) + keysize, 0);
+	Errand	   *errand = dsm_segment_address(segment);
+
+	errand->session = MyProc;
+	pg_atomic_init_u32(&errand->done, 0);
+	errand->database = MyDatabaseId;
+	errand->table = table;
+	errand->failure = *failure;
+	memcpy(ERRAND_KEY(errand), failure->key, keysize);
+	return segment;
+}
+
+/* Try until there is a free slot for a worker, or the time is over. */
+static bool
+start_worker(dsm_segment *segment, BackgroundWorkerHandle **handle,
+			 TimestampTz deadline)
+{
+	BackgroundWorker worker = {
+		.bgw_name = "portpin: wrong port PIN",
+		.bgw_type = "portpin",
+		.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
+		.bgw_start_time = BgWorkerStart_RecoveryFinished,
+		.bgw_restart_time = BGW_NEVER_RESTART,
+		.bgw_library_name = "portpin",
+		.bgw_function_name = "port_pin_failure_worker",
+		.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(segment)),
+		.bgw_notify_pid = MyProcPid,
+	};
+
+	while (!RegisterDynamicBackgroundWorker(&worker, handle))
+	{
+		if (!WaitABit(deadline))
+			return false;
+	}
+	return true;
+}
+
+/* Wait for the commit, not for the worker's end. */
+static const char *
+wait_for_record(Errand *errand, BackgroundWorkerHandle *handle, TimestampTz deadline)
+{
+	for (;;)
+	{
+		pid_t		pid;
+		bool		ended = GetBackgroundWorkerPid(handle, &pid) == BGWH_STOPPED;
+		long		patience;
+
+		/* In this order: a worker may be done and ended in the meantime. */
+		if (pg_atomic_read_u32(&errand->done) != 0)
+			return NULL;
+		if (ended)
+			return "The background worker failed; its own message is above.";
+		patience = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+		if (patience <= 0)
+			return "The background worker did not end in time.";
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 patience, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+	}
+}
+
+/*
+ * Have a wrong guess written down and committed.  NULL if it was, else why it may
+ * not have been.  Interrupts are to be held: who cancels must not go uncounted.
+ */
+const char *
+RecordFailure(Oid table, const Failure *failure, TimestampTz deadline)
+{
+	dsm_segment *segment = prepare_errand(table, failure);
+	BackgroundWorkerHandle *handle;
+	const char *problem;
+
+	Assert(InterruptHoldoffCount > 0);
+	if (start_worker(segment, &handle, deadline))
+		problem = wait_for_record(dsm_segment_address(segment), handle, deadline);
+	else
+		problem = "No background worker could be started: max_worker_processes is exhausted.";
+	dsm_detach(segment);
+	return problem;
+}
+
+
+/* ----- The worker's side ----- */
+
+/* What a database or a role could have set, and what it is here. */
+static const char *const worker_settings[][2] = {
+	{"default_transaction_read_only", "off"},
+	{"default_transaction_isolation", "read committed"},
+	{"default_transaction_deferrable", "off"},
+	{"synchronous_commit", "local"},
+	{"commit_delay", "0"},
+	{"lock_timeout", WORKER_LOCK_TIMEOUT},
+	{"statement_timeout", "0"},
+	{"transaction_timeout", "0"},
+	{"idle_in_transaction_session_timeout", "0"},
+	{"row_security", "off"},
+	{"search_path", "pg_catalog, pg_temp"},
+};
+
+static void
+pin_worker_settings(void)
+{
+	for (int i = 0; i < (int) lengthof(worker_settings); i++)
+	{
+		/* Not every version has them all. */
+		if (GetConfigOption(worker_settings[i][0], true, false) != NULL)
+			SetConfigOption(worker_settings[i][0], worker_settings[i][1],
+							PGC_SUSET, PGC_S_OVERRIDE);
+	}
+}
+
+static void
+begin_transaction(void)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+static void
+commit_transaction(void)
+{
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+/* The account as JSON, for whoever listens. */
+static char *
+describe_account(const Failure *failure)
+{
+	StringInfoData payload;
+	Datum	   *key;
+	int			nkeys;
+	Oid			schema = get_rel_namespace(failure->accounts);
+
+	initStringInfo(&payload);
+	appendStringInfoString(&payload, "{\"accounts\": ");
+	escape_json(&payload,
+				quote_qualified_identifier(get_namespace_name(schema),
+										   get_rel_name(failure->accounts)));
+	appendStringInfoString(&payload, ", \"key\": [");
+	deconstruct_array(failure->key, TEXTOID, -1, false, TYPALIGN_INT, &key, NULL, &nkeys);
+	for (int i = 0; i < nkeys; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(&payload, ", ");
+		escape_json(&payload, TextDatumGetCString(key[i]));
+	}
+	appendStringInfoString(&payload, "]}");
+	return payload.data;
+}
+
+/*
+ * Tell whoever listens.  After the record is safe: a full queue of notifications
+ * must not keep it from being made.
+ */
+static void
+notify(const Failure *failure)
+{
+	begin_transaction();
+	if (get_rel_name(failure->accounts) != NULL)
+		Async_Notify(FAILURE_TABLE, describe_account(failure));
+	commit_transaction();
+}
+
+/* What the background worker does, from its beginning to its end. */
+void
+port_pin_failure_worker(Datum main_arg)
+{
+	dsm_segment *segment;
+	Errand	   *errand;
+	Failure		failure;
+
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+
+	segment = dsm_attach(DatumGetUInt32(main_arg));
+	if (segment == NULL)
+		proc_exit(0);			/* the session has ended, and knows why */
+	errand = dsm_segment_address(segment);
+	failure = errand->failure;
+	failure.key = ERRAND_KEY(errand);
+
+	BackgroundWorkerInitializeConnectionByOid(errand->database, InvalidOid,
+											  BGWORKER_BYPASS_ALLOWCONN);
+	pin_worker_settings();
+	pgstat_report_activity(STATE_RUNNING, "recording a wrong port PIN");
+
+	begin_transaction();
+	AppendFailure(errand->table, &failure);
+	commit_transaction();
+	pg_atomic_write_u32(&errand->done, 1);
+	SetLatch(&errand->session->procLatch);
+
+	notify(&failure);
+	proc_exit(0);
+}
