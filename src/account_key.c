@@ -201,41 +201,47 @@ key_of_texts(Datum *texts, int ntexts)
 	return VARSIZE(key) <= MAX_KEY_BYTES ? key : cut_key(key, texts[0]);
 }
 
-/* The key of a stored row.  It has no NULLs: a key to the row found it. */
-ArrayType *
-AccountKeyOfRow(AccountIdentity *identity, TupleTableSlot *row)
+static ArrayType *
+write_key(AccountIdentity *identity, const Datum *values)
 {
 	Datum		texts[INDEX_MAX_KEYS];
 	int			nestlevel = identity->reads_the_same ? 0 : pin_output_settings();
 
 	for (int i = 0; i < identity->ncolumns; i++)
-	{
-		bool		isnull;
-		Datum		value = slot_getattr(row, identity->columns[i], &isnull);
-
-		if (isnull)
-			elog(ERROR, "key of an account is null");
-		texts[i] = CStringGetTextDatum(OutputFunctionCall(&identity->output[i], value));
-	}
+		texts[i] = CStringGetTextDatum(OutputFunctionCall(&identity->output[i], values[i]));
 	if (nestlevel > 0)
 		AtEOXact_GUC(true, nestlevel);
 	return key_of_texts(texts, identity->ncolumns);
 }
 
-/* One column of a key that somebody wrote, as it would be written down here. */
-static Datum
-rewrite_text(AccountIdentity *identity, int i, Relation table, Datum given)
+/* The key of a stored row.  It has no NULLs: a key to the row found it. */
+ArrayType *
+AccountKeyOfRow(AccountIdentity *identity, TupleTableSlot *row)
 {
-	Form_pg_attribute attribute =
-		TupleDescAttr(RelationGetDescr(table), identity->columns[i] - 1);
+	Datum		values[INDEX_MAX_KEYS];
+
+	for (int i = 0; i < identity->ncolumns; i++)
+	{
+		bool		isnull;
+
+		values[i] = slot_getattr(row, identity->columns[i], &isnull);
+		if (isnull)
+			elog(ERROR, "key of an account is null");
+	}
+	return write_key(identity, values);
+}
+
+/* One column of a key that somebody wrote, under his own settings. */
+static Datum
+read_column(Relation table, AttrNumber column, Datum text_value)
+{
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(table), column - 1);
 	Oid			input;
 	Oid			typioparam;
-	Datum		value;
 
 	getTypeInputInfo(attribute->atttypid, &input, &typioparam);
-	value = OidInputFunctionCall(input, TextDatumGetCString(given), typioparam,
-								 attribute->atttypmod);
-	return CStringGetTextDatum(OutputFunctionCall(&identity->output[i], value));
+	return OidInputFunctionCall(input, TextDatumGetCString(text_value), typioparam,
+								attribute->atttypmod);
 }
 
 static Datum *
@@ -265,7 +271,6 @@ AccountKeyFromTexts(Relation table, ArrayType *given, Oid *owner)
 	AccountIdentity identity;
 	Datum	   *texts;
 	int			ntexts;
-	int			nestlevel;
 
 	texts = elements_of(given, &ntexts);
 	DescribeAccountKey(table, 0, NULL, InvalidAttrNumber, &identity,
@@ -281,9 +286,7 @@ AccountKeyFromTexts(Relation table, ArrayType *given, Oid *owner)
 				errhint("Give the key as port_pin_lockouts shows it."),
 				errtable(table));
 
-	nestlevel = pin_output_settings();
 	for (int i = 0; i < ntexts; i++)
-		texts[i] = rewrite_text(&identity, i, table, texts[i]);
-	AtEOXact_GUC(true, nestlevel);
-	return key_of_texts(texts, ntexts);
+		texts[i] = read_column(table, identity.columns[i], texts[i]);
+	return write_key(&identity, texts);
 }

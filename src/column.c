@@ -88,7 +88,7 @@ PortPinTable(const char *name, Oid domain)
 	if (!OidIsValid(table))
 		ereport_quietly(errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("the table %s is not in the schema of portpin's functions", name),
-						errhint("Drop the extension portpin and create it again."));
+						errhint("Give it back its name and its schema."));
 	return table;
 }
 

@@ -1,0 +1,146 @@
+-- Guesses are counted for the account, by whatever way they reach it.
+--
+-- The account is the row that gave the PIN: its table, and its primary key as it
+-- is stored.  Were it the order's own spelling of the key, or the number instead of
+-- the account, then one PIN could be guessed at under many names.
+
+CREATE SCHEMA failures;
+SET search_path = failures, public;
+SET client_min_messages = warning;
+SET portpin.max_failures = 3;
+\set VERBOSITY sqlstate
+
+-- 1, 1.0 and 1.00 are one account.
+CREATE TABLE numeric_accounts (id numeric PRIMARY KEY, pin port_pin);
+CREATE TABLE numeric_orders (account numeric REFERENCES numeric_accounts, pin port_pin);
+SELECT count(*) > 0 AS gated FROM port_pin_gate('numeric_orders');
+INSERT INTO numeric_accounts VALUES (1, '735517');
+INSERT INTO numeric_orders VALUES (1, '100001');
+INSERT INTO numeric_orders VALUES (1.0, '100002');
+INSERT INTO numeric_orders VALUES (1.00, '100003');
+INSERT INTO numeric_orders VALUES (1.000, '735517');
+SELECT accounts, key, count(*) FROM port_pin_failures GROUP BY 1, 2;
+
+-- No setting of the guesser's own makes another account of it.
+CREATE TABLE dated_accounts (since timestamptz, dept float8, stay interval, tag bytea, pin port_pin,
+	PRIMARY KEY (since, dept, stay, tag));
+CREATE TABLE dated_orders (since timestamptz, dept float8, stay interval, tag bytea, pin port_pin,
+	FOREIGN KEY (since, dept, stay, tag) REFERENCES dated_accounts);
+SELECT count(*) > 0 AS gated FROM port_pin_gate('dated_orders');
+INSERT INTO dated_accounts VALUES ('2020-02-03 12:00+0', 0.1::float8 + 0.2, '1 day 2 hours', '\x0aff', '735517');
+INSERT INTO dated_orders SELECT since, dept, stay, tag, '100001' FROM dated_accounts;
+SET DateStyle = 'German, DMY';
+SET TimeZone = 'Asia/Kathmandu';
+SET IntervalStyle = 'sql_standard';
+SET extra_float_digits = -3;
+SET bytea_output = 'escape';
+INSERT INTO dated_orders SELECT since, dept, stay, tag, '100002' FROM dated_accounts;
+SHOW TimeZone;
+SHOW DateStyle;
+SELECT key, count(*) FROM port_pin_failures WHERE accounts = 'dated_accounts'::regclass GROUP BY 1;
+-- nor does his way to write the key down when it is unlocked
+SELECT port_pin_unlock('dated_accounts', '03.02.2020 17:45', '0.30000000000000004', '1 2:00:00', '\012\377');
+RESET DateStyle;
+RESET TimeZone;
+RESET IntervalStyle;
+RESET extra_float_digits;
+RESET bytea_output;
+
+-- The primary key counts, whichever unique key an order goes by.
+CREATE TABLE two_keys (id int PRIMARY KEY, phone text UNIQUE, pin port_pin);
+CREATE TABLE orders_by_id (id int REFERENCES two_keys, pin port_pin);
+CREATE TABLE orders_by_phone (phone text REFERENCES two_keys (phone), pin port_pin);
+SELECT count(*) > 0 AS gated FROM port_pin_gate('orders_by_id');
+SELECT count(*) > 0 AS gated FROM port_pin_gate('orders_by_phone');
+INSERT INTO two_keys VALUES (7, '+14255550100', '735517');
+INSERT INTO orders_by_id VALUES (7, '100001');
+INSERT INTO orders_by_phone VALUES ('+14255550100', '100002');
+SELECT key, orders FROM port_pin_failures WHERE accounts = 'two_keys'::regclass ORDER BY at;
+
+-- A PIN on the account is one PIN, whatever number of the account is named; a PIN
+-- on the number is the number's.
+CREATE TABLE tenants (tenant int, name text, pin port_pin, PRIMARY KEY (name, tenant));
+CREATE TABLE numbers (number text PRIMARY KEY, tenant int, name text, pin port_pin,
+	FOREIGN KEY (tenant, name) REFERENCES tenants (tenant, name));
+CREATE TABLE number_orders (number text REFERENCES numbers, pin port_pin);
+SELECT count(*) > 0 AS gated
+	FROM port_pin_gate('number_orders', fk => '{number}', via => '{tenant,name}');
+INSERT INTO tenants VALUES (1, 'O''Hara, "Inc."', '735517');
+INSERT INTO numbers SELECT '555010' || n, 1, 'O''Hara, "Inc."', NULL FROM generate_series(1, 4) n;
+INSERT INTO numbers VALUES ('5550109', 1, 'O''Hara, "Inc."', '864209');
+INSERT INTO number_orders VALUES ('5550101', '100001');
+INSERT INTO number_orders VALUES ('5550102', '100001');
+INSERT INTO number_orders VALUES ('5550103', '100001');
+INSERT INTO number_orders VALUES ('5550104', '735517');
+INSERT INTO number_orders VALUES ('5550109', '100001');
+INSERT INTO number_orders VALUES ('5550109', '864209');
+SELECT accounts, key, count(*) FROM port_pin_failures
+	WHERE accounts IN ('tenants'::regclass, 'numbers'::regclass) GROUP BY 1, 2 ORDER BY 1, 2;
+-- what the view shows is what unlocks
+SELECT port_pin_unlock(accounts, VARIADIC key) FROM port_pin_lockouts
+	WHERE accounts = 'tenants'::regclass;
+INSERT INTO number_orders VALUES ('5550104', '735517');
+
+-- Of partitions it is the whole table: of accounts as of orders.
+CREATE TABLE parts (region text, id int, pin port_pin, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+CREATE TABLE parts_east (pin port_pin, junk int, id int NOT NULL, region text NOT NULL);
+ALTER TABLE parts_east DROP COLUMN junk;
+ALTER TABLE parts ATTACH PARTITION parts_east FOR VALUES IN ('east');
+CREATE TABLE part_orders (region text, id int, pin port_pin, FOREIGN KEY (region, id) REFERENCES parts (region, id))
+	PARTITION BY LIST (region);
+CREATE TABLE part_orders_east PARTITION OF part_orders FOR VALUES IN ('east');
+CREATE TABLE direct_orders (region text, id int, pin port_pin,
+	FOREIGN KEY (region, id) REFERENCES parts_east (region, id));
+SELECT count(*) > 0 AS gated FROM port_pin_gate('part_orders');
+SELECT count(*) > 0 AS gated FROM port_pin_gate('direct_orders');
+INSERT INTO parts VALUES ('east', 1, '735517');
+INSERT INTO part_orders VALUES ('east', 1, '100001');
+INSERT INTO part_orders_east VALUES ('east', 1, '100002');
+INSERT INTO direct_orders VALUES ('east', 1, '100003');
+INSERT INTO part_orders VALUES ('east', 1, '735517');
+SELECT accounts, key, orders FROM port_pin_failures WHERE accounts = 'parts'::regclass ORDER BY at;
+SELECT port_pin_unlock('parts_east', '1', 'east');
+
+-- Without a primary key, the key that orders refer to, in the order of the table.
+CREATE TABLE keyless ("Code" text, branch int, pin port_pin, UNIQUE (branch, "Code"));
+CREATE TABLE keyless_orders (code text, branch int, pin port_pin,
+	FOREIGN KEY (branch, code) REFERENCES keyless (branch, "Code"));
+SELECT count(*) > 0 AS gated FROM port_pin_gate('keyless_orders');
+INSERT INTO keyless VALUES ('x', 1, '735517');
+INSERT INTO keyless_orders VALUES ('x', 1, '100001');
+SELECT key FROM port_pin_failures WHERE accounts = 'keyless'::regclass;
+SELECT port_pin_unlock('keyless', 'x', '1');
+
+-- A key of any length is told from others.
+CREATE TABLE long_keys (id text PRIMARY KEY, pin port_pin);
+CREATE TABLE long_orders (id text REFERENCES long_keys, pin port_pin);
+SELECT count(*) > 0 AS gated FROM port_pin_gate('long_orders');
+INSERT INTO long_keys VALUES (repeat('x', 2300) || 'a', '735517'), (repeat('x', 2300) || 'b', '864209');
+INSERT INTO long_orders SELECT id, '100001' FROM long_keys ORDER BY id LIMIT 1;
+INSERT INTO long_orders SELECT id, '100001' FROM long_keys ORDER BY id DESC LIMIT 1;
+SELECT left(key[1], 5), length(key[1]), regexp_replace(key[1], '.*(\.\.\. sha256:).*', '\1'), count(*)
+	FROM port_pin_failures WHERE accounts = 'long_keys'::regclass GROUP BY key ORDER BY key;
+SELECT port_pin_unlock('long_keys', id) FROM long_keys;
+
+-- Names of other people's liking.
+CREATE TABLE "Weird ""Accounts""" ("The Id" uuid PRIMARY KEY, pin port_pin);
+CREATE TABLE "Weird Orders" ("Account" uuid REFERENCES "Weird ""Accounts""", pin port_pin);
+SELECT count(*) > 0 AS gated FROM port_pin_gate('"Weird Orders"');
+INSERT INTO "Weird ""Accounts""" VALUES ('12345678-1234-1234-1234-1234567890ab', '735517');
+INSERT INTO "Weird Orders" VALUES ('12345678-1234-1234-1234-1234567890ab', '100001');
+SELECT accounts, key, orders FROM port_pin_failures ORDER BY at DESC LIMIT 1;
+SELECT port_pin_unlock('"Weird ""Accounts"""', '{12345678-1234-1234-1234-1234567890AB}');
+
+-- A key with the PIN in it would be the PIN, on record.
+\set VERBOSITY default
+CREATE TABLE pin_in_key (id int UNIQUE, pin port_pin, PRIMARY KEY (id, pin));
+CREATE TABLE pin_in_key_orders (id int REFERENCES pin_in_key (id), pin port_pin);
+SELECT port_pin_gate('pin_in_key_orders');
+
+-- Keys that are none.
+SELECT port_pin_unlock('two_keys', '7', '8');
+SELECT port_pin_unlock('two_keys', NULL);
+SELECT port_pin_unlock('two_keys', 'seven');
+
+SELECT port_pin_purge_failures('0') > 0 AS purged;
+DROP SCHEMA failures CASCADE;

@@ -1,0 +1,151 @@
+-- No privilege is to be had through the record of wrong guesses.
+--
+-- The worker that writes it acts for the database and runs nothing of anybody's:
+-- no trigger, no rule, no default, no setting.  Who sees the record, who lifts a
+-- lock-out and who sets the limit is up to grants.
+
+CREATE SCHEMA failures;
+SET search_path = failures, public;
+SET client_min_messages = warning;
+SELECT current_user AS me \gset
+
+CREATE ROLE regress_portpin_carrier;
+CREATE ROLE regress_portpin_clerk NOLOGIN;
+CREATE ROLE regress_portpin_support NOLOGIN;
+GRANT CREATE ON SCHEMA failures TO regress_portpin_carrier;
+GRANT USAGE ON SCHEMA failures TO PUBLIC;
+
+SET ROLE regress_portpin_carrier;
+CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin);
+CREATE TABLE port_orders (account int REFERENCES accounts, pin port_pin);
+INSERT INTO accounts VALUES (1, '735517'), (2, '735517');
+GRANT INSERT ON port_orders TO regress_portpin_clerk;
+RESET ROLE;
+SELECT count(*) > 0 AS gated FROM port_pin_gate('port_orders');
+
+\set VERBOSITY sqlstate
+
+-- A clerk may place orders, and no more.  The role that was set is on record, and
+-- the login behind it, but not whom a function acts for.
+SET ROLE regress_portpin_clerk;
+INSERT INTO failures.port_orders VALUES (1, '100001');
+SELECT * FROM port_pin_failures;
+SELECT * FROM port_pin_lockouts;
+DELETE FROM port_pin_failures;
+SELECT port_pin_purge_failures('0');
+SELECT port_pin_unlock('accounts', '1');
+SET portpin.max_failures = 0;
+SET portpin.failure_window = '1s';
+RESET ROLE;
+CREATE FUNCTION place(pin text) RETURNS void LANGUAGE sql SECURITY DEFINER AS
+	'INSERT INTO failures.port_orders VALUES (1, pin)';
+SET ROLE regress_portpin_clerk;
+SELECT place('100002');
+RESET ROLE;
+SELECT role, login = :'me' AS login FROM port_pin_failures ORDER BY at;
+
+-- The owner of the accounts lifts their lock-outs.
+SET ROLE regress_portpin_carrier;
+SELECT port_pin_unlock('accounts', '1');
+SELECT port_pin_unlock('port_pin_failures', '1');
+SELECT * FROM port_pin_lockouts;
+RESET ROLE;
+
+-- So does who was granted it by name, directly or as a member.
+CREATE ROLE regress_portpin_temp NOLOGIN IN ROLE regress_portpin_support;
+GRANT EXECUTE ON FUNCTION port_pin_unlock TO regress_portpin_support;
+GRANT SELECT ON port_pin_lockouts TO regress_portpin_support;
+SET ROLE regress_portpin_temp;
+SELECT port_pin_unlock('accounts', '1');
+SELECT count(*) FROM port_pin_lockouts;
+SELECT * FROM port_pin_failures;
+RESET ROLE;
+REVOKE EXECUTE ON FUNCTION port_pin_unlock FROM regress_portpin_support;
+REVOKE SELECT ON port_pin_lockouts FROM regress_portpin_support;
+SET ROLE regress_portpin_temp;
+SELECT port_pin_unlock('accounts', '1');
+\set VERBOSITY default
+SELECT port_pin_unlock('accounts', '1');
+\set VERBOSITY sqlstate
+RESET ROLE;
+
+-- What others hang on the table is never run.  They may be let to: not even TRIGGER
+-- is a way to a superuser.
+TRUNCATE port_pin_failures;
+CREATE TABLE traces (what text);
+GRANT INSERT ON traces TO PUBLIC;
+CREATE FUNCTION leave_trace() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO failures.traces VALUES (format('%s trigger, as %s', tg_when, current_user));
+	RETURN NEW;
+END $$;
+CREATE FUNCTION trace_default() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO failures.traces VALUES (format('default, as %s', current_user));
+	RETURN 'run';
+END $$;
+CREATE FUNCTION trace_check(text) RETURNS bool LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO failures.traces VALUES (format('check, as %s', current_user));
+	RETURN true;
+END $$;
+GRANT TRIGGER ON port_pin_failures TO regress_portpin_clerk;
+SET ROLE regress_portpin_clerk;
+CREATE TRIGGER before_row BEFORE INSERT OR UPDATE ON port_pin_failures
+	FOR EACH ROW EXECUTE FUNCTION failures.leave_trace();
+CREATE TRIGGER after_row AFTER INSERT OR UPDATE ON port_pin_failures
+	FOR EACH ROW EXECUTE FUNCTION failures.leave_trace();
+CREATE TRIGGER before_statement BEFORE INSERT OR UPDATE ON port_pin_failures
+	FOR EACH STATEMENT EXECUTE FUNCTION failures.leave_trace();
+RESET ROLE;
+ALTER TABLE port_pin_failures ENABLE ALWAYS TRIGGER before_row;
+ALTER TABLE port_pin_failures ENABLE ALWAYS TRIGGER after_row;
+CREATE RULE also AS ON INSERT TO port_pin_failures DO ALSO
+	INSERT INTO failures.traces VALUES ('rule');
+CREATE RULE also_update AS ON UPDATE TO port_pin_failures DO ALSO
+	INSERT INTO failures.traces VALUES ('rule');
+ALTER TABLE port_pin_failures
+	ADD COLUMN note text DEFAULT trace_default(),
+	ADD CHECK (trace_check(note)) NOT VALID;
+ALTER TABLE port_pin_failures ENABLE ROW LEVEL SECURITY;
+ALTER TABLE port_pin_failures FORCE ROW LEVEL SECURITY;
+TRUNCATE traces;
+INSERT INTO port_orders VALUES (2, '100001');
+SET portpin.max_failures = 1;
+INSERT INTO port_orders VALUES (2, '735517');
+SELECT port_pin_unlock('accounts', '2');
+SELECT key, note, unlocked IS NOT NULL AS unlocked FROM port_pin_failures;
+SELECT * FROM traces;
+-- that they would run is shown by an INSERT by hand
+INSERT INTO port_pin_failures (at, accounts, key, orders, role, login, application)
+	SELECT at + '1s', accounts, key, orders, role, login, application FROM port_pin_failures;
+SELECT count(*) > 4 AS traces FROM traces;
+RESET portpin.max_failures;
+
+DROP TRIGGER before_row ON port_pin_failures;
+DROP TRIGGER after_row ON port_pin_failures;
+DROP TRIGGER before_statement ON port_pin_failures;
+DROP RULE also ON port_pin_failures;
+DROP RULE also_update ON port_pin_failures;
+ALTER TABLE port_pin_failures DROP COLUMN note, DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
+REVOKE TRIGGER ON port_pin_failures FROM regress_portpin_clerk;
+TRUNCATE port_pin_failures, traces;
+
+-- An index of the owner's is kept, its function run as the owner and not as a
+-- superuser, whoever the worker is.
+CREATE FUNCTION trace_index(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	RETURN current_user;
+END $$;
+ALTER TABLE port_pin_failures OWNER TO regress_portpin_carrier;
+CREATE INDEX port_pin_failures_trace ON port_pin_failures (trace_index(login));
+INSERT INTO port_orders VALUES (2, '100001');
+SET enable_seqscan = off;
+SELECT count(*) FROM port_pin_failures WHERE trace_index(login) = 'regress_portpin_carrier';
+RESET enable_seqscan;
+DROP INDEX port_pin_failures_trace;
+ALTER TABLE port_pin_failures OWNER TO :"me";
+
+SELECT port_pin_purge_failures('0');
+DROP SCHEMA failures CASCADE;
+DROP ROLE regress_portpin_clerk, regress_portpin_support, regress_portpin_temp, regress_portpin_carrier;

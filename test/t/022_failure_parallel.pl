@@ -1,0 +1,108 @@
+# Many sessions guess at one account at once: no more wrong PINs are told than the
+# limit allows, to all of them together.
+#
+# The bound is exact for what is told: max_failures verdicts "pin_mismatch", each
+# of them on record.  Everybody else learns that there were too many, right PIN or
+# wrong.
+
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use IPC::Run;
+use Test::More;
+
+my $sessions = 16;
+my $guesses = 200;
+
+my $node = PostgreSQL::Test::Cluster->new('parallel');
+$node->init;
+$node->append_conf('postgresql.conf', 'max_connections = 40');
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION portpin CASCADE;
+	CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin);
+	CREATE TABLE port_orders (account int REFERENCES accounts, pin text);
+	SELECT port_pin_protect('accounts'), port_pin_gate('port_orders', pin => 'pin');
+	INSERT INTO accounts SELECT n, '735517' FROM generate_series(1, 1000) n;
+	CREATE FUNCTION try(account int, pin text) RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		INSERT INTO port_orders VALUES (account, pin);
+		RETURN 'accepted';
+	EXCEPTION WHEN integrity_constraint_violation THEN
+		RETURN sqlstate;
+	END $$;
+});
+
+# Let every session guess at its account, then give the right PIN; count verdicts.
+sub guess
+{
+	my (@accounts) = @_;
+	my (@runs, @outs, @errs, %verdicts);
+	for my $i (0 .. $#accounts)
+	{
+		my $sql = "SELECT pg_advisory_lock_shared(1);\n"
+		  . join('', map { "SELECT try($accounts[$i], '" . (100000 + $i * 1000 + $_) . "');\n" } 1 .. $guesses)
+		  . "SELECT 'right ' || try($accounts[$i], '735517');\n";
+		push @runs, IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-f', '-' ],
+			'<', \$sql, '>', \$outs[$i], '2>', \$errs[$i], IPC::Run::timeout(180));
+	}
+	$_->finish for @runs;
+	is(join('', map { $_ // '' } @errs), '', 'no session failed');
+	$verdicts{$_}++ for map { grep { $_ ne '' } split /\n/, $_ } @outs;
+	return \%verdicts;
+}
+
+sub on_record
+{
+	my ($account) = @_;
+	return $node->safe_psql('postgres', "SELECT count(*) FROM port_pin_failures WHERE key = '{$account}'");
+}
+
+for my $account (1 .. 3)
+{
+	my $verdicts = guess(($account) x $sessions);
+	is($verdicts->{'23PN7'}, 10, "account $account: as many wrong PINs are told as are allowed");
+	is($verdicts->{'23PN3'}, $sessions * $guesses - 10, 'all others were too many');
+	is($verdicts->{'right 23PN3'}, $sessions, 'the right PIN among them');
+	is(on_record($account), 10, 'and that is what is on record');
+}
+
+# Sessions that guess at accounts of their own don't limit each other.
+my $verdicts = guess(101 .. 100 + $sessions);
+is($verdicts->{'23PN7'}, 10 * $sessions, 'every account has a limit of its own');
+
+# With one worker at a time.
+$node->append_conf('postgresql.conf', 'max_worker_processes = 2');
+$node->restart;
+$verdicts = guess((4) x $sessions);
+is($verdicts->{'23PN7'}, 10, 'one worker at a time: as many as are allowed');
+is(on_record(4), 10, 'one worker at a time: and on record');
+$verdicts = guess(201 .. 200 + $sessions);
+is($verdicts->{'23PN7'}, 10 * $sessions, 'one worker at a time: every account has its own');
+
+# How long it takes, for who reads the output; no test, for machines differ.
+sub median_of
+{
+	my ($count, $sql) = @_;
+	my $out = $node->safe_psql('postgres', qq{
+		SET portpin.max_failures = 10000;
+		CREATE TEMP TABLE times (ms float8);
+		DO \$\$
+		DECLARE begun timestamptz;
+		BEGIN
+			FOR n IN 1 .. $count LOOP
+				begun := clock_timestamp();
+				PERFORM $sql;
+				INSERT INTO times SELECT extract(epoch FROM clock_timestamp() - begun) * 1000;
+			END LOOP;
+		END \$\$;
+		SELECT round(percentile_cont(0.5) WITHIN GROUP (ORDER BY ms)::numeric, 3) FROM times;
+	});
+	return $out;
+}
+note 'wrong PIN, median of 200: ' . median_of(200, q{try(300 + n, '100001')}) . ' ms';
+note 'right PIN, median of 2000: ' . median_of(2000, q{try(501 + n % 400, '735517')}) . ' ms';
+
+$node->stop;
+done_testing();
