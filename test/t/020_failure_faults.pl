@@ -251,7 +251,9 @@ for my $workers (0, 1)		# the one is taken, for logical replication
 	$node->restart;
 	my $database = "workers_$workers";
 	new_database($database);
-	ends_session("max_worker_processes = $workers", $database, start_session($database, $wrong));
+	my $session = start_session($database, "SET statement_timeout = 1000;\n$wrong");
+	ends_session("max_worker_processes = $workers", $database, $session);
+	unlike($session->{err}, qr/57014/, "max_worker_processes = $workers: a timeout is no way out");
 	like(slurp_file($node->logfile), qr/DETAIL:  No background worker could be started: max_worker_processes is exhausted/,
 		"max_worker_processes = $workers: the log says so");
 	$node->safe_psql($database, $right);

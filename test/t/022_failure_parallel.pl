@@ -35,18 +35,31 @@ $node->safe_psql('postgres', q{
 });
 
 # Let every session guess at its account, then give the right PIN; count verdicts.
+# All begin at the same moment, when a lock that they wait for is let go.
 sub guess
 {
 	my (@accounts) = @_;
 	my (@runs, @outs, @errs, %verdicts);
+	my ($gun, $ready) = ("SELECT pg_advisory_lock(1);\n", '');
+	my $starter = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-f', '-' ],
+		'<', \$gun, '>', \$ready, IPC::Run::timeout(180));
+	$starter->pump until $ready =~ /\n/;
 	for my $i (0 .. $#accounts)
 	{
 		my $sql = "SELECT pg_advisory_lock_shared(1);\n"
 		  . join('', map { "SELECT try($accounts[$i], '" . (100000 + $i * 1000 + $_) . "');\n" } 1 .. $guesses)
 		  . "SELECT 'right ' || try($accounts[$i], '735517');\n";
-		push @runs, IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-f', '-' ],
-			'<', \$sql, '>', \$outs[$i], '2>', \$errs[$i], IPC::Run::timeout(180));
+		my $script = $node->basedir . "/session$i.sql";
+		unlink $script;
+		append_to_file($script, $sql);
+		push @runs, IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-f', $script ],
+			'>', \$outs[$i], '2>', \$errs[$i], IPC::Run::timeout(120));
 	}
+	$node->poll_query_until('postgres', q{
+		SELECT count(*) = } . @accounts . q{ FROM pg_locks WHERE locktype = 'advisory' AND NOT granted})
+	  or die 'not all sessions are ready';
+	$gun = "SELECT pg_advisory_unlock(1);\n";
+	$starter->finish;
 	$_->finish for @runs;
 	is(join('', map { $_ // '' } @errs), '', 'no session failed');
 	$verdicts{$_}++ for map { grep { $_ ne '' } split /\n/, $_ } @outs;
