@@ -21,10 +21,12 @@ REGRESS = install domain check keep legacy protect partitions \
 	gate gate_install keys actions privileges quiet bypass \
 	path verdict redact legacy_migration \
 	guards reject_codes \
-	seal seal_column seal_existing
+	seal seal_column seal_existing \
+	failures failures_account failures_rights
 ISOLATION = once_had_key order_and_pin_change order_and_first_pin order_and_delete \
 	order_and_replacement order_and_order orders_do_not_block keep_and_update \
-	rekey_and_order serializable catalog_changes verdict_and_update guards
+	rekey_and_order serializable catalog_changes verdict_and_update guards \
+	failures
 
 # Some tests have characters that are no ASCII.
 ENCODING = UTF8

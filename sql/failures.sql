@@ -6,6 +6,7 @@
 -- refused before their PIN is looked at, even if it is right.
 
 CREATE SCHEMA failures;
+TRUNCATE port_pin_failures;
 SET search_path = failures, public;
 SET client_min_messages = warning;
 

@@ -5,6 +5,7 @@
 -- the account, then one PIN could be guessed at under many names.
 
 CREATE SCHEMA failures;
+TRUNCATE port_pin_failures;
 SET search_path = failures, public;
 SET client_min_messages = warning;
 SET portpin.max_failures = 3;

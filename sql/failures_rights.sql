@@ -5,6 +5,7 @@
 -- lock-out and who sets the limit is up to grants.
 
 CREATE SCHEMA failures;
+TRUNCATE port_pin_failures;
 SET search_path = failures, public;
 SET client_min_messages = warning;
 SELECT current_user AS me \gset
