@@ -16,6 +16,7 @@ my $pin = qr/$stored|$tried/;
 
 my $node = PostgreSQL::Test::Cluster->new('logs');
 $node->init;
+$node->append_conf('postgresql.conf', 'portpin.max_failures = 0');
 
 # The chattiest that a server is about errors.
 $node->append_conf('postgresql.conf', q{
