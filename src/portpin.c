@@ -45,12 +45,11 @@ _PG_init(void)
 {
 	DefineKeyFileSetting();
 	DefineSealSetting();
+	DefineFailureSettings();
 	MarkGUCPrefixReserved("portpin");
 
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHOID, catalog_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, catalog_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(TYPEOID, catalog_changed, (Datum) 0);
-	DefineFailureSettings();
-	MarkGUCPrefixReserved("portpin");
 }
