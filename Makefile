@@ -10,7 +10,7 @@ OBJS = src/portpin.o \
 	src/pin.o src/column.o src/argument.o src/move.o \
 	src/key_file.o src/seal.o src/seal_trigger.o \
 	src/account_key.o src/failure_log.o src/failure_worker.o src/failure.o \
-	src/keep.o src/check.o src/foreign_key.o src/account.o \
+	src/keep.o src/check.o src/foreign_key.o src/lookup.o src/account.o \
 	src/order.o src/gate.o \
 	src/install.o src/install_keep.o src/install_seal.o src/install_gate.o \
 	src/guards.o
@@ -19,7 +19,7 @@ PGFILEDESC = "portpin - port-out PINs kept, checked and gated"
 
 REGRESS = install domain check keep legacy protect partitions \
 	gate gate_install keys actions privileges quiet bypass \
-	path verdict redact legacy_migration \
+	path lookup verdict redact legacy_migration \
 	guards reject_codes \
 	seal seal_column seal_existing \
 	failures failures_account failures_rights

@@ -328,8 +328,7 @@ AccountChangedKey(AccountPath *path, TupleTableSlot *old, TupleTableSlot *new)
 	ForeignKey *key = &path->hops[0].key;
 	KeyValue	oldvalue;
 	KeyValue	newvalue;
-	ReferencedRow oldrow;
-	ReferencedRow newrow;
+	ReferencedRow row;
 	Snapshot	snapshot;
 	bool		changed;
 
@@ -340,18 +339,16 @@ AccountChangedKey(AccountPath *path, TupleTableSlot *old, TupleTableSlot *new)
 
 	CommandCounterIncrement();
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	oldrow = FindReferencedRow(key, &oldvalue, snapshot);
-	newrow = FindReferencedRow(key, &newvalue, snapshot);
+	row = FindReferencedRow(key, &oldvalue, snapshot);
+	changed = row.slot == NULL;
+	ReleaseRow(&row);
 
-	if (oldrow.slot != NULL)
-		changed = false;
-	else if (!newvalue.complete)
-		changed = true;
-	else
-		changed = newrow.slot != NULL && RowHadKey(key, &oldvalue, &newrow);
-
-	ReleaseRow(&oldrow);
-	ReleaseRow(&newrow);
+	if (changed && newvalue.complete)
+	{
+		row = FindReferencedRow(key, &newvalue, snapshot);
+		changed = row.slot != NULL && RowHadKey(key, &oldvalue, &row);
+		ReleaseRow(&row);
+	}
 	UnregisterSnapshot(snapshot);
 	return changed;
 }

@@ -1,36 +1,21 @@
 /*
  * foreign_key.c
- *		From a row along a foreign key to the row that it references.
+ *		Which foreign key leads from a row to the row that it references.
  *
  * The foreign keys of the relation at hand lead the way, all columns of each.
  * Names of tables would depend on a search_path, on which partition or shard
- * fires, and on nobody renaming anything.
- *
- * The referenced row is read through the key's own unique index: no SQL, so no
- * search_path, no privileges of whoever fires the trigger and no row security.
- * (account.c asks for the privileges that count.)  Of a partitioned table the
- * index of each partition is asked.
+ * fires, and on nobody renaming anything.  lookup.c goes the way.
  */
 #include "portpin.h"
 
-#include "access/heapam.h"
 #include "access/table.h"
-#include "access/tableam.h"
-#include "access/tupconvert.h"
-#include "access/xact.h"
 #include "catalog/partition.h"
-#include "catalog/pg_am.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "parser/parse_coerce.h"
-#include "partitioning/partdesc.h"
-#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
-
-
-/* ----- Which key ----- */
 
 static Form_pg_constraint
 constraint_form(Oid constraint, HeapTuple *tuple)
@@ -340,6 +325,8 @@ DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info, ForeignKey *ke
 	Relation	index;
 
 	check_key_is_enforced(rel, constraint);
+	key->mcxt = mcxt;
+	key->tables = NULL;
 	key->referenced = info->confrelid;
 	key->index = constraint->conindid;
 	key->on_update = constraint->confupdtype;
@@ -363,253 +350,4 @@ DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info, ForeignKey *ke
 		find_cast(column_type, key->operand[i], &key->cast[i], mcxt);
 	}
 	index_close(index, NoLock);
-}
-
-
-/* ----- Reading the row ----- */
-
-/* The key in a row that references, as the index of the referenced table wants it. */
-void
-KeyOfRow(ForeignKey *key, TupleTableSlot *row, KeyValue *value)
-{
-	value->complete = true;
-	for (int i = 0; i < key->nkeys; i++)
-	{
-		bool		isnull;
-		Datum		column = slot_getattr(row, key->from[i], &isnull);
-
-		if (isnull)
-			value->complete = false;
-		/* As foreign keys do: give a cast its optional arguments, wanted or not. */
-		else if (OidIsValid(key->cast[i].fn_oid))
-			column = FunctionCall3(&key->cast[i], column,
-								   Int32GetDatum(-1), BoolGetDatum(false));
-		value->values[i] = column;
-	}
-}
-
-static IndexScanDesc
-begin_key_scan(ForeignKey *key, const KeyValue *value, Relation table,
-			   Relation index, Snapshot snapshot)
-{
-	ScanKeyData scankeys[INDEX_MAX_KEYS];
-	IndexScanDesc scan;
-
-	for (int i = 0; i < key->nkeys; i++)
-	{
-		AttrNumber	position = key->position[i];
-
-		ScanKeyEntryInitializeWithInfo(&scankeys[position - 1], 0, position,
-									   BTEqualStrategyNumber, key->operand[i],
-									   index->rd_indcollation[position - 1],
-									   &key->equal[i], value->values[i]);
-	}
-	scan = begin_index_scan(table, index, snapshot, key->nkeys);
-	index_rescan(scan, scankeys, key->nkeys, NULL, 0);
-	return scan;
-}
-
-/* Is there a second row?  The versions that follow in the index mostly are none. */
-static bool
-has_another_row(IndexScanDesc scan, Relation table)
-{
-	TupleTableSlot *slot;
-	bool		another;
-
-	if (index_getnext_tid(scan, ForwardScanDirection) == NULL)
-		return false;
-	slot = table_slot_create(table, NULL);
-	another = index_fetch_heap(scan, slot) ||
-		index_getnext_slot(scan, ForwardScanDirection, slot);
-	ExecDropSingleTupleTableSlot(slot);
-	return another;
-}
-
-/*
- * Look a key up in a table that has no partitions.  Two rows under one unique key
- * are refused: whichever it were, the other could be meant.
- */
-static void
-find_in_table(ForeignKey *key, const KeyValue *value, Relation table,
-			  Relation index, Snapshot snapshot, ReferencedRow *row)
-{
-	IndexScanDesc scan = begin_key_scan(key, value, table, index, snapshot);
-	TupleTableSlot *slot = table_slot_create(table, NULL);
-
-	if (!index_getnext_slot(scan, ForwardScanDirection, slot))
-		ExecDropSingleTupleTableSlot(slot);
-	else if (row->slot != NULL || has_another_row(scan, table))
-		ereport_quietly(errcode(ERRCODE_INDEX_CORRUPTED),
-						errmsg("more than one row has the key that leads to a port PIN"),
-						errhint("Reindex the table; its unique index is damaged."),
-						errtable(table));
-	else
-	{
-		row->table = RelationGetRelid(table);
-		row->index = RelationGetRelid(index);
-		row->slot = slot;
-	}
-	index_endscan(scan);
-}
-
-/* Look a key up in a table or in all its partitions. */
-static void
-find_in_tree(ForeignKey *key, const KeyValue *value, Relation table, Oid indexid,
-			 LOCKMODE lock, Snapshot snapshot, ReferencedRow *row)
-{
-	PartitionDesc partitions;
-	Relation	index;
-
-	if (table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
-	{
-		index = index_open(indexid, lock);
-		find_in_table(key, value, table, index, snapshot, row);
-		index_close(index, NoLock);
-		return;
-	}
-	partitions = RelationGetPartitionDesc(table, true);
-	for (int i = 0; i < partitions->nparts; i++)
-	{
-		Relation	partition = table_open(partitions->oids[i], AccessShareLock);
-
-		find_in_tree(key, value, partition,
-					 index_get_partition(partition, indexid), AccessShareLock,
-					 snapshot, row);
-		table_close(partition, NoLock);
-	}
-}
-
-/* Give a row of a partition the row type of its table, which callers know. */
-static TupleTableSlot *
-as_row_of(Relation table, TupleTableSlot *slot)
-{
-	TupleConversionMap *map = convert_tuples_by_name(slot->tts_tupleDescriptor,
-													 RelationGetDescr(table));
-	TupleTableSlot *converted;
-
-	if (map == NULL)
-		return slot;
-	converted = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);
-	return execute_attr_map_slot(map->attrMap, slot, converted);
-}
-
-/*
- * The row that has this key; its slots are NULL if there is none.  Table and index
- * have been locked when the key was described, in the same statement.
- */
-ReferencedRow
-FindReferencedRow(ForeignKey *key, const KeyValue *value, Snapshot snapshot)
-{
-	ReferencedRow	row = {0};
-	Relation	table;
-
-	if (!value->complete)
-		return row;
-
-	table = table_open(key->referenced, NoLock);
-	find_in_tree(key, value, table, key->index, NoLock, snapshot, &row);
-	if (row.slot != NULL)
-		row.columns = row.table == key->referenced ? row.slot :
-			as_row_of(table, row.slot);
-	table_close(table, NoLock);
-	return row;
-}
-
-/*
- * Hold a row under its key until the transaction ends, with the lock that the
- * foreign key itself will take.  false if it has changed since the snapshot.
- */
-bool
-HoldRow(ReferencedRow *row, Snapshot snapshot)
-{
-	Relation	table = table_open(row->table, RowShareLock);
-	TupleTableSlot *slot = table_slot_create(table, NULL);
-	TM_FailureData failure;
-	TM_Result	result;
-
-	result = table_tuple_lock(table, &row->slot->tts_tid, snapshot, slot,
-							  GetCurrentCommandId(false), LockTupleKeyShare,
-							  LockWaitBlock, 0, &failure);
-	ExecDropSingleTupleTableSlot(slot);
-	table_close(table, NoLock);
-	return result == TM_Ok;
-}
-
-void
-ReleaseRow(ReferencedRow *row)
-{
-	if (row->columns != NULL && row->columns != row->slot)
-		ExecDropSingleTupleTableSlot(row->columns);
-	if (row->slot != NULL)
-		ExecDropSingleTupleTableSlot(row->slot);
-}
-
-
-/* ----- Following a row that changed its key ----- */
-
-/*
- * Follow the versions of a row from one that this transaction replaced to its
- * last, and tell whether that is the row at a given place.  Each version must be
- * the one that the transaction put in the place of the last.
- */
-static bool
-leads_to(Relation table, HeapTuple version, const ItemPointerData *last)
-{
-	HeapTupleData next;
-	Buffer		buffer = InvalidBuffer;
-	HeapTupleHeader header = version->t_data;
-	bool		reached = false;
-
-	next.t_self = version->t_self;
-	for (;;)
-	{
-		TransactionId xmax;
-
-		reached = ItemPointerEquals(&next.t_self, unconstify(ItemPointerData *, last));
-		if (reached || (header->t_infomask & HEAP_XMAX_INVALID) ||
-			HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask) ||
-			HeapTupleHeaderIndicatesMovedPartitions(header) ||
-			ItemPointerEquals(&header->t_ctid, &next.t_self))
-			break;
-		xmax = HeapTupleHeaderGetUpdateXid(header);
-		if (!TransactionIdIsCurrentTransactionId(xmax))
-			break;
-
-		next.t_self = header->t_ctid;
-		if (BufferIsValid(buffer))
-			ReleaseBuffer(buffer);
-		if (!heap_fetch(table, SnapshotAny, &next, &buffer, false))
-			return false;
-		header = next.t_data;
-		if (!TransactionIdEquals(HeapTupleHeaderGetXmin(header), xmax))
-			break;
-	}
-	if (BufferIsValid(buffer))
-		ReleaseBuffer(buffer);
-	return reached;
-}
-
-/* Did the row that is now at a place have this key before, in this transaction? */
-bool
-RowHadKey(ForeignKey *key, const KeyValue *value, ReferencedRow *row)
-{
-	Relation	table = table_open(row->table, AccessShareLock);
-	Relation	index = index_open(row->index, AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(table, NULL);
-	IndexScanDesc scan;
-	bool		had = false;
-
-	/* Chains of versions are the heap's; of other access methods nothing is known. */
-	if (table->rd_rel->relam == HEAP_TABLE_AM_OID)
-	{
-		scan = begin_key_scan(key, value, table, index, SnapshotAny);
-		while (!had && index_getnext_slot(scan, ForwardScanDirection, slot))
-			had = leads_to(table, ExecFetchSlotHeapTuple(slot, false, NULL),
-						   &row->slot->tts_tid);
-		index_endscan(scan);
-	}
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, NoLock);
-	table_close(table, NoLock);
-	return had;
 }

@@ -50,12 +50,19 @@ check_sees_every_order(const Trigger *trigger)
 						 "Leave out WHEN; scope= tells which orders are judged.");
 }
 
+/*
+ * A trigger whose gate has been found is attached rightly: for the rows that
+ * follow, only what differs between them is asked.
+ */
 static TriggerData *
 check_call(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigdata = CheckTriggerCall(fcinfo, GATE);
 	TriggerEvent event = trigdata->tg_event;
 	bool		changes;
+
+	if (fcinfo->flinfo->fn_extra != NULL && !TRIGGER_FIRED_BY_DELETE(event))
+		return trigdata;
 
 	if (!TRIGGER_FIRED_FOR_ROW(event))
 		RefuseAttachment(GATE, "must be fired for each row",
@@ -298,18 +305,19 @@ gate_of(FunctionCallInfo fcinfo, TriggerData *trigdata)
 {
 	FmgrInfo   *flinfo = fcinfo->flinfo;
 	Gate	   *gate = flinfo->fn_extra;
+	MemoryContext mcxt;
 	GateNames	names;
 
 	if (gate != NULL && gate->generation == CatalogGeneration())
 		return gate;
 
-	if (gate != NULL)
-		pfree(gate);
 	flinfo->fn_extra = NULL;
-	gate = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(Gate));
+	if (gate != NULL)
+		MemoryContextDelete(GetMemoryChunkContext(gate));
+	mcxt = AllocSetContextCreate(flinfo->fn_mcxt, GATE, ALLOCSET_SMALL_SIZES);
+	gate = MemoryContextAllocZero(mcxt, sizeof(Gate));
 	names = names_from_arguments(trigdata->tg_trigger);
-	FindGate(trigdata->tg_relation, &names, PortPinDomain(flinfo->fn_oid),
-			 gate, flinfo->fn_mcxt);
+	FindGate(trigdata->tg_relation, &names, PortPinDomain(flinfo->fn_oid), gate, mcxt);
 	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
 		CheckGateFiresLast(trigdata->tg_relation, trigdata->tg_trigger->tgname, true);
 	flinfo->fn_extra = gate;

@@ -10,7 +10,7 @@
  *		portpin.h
  *		pin.c, column.c, argument.c, move.c, key_file.c
  *		account_key.c, failure_log.c, failure_worker.c, failure.c
- *		keep.c, seal.c, foreign_key.c
+ *		keep.c, seal.c, foreign_key.c, lookup.c
  *		check.c, seal_trigger.c, account.c
  *		order.c
  *		gate.c
@@ -253,6 +253,8 @@ typedef struct ForeignKey
 	FmgrInfo	equal[INDEX_MAX_KEYS];	/* referenced = referencing */
 	Oid			operand[INDEX_MAX_KEYS];	/* type of that operator's right side */
 	FmgrInfo	cast[INDEX_MAX_KEYS];	/* to that type, where one is needed */
+	MemoryContext mcxt;			/* in which the key is remembered */
+	struct KeyedTable *tables;	/* what lookup.c remembers with it */
 } ForeignKey;
 
 /* The value of a key, in the types of the index that it is looked up in. */
@@ -278,6 +280,8 @@ extern char *WaysOverTables(Relation rel, const char *pin, Oid domain);
 extern bool LeadsBack(Oid referenced, Relation rel);
 extern void DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info,
 							   ForeignKey *key, MemoryContext mcxt);
+
+/* lookup.c */
 extern void KeyOfRow(ForeignKey *key, TupleTableSlot *row, KeyValue *value);
 extern ReferencedRow FindReferencedRow(ForeignKey *key, const KeyValue *value,
 									   Snapshot snapshot);

@@ -1,0 +1,429 @@
+/*
+ * lookup.c
+ *		Look a key up: the row that a foreign key leads to.
+ *
+ * The row is read through the key's own unique index: no SQL, so no search_path,
+ * no privileges of whoever fires the trigger and no row security.  (account.c asks
+ * for the privileges that count.)
+ *
+ * Of a partitioned table only the partition that can have the key is asked, or
+ * all of them where that can't be told: where a partition's bounds compare another
+ * type or by another collation than the key does.
+ *
+ * What is found out about tables and partitions is kept for the rows that follow
+ * in a statement.  It holds no lock, pin or reference of its own, so there is
+ * nothing to let go of when a statement ends or fails.
+ */
+#include "portpin.h"
+
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/tupconvert.h"
+#include "access/xact.h"
+#include "catalog/partition.h"
+#include "catalog/pg_am.h"
+#include "executor/executor.h"
+#include "partitioning/partbounds.h"
+#include "partitioning/partdesc.h"
+#include "storage/bufmgr.h"
+#include "utils/memutils.h"
+#include "utils/partcache.h"
+
+/* A table that a key leads to, or one of its partitions. */
+typedef struct KeyedTable
+{
+	Oid			table;
+	Oid			index;			/* its unique index */
+
+	/* If it has no rows, but partitions: */
+	int			nparts;
+	struct KeyedTable **parts;	/* each NULL until it is looked into */
+	bool		prunes;			/* the key tells which partition can have it */
+	int			values[PARTITION_MAX_KEYS]; /* by which of its values */
+
+	/* If it has rows; each slot is empty between two look-ups: */
+	TupleTableSlot *slot;
+	TupleTableSlot *columns;	/* the same row, with the columns of the whole table */
+	TupleConversionMap *map;	/* from one to the other; NULL if they are one */
+} KeyedTable;
+
+/* One key that is looked up. */
+typedef struct Lookup
+{
+	ForeignKey *key;
+	const KeyValue *value;
+	Relation	whole;			/* the table that the key leads to */
+	Snapshot	snapshot;
+} Lookup;
+
+
+/* ----- Tables and partitions ----- */
+
+/* A slot that can outlive the relation being open: its row type is its own. */
+static TupleTableSlot *
+make_slot(TupleDesc row, const TupleTableSlotOps *ops)
+{
+	return MakeSingleTupleTableSlot(CreateTupleDescCopyConstr(row), ops);
+}
+
+static void
+describe_rows(KeyedTable *keyed, Relation table, Relation whole)
+{
+	keyed->slot = make_slot(RelationGetDescr(table), table_slot_callbacks(table));
+	keyed->columns = keyed->slot;
+	if (table == whole)
+		return;
+	keyed->map = convert_tuples_by_name(keyed->slot->tts_tupleDescriptor,
+										RelationGetDescr(whole));
+	if (keyed->map != NULL)
+		keyed->columns = make_slot(RelationGetDescr(whole), &TTSOpsVirtual);
+}
+
+/*
+ * Is a column of the partition key one of the foreign key, compared in the same
+ * way?  Tell which.
+ */
+static bool
+find_partition_value(ForeignKey *key, Relation table, Relation index, int column,
+					 int *value)
+{
+	PartitionKey partition = RelationGetPartitionKey(table);
+
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		int			position = key->position[i] - 1;
+
+		if (index->rd_index->indkey.values[position] == partition->partattrs[column])
+		{
+			*value = i;
+			return key->operand[i] == partition->partopcintype[column] &&
+				index->rd_indcollation[position] == partition->partcollation[column];
+		}
+	}
+	return false;
+}
+
+static void
+describe_partitions(ForeignKey *key, KeyedTable *keyed, Relation table, Relation index)
+{
+	keyed->nparts = RelationGetPartitionDesc(table, true)->nparts;
+	keyed->parts = palloc0(sizeof(KeyedTable *) * keyed->nparts);
+	keyed->prunes = true;
+	for (int i = 0; i < RelationGetPartitionKey(table)->partnatts; i++)
+		keyed->prunes &= find_partition_value(key, table, index, i, &keyed->values[i]);
+}
+
+/* Find out what it takes to look a key up in a table; locks its index. */
+static KeyedTable *
+describe_table(ForeignKey *key, Relation table, Oid indexid, Relation whole)
+{
+	Relation	index = index_open(indexid, AccessShareLock);
+	MemoryContext caller = MemoryContextSwitchTo(key->mcxt);
+	KeyedTable *keyed = palloc0(sizeof(KeyedTable));
+
+	keyed->table = RelationGetRelid(table);
+	keyed->index = indexid;
+	if (table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		describe_partitions(key, keyed, table, index);
+	else
+		describe_rows(keyed, table, whole);
+	MemoryContextSwitchTo(caller);
+	index_close(index, NoLock);
+	return keyed;
+}
+
+/* The same of a partition; which may have been attached or detached meanwhile. */
+static KeyedTable *
+describe_partition(Lookup *lookup, KeyedTable *keyed, PartitionDesc partitions, int part)
+{
+	Oid			relid = partitions->oids[part];
+	Relation	partition;
+
+	if (keyed->nparts != partitions->nparts)
+	{
+		keyed->nparts = partitions->nparts;
+		keyed->parts = MemoryContextAllocZero(lookup->key->mcxt,
+											  sizeof(KeyedTable *) * keyed->nparts);
+	}
+	if (keyed->parts[part] == NULL || keyed->parts[part]->table != relid)
+	{
+		partition = table_open(relid, AccessShareLock);
+		keyed->parts[part] =
+			describe_table(lookup->key, partition,
+						   index_get_partition(partition, keyed->index), lookup->whole);
+		table_close(partition, NoLock);
+	}
+	return keyed->parts[part];
+}
+
+/* Which partition can have this key?  As the executor does; -1 if there is none. */
+static int
+choose_partition(const KeyedTable *keyed, Relation table, PartitionDesc partitions,
+				 const KeyValue *value)
+{
+	PartitionKey key = RelationGetPartitionKey(table);
+	PartitionBoundInfo bounds = partitions->boundinfo;
+	Datum		values[PARTITION_MAX_KEYS];
+	bool		nulls[PARTITION_MAX_KEYS] = {false};
+	bool		equal = false;
+	int			part = -1;
+
+	for (int i = 0; i < key->partnatts; i++)
+		values[i] = value->values[keyed->values[i]];
+
+	if (key->strategy == PARTITION_STRATEGY_HASH)
+		part = compute_partition_hash_value(key->partnatts, key->partsupfunc,
+											key->partcollation, values, nulls) % bounds->nindexes;
+	else if (key->strategy == PARTITION_STRATEGY_RANGE)
+		part = 1 + partition_range_datum_bsearch(key->partsupfunc, key->partcollation,
+												 bounds, key->partnatts, values, &equal);
+	else
+	{
+		part = partition_list_bsearch(key->partsupfunc, key->partcollation,
+									  bounds, values[0], &equal);
+		if (!equal)
+			part = -1;
+	}
+	if (part >= 0)
+		part = bounds->indexes[part];
+	return part >= 0 ? part : bounds->default_index;
+}
+
+
+/* ----- Reading the row ----- */
+
+/* The key in a row that references, as the index of the referenced table wants it. */
+void
+KeyOfRow(ForeignKey *key, TupleTableSlot *row, KeyValue *value)
+{
+	value->complete = true;
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		bool		isnull;
+		Datum		column = slot_getattr(row, key->from[i], &isnull);
+
+		if (isnull)
+			value->complete = false;
+		/* As foreign keys do: give a cast its optional arguments, wanted or not. */
+		else if (OidIsValid(key->cast[i].fn_oid))
+			column = FunctionCall3(&key->cast[i], column,
+								   Int32GetDatum(-1), BoolGetDatum(false));
+		value->values[i] = column;
+	}
+}
+
+static IndexScanDesc
+begin_key_scan(ForeignKey *key, const KeyValue *value, Relation table,
+			   Relation index, Snapshot snapshot)
+{
+	ScanKeyData scankeys[INDEX_MAX_KEYS];
+	IndexScanDesc scan;
+
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		AttrNumber	position = key->position[i];
+
+		ScanKeyEntryInitializeWithInfo(&scankeys[position - 1], 0, position,
+									   BTEqualStrategyNumber, key->operand[i],
+									   index->rd_indcollation[position - 1],
+									   &key->equal[i], value->values[i]);
+	}
+	scan = begin_index_scan(table, index, snapshot, key->nkeys);
+	index_rescan(scan, scankeys, key->nkeys, NULL, 0);
+	return scan;
+}
+
+/* Is there a second row?  The versions that follow in the index mostly are none. */
+static bool
+has_another_row(IndexScanDesc scan, Relation table)
+{
+	TupleTableSlot *slot;
+	bool		another;
+
+	if (index_getnext_tid(scan, ForwardScanDirection) == NULL)
+		return false;
+	slot = table_slot_create(table, NULL);
+	another = index_fetch_heap(scan, slot) ||
+		index_getnext_slot(scan, ForwardScanDirection, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	return another;
+}
+
+/*
+ * Look a key up in a table that has no partitions.  Two rows under one unique key
+ * are refused: whichever it were, the other could be meant.
+ */
+static void
+find_in_table(Lookup *lookup, KeyedTable *keyed, Relation table, ReferencedRow *row)
+{
+	Relation	index = index_open(keyed->index, NoLock);
+	IndexScanDesc scan = begin_key_scan(lookup->key, lookup->value, table, index,
+										lookup->snapshot);
+
+	if (index_getnext_slot(scan, ForwardScanDirection, keyed->slot))
+	{
+		if (row->slot != NULL || has_another_row(scan, table))
+			ereport_quietly(errcode(ERRCODE_INDEX_CORRUPTED),
+							errmsg("more than one row has the key that leads to a port PIN"),
+							errhint("Reindex the table; its unique index is damaged."),
+							errtable(table));
+		row->table = keyed->table;
+		row->index = keyed->index;
+		row->slot = keyed->slot;
+		row->columns = keyed->map == NULL ? keyed->slot :
+			execute_attr_map_slot(keyed->map->attrMap, keyed->slot, keyed->columns);
+	}
+	index_endscan(scan);
+	index_close(index, NoLock);
+}
+
+/* Look a key up in a table or in those of its partitions that can have it. */
+static void
+find_in_tree(Lookup *lookup, KeyedTable *keyed, Relation table, ReferencedRow *row)
+{
+	PartitionDesc partitions;
+	int			first = 0;
+	int			last;
+
+	if (keyed->slot != NULL)
+	{
+		find_in_table(lookup, keyed, table, row);
+		return;
+	}
+
+	partitions = RelationGetPartitionDesc(table, true);
+	last = partitions->nparts - 1;
+	if (keyed->prunes && partitions->nparts > 0)
+		first = last = choose_partition(keyed, table, partitions, lookup->value);
+
+	for (int i = first; i >= 0 && i <= last; i++)
+	{
+		KeyedTable *part = describe_partition(lookup, keyed, partitions, i);
+		Relation	partition = table_open(part->table, NoLock);
+
+		find_in_tree(lookup, part, partition, row);
+		table_close(partition, NoLock);
+	}
+}
+
+/*
+ * The row that has this key; its slots are NULL if there is none.  There is one
+ * such row at a time: ReleaseRow it before the next look-up of the same key.
+ * The table has been locked when the key was described, in the same statement.
+ */
+ReferencedRow
+FindReferencedRow(ForeignKey *key, const KeyValue *value, Snapshot snapshot)
+{
+	ReferencedRow row = {0};
+	Lookup		lookup = {key, value, NULL, snapshot};
+
+	if (!value->complete)
+		return row;
+
+	lookup.whole = table_open(key->referenced, NoLock);
+	if (key->tables == NULL)
+		key->tables = describe_table(key, lookup.whole, key->index, lookup.whole);
+	find_in_tree(&lookup, key->tables, lookup.whole, &row);
+	table_close(lookup.whole, NoLock);
+	return row;
+}
+
+/*
+ * Hold a row under its key until the transaction ends, with the lock that the
+ * foreign key itself will take.  false if it has changed since the snapshot.
+ */
+bool
+HoldRow(ReferencedRow *row, Snapshot snapshot)
+{
+	Relation	table = table_open(row->table, RowShareLock);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	TM_FailureData failure;
+	TM_Result	result;
+
+	result = table_tuple_lock(table, &row->slot->tts_tid, snapshot, slot,
+							  GetCurrentCommandId(false), LockTupleKeyShare,
+							  LockWaitBlock, 0, &failure);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(table, NoLock);
+	return result == TM_Ok;
+}
+
+void
+ReleaseRow(ReferencedRow *row)
+{
+	if (row->slot == NULL)
+		return;
+	ExecClearTuple(row->columns);
+	ExecClearTuple(row->slot);
+}
+
+
+/* ----- Following a row that changed its key ----- */
+
+/*
+ * Follow the versions of a row from one that this transaction replaced to its
+ * last, and tell whether that is the row at a given place.  Each version must be
+ * the one that the transaction put in the place of the last.
+ */
+static bool
+leads_to(Relation table, HeapTuple version, const ItemPointerData *last)
+{
+	HeapTupleData next;
+	Buffer		buffer = InvalidBuffer;
+	HeapTupleHeader header = version->t_data;
+	bool		reached = false;
+
+	next.t_self = version->t_self;
+	for (;;)
+	{
+		TransactionId xmax;
+
+		reached = ItemPointerEquals(&next.t_self, unconstify(ItemPointerData *, last));
+		if (reached || (header->t_infomask & HEAP_XMAX_INVALID) ||
+			HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask) ||
+			HeapTupleHeaderIndicatesMovedPartitions(header) ||
+			ItemPointerEquals(&header->t_ctid, &next.t_self))
+			break;
+		xmax = HeapTupleHeaderGetUpdateXid(header);
+		if (!TransactionIdIsCurrentTransactionId(xmax))
+			break;
+
+		next.t_self = header->t_ctid;
+		if (BufferIsValid(buffer))
+			ReleaseBuffer(buffer);
+		if (!heap_fetch(table, SnapshotAny, &next, &buffer, false))
+			return false;
+		header = next.t_data;
+		if (!TransactionIdEquals(HeapTupleHeaderGetXmin(header), xmax))
+			break;
+	}
+	if (BufferIsValid(buffer))
+		ReleaseBuffer(buffer);
+	return reached;
+}
+
+/* Did the row that is now at a place have this key before, in this transaction? */
+bool
+RowHadKey(ForeignKey *key, const KeyValue *value, ReferencedRow *row)
+{
+	Relation	table = table_open(row->table, AccessShareLock);
+	Relation	index = index_open(row->index, AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	IndexScanDesc scan;
+	bool		had = false;
+
+	/* Chains of versions are the heap's; of other access methods nothing is known. */
+	if (table->rd_rel->relam == HEAP_TABLE_AM_OID)
+	{
+		scan = begin_key_scan(key, value, table, index, SnapshotAny);
+		while (!had && index_getnext_slot(scan, ForwardScanDirection, slot))
+			had = leads_to(table, ExecFetchSlotHeapTuple(slot, false, NULL),
+						   &row->slot->tts_tid);
+		index_endscan(scan);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, NoLock);
+	table_close(table, NoLock);
+	return had;
+}
