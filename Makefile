@@ -46,3 +46,8 @@ PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server)
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+
+# What it costs; on a server of its own.  BENCH='--section gate_insert' measures one thing.
+.PHONY: bench
+bench:
+	sh test/bench/run.sh $(BENCH) PG_CONFIG=$(PG_CONFIG)
