@@ -75,6 +75,14 @@ find_if_there(Relation rel, const char *name, Oid type)
 	return FindColumnOfType(rel, name, type);
 }
 
+/* A lock or a date of expiry: where it is said to be, or where it is. */
+static AttrNumber
+find_optional(Relation rel, const char *anywhere, const char *here, Oid type)
+{
+	return here != NULL ? FindColumnOfType(rel, here, type) :
+		find_if_there(rel, anywhere, type);
+}
+
 /* Find the columns of one table on the way, and ask whether they may be read. */
 static void
 describe_hop(Relation table, const AccountNames *names, bool last, Oid owner,
@@ -82,10 +90,14 @@ describe_hop(Relation table, const AccountNames *names, bool last, Oid owner,
 {
 	if (last)
 		hop->pin = FindPinColumn(table, names->account_pin, domain, "account_pin=");
-	else if (names->number_pin != NULL || HasPinColumn(table, NULL, domain))
+	else if (names->number_pin != NULL ||
+			 (!names->no_overrides && HasPinColumn(table, NULL, domain)))
 		hop->pin = FindPinColumn(table, names->number_pin, domain, "number_pin=");
-	hop->lock = find_if_there(table, names->lock, BOOLOID);
-	hop->expires = find_if_there(table, names->expires, TIMESTAMPTZOID);
+	hop->lock = find_optional(table, names->lock,
+							  last ? names->account_lock : names->number_lock, BOOLOID);
+	hop->expires = find_optional(table, names->expires,
+								 last ? names->account_expires : names->number_expires,
+								 TIMESTAMPTZOID);
 
 	if (hop->pin != InvalidAttrNumber)
 		DescribeAccountKey(table, hop->key.nkeys, hop->key.to, hop->pin,
@@ -176,8 +188,8 @@ FindAccountPath(Relation orders, const AccountNames *names, Oid domain,
 							   names->account_pin, domain);
 		if (path->nhops > 1)
 			check_leads_on(key, orders, from);
+		to = table_open(key->confrelid, AccessShareLock);
 		DescribeForeignKey(from, key, &hop->key, mcxt);
-		to = table_open(hop->key.referenced, AccessShareLock);
 		check_way_goes_on(orders, to, names, domain);
 		describe_hop(to, names, last, owner, domain, hop, mcxt);
 		path->sealed |= hop->pin != InvalidAttrNumber &&
@@ -315,22 +327,25 @@ ReadAccount(AccountPath *path, TupleTableSlot *order, Account *account)
 /* ----- Telling a referential action from an UPDATE ----- */
 
 /*
- * Did the order's key change only because its account's did?
+ * Does an order whose key has changed still belong to the same account?
  *
  * ON UPDATE CASCADE and ON DELETE SET NULL change old orders, which today's PIN
  * must not judge.  Neither the depth of triggers nor the security context tells
- * them from an UPDATE by hand; what does is the account: under the old key there
- * is none any more, and the new key is blank or is that of the same row.
+ * them from an UPDATE by hand; what does is the account: both keys lead to the same
+ * row, being equal but for their spelling; or under the old key there is none any
+ * more, and the new key is blank, or is that of a row that had the old one.
  */
 bool
-AccountChangedKey(AccountPath *path, TupleTableSlot *old, TupleTableSlot *new)
+IsSameAccount(AccountPath *path, TupleTableSlot *old, TupleTableSlot *new)
 {
 	ForeignKey *key = &path->hops[0].key;
 	KeyValue	oldvalue;
 	KeyValue	newvalue;
 	ReferencedRow row;
+	Oid			table;
+	ItemPointerData tid;
 	Snapshot	snapshot;
-	bool		changed;
+	bool		same;
 
 	KeyOfRow(key, old, &oldvalue);
 	KeyOfRow(key, new, &newvalue);
@@ -340,15 +355,21 @@ AccountChangedKey(AccountPath *path, TupleTableSlot *old, TupleTableSlot *new)
 	CommandCounterIncrement();
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	row = FindReferencedRow(key, &oldvalue, snapshot);
-	changed = row.slot == NULL;
+	table = row.slot == NULL ? InvalidOid : row.table;
+	if (row.slot != NULL)
+		tid = row.slot->tts_tid;
 	ReleaseRow(&row);
 
-	if (changed && newvalue.complete)
-	{
-		row = FindReferencedRow(key, &newvalue, snapshot);
-		changed = row.slot != NULL && RowHadKey(key, &oldvalue, &row);
-		ReleaseRow(&row);
-	}
+	row = FindReferencedRow(key, &newvalue, snapshot);
+	if (!newvalue.complete)
+		same = !OidIsValid(table);
+	else if (row.slot == NULL)
+		same = false;
+	else if (OidIsValid(table))
+		same = row.table == table && ItemPointerEquals(&tid, &row.slot->tts_tid);
+	else
+		same = RowHadKey(key, &oldvalue, &row);
+	ReleaseRow(&row);
 	UnregisterSnapshot(snapshot);
-	return changed;
+	return same;
 }

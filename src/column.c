@@ -304,6 +304,42 @@ HasPinColumn(Relation rel, const char *name, Oid domain)
 	return next_port_pin(rel, InvalidAttrNumber, domain) != InvalidAttrNumber;
 }
 
+/* Is NULL no value of a type, as its domains are declared? */
+bool
+DomainForbidsNull(Oid type)
+{
+	while (get_typtype(type) == TYPTYPE_DOMAIN)
+	{
+		HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+		Form_pg_type form;
+		bool		forbids;
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for type %u", type);
+		form = (Form_pg_type) GETSTRUCT(tuple);
+		forbids = form->typnotnull;
+		type = form->typbasetype;
+		ReleaseSysCache(tuple);
+		if (forbids)
+			return true;
+	}
+	return false;
+}
+
+/* What a trigger writes, no domain looks at: so ask it.  The error shows no value. */
+void
+CheckColumnAllows(Relation rel, AttrNumber column, Datum value, bool isnull)
+{
+	Oid			type = TupleDescAttr(RelationGetDescr(rel), column - 1)->atttypid;
+	ErrorContextCallback *context = error_context_stack;
+
+	if (get_typtype(type) != TYPTYPE_DOMAIN)
+		return;
+	error_context_stack = NULL;
+	domain_check(value, isnull, type, NULL, NULL);
+	error_context_stack = context;
+}
+
 bool
 ColumnIsGenerated(Relation rel, AttrNumber column)
 {

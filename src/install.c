@@ -104,13 +104,37 @@ BeginInstallation(FunctionCallInfo fcinfo, const char *function, LOCKMODE lock)
 	return install;
 }
 
-/* Is this argument of a trigger that exists the same, or perhaps the same? */
+/* Does a trigger that exists name the same columns, or perhaps the same? */
 static bool
-may_be_same(const Trigger *trigger, const char *name, const char *value)
+may_be_same(const Trigger *trigger, const char *argument, List *columns)
 {
-	const char *given = ArgumentValue(trigger, name);
+	List	   *named = ArgumentColumns(trigger, argument);
+	ListCell   *a;
+	ListCell   *b;
 
-	return given == NULL || strcmp(given, value) == 0;
+	if (named == NIL)
+		return true;
+	if (list_length(named) != list_length(columns))
+		return false;
+	forboth(a, named, b, columns)
+	{
+		if (strcmp(lfirst(a), lfirst(b)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* What tells the triggers of one guard from those of another of its kind. */
+static char *
+tag_of(List *columns)
+{
+	StringInfoData tag;
+	ListCell   *lc;
+
+	initStringInfo(&tag);
+	foreach(lc, columns)
+		appendStringInfo(&tag, "%s%s", tag.len > 0 ? "_" : "", (char *) lfirst(lc));
+	return tag.data;
 }
 
 /*
@@ -119,7 +143,7 @@ may_be_same(const Trigger *trigger, const char *name, const char *value)
  */
 void
 CheckNotGuardedYet(Installation *install, const char *argument,
-				   const char *value, char *tag)
+				   List *columns)
 {
 	TriggerDesc *triggers = install->table->trigdesc;
 	Oid			function = PortPinTrigger(install->function, install->domain);
@@ -130,7 +154,7 @@ CheckNotGuardedYet(Installation *install, const char *argument,
 
 		if (trigger->tgfoid != function || !TRIGGER_FOR_ROW(trigger->tgtype))
 			continue;
-		if (may_be_same(trigger, argument, value))
+		if (may_be_same(trigger, argument, columns))
 			ereport(ERROR,
 					errcode(ERRCODE_DUPLICATE_OBJECT),
 					errmsg("table \"%s\" has this guard already: trigger \"%s\"",
@@ -138,7 +162,7 @@ CheckNotGuardedYet(Installation *install, const char *argument,
 					errhint("To install it anew, drop the triggers that execute %s first.",
 							install->function),
 					errtableconstraint(install->table, trigger->tgname));
-		install->tag = tag;
+		install->tag = tag_of(columns);
 	}
 }
 

@@ -32,7 +32,7 @@ typedef struct Installation
 extern Installation BeginInstallation(FunctionCallInfo fcinfo, const char *function,
 									  LOCKMODE lock);
 extern void CheckNotGuardedYet(Installation *install, const char *argument,
-							   const char *value, char *tag);
+							   List *columns);
 extern char *QualifiedTable(Relation table);
 extern char *QualifiedFunction(const Installation *install, const char *name);
 extern char *ColumnList(List *names);

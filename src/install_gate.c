@@ -66,7 +66,7 @@ unset_argument(FunctionCallInfo fcinfo, int number)
 static GateNames
 gate_names(FunctionCallInfo fcinfo)
 {
-	GateNames	names;
+	GateNames	names = {0};
 
 	names.pin = name_argument(fcinfo, 1);
 	names.account.fk = names_argument(fcinfo, 2);
@@ -130,6 +130,7 @@ add_gate_arguments(Installation *install, const GateNames *names, const Gate *ga
 {
 	const AccountHop *hop = gate->path.hops;
 	const ForeignKey *key = &hop->key;
+	bool		one = gate->path.nhops == 1;
 
 	AddColumnArgument(install, "pin", install->table, gate->pin);
 	AddArgument(install, "fk",
@@ -141,15 +142,18 @@ add_gate_arguments(Installation *install, const GateNames *names, const Gate *ga
 
 		AddColumnArgument(install, last ? "account_pin" : "number_pin",
 						  table, hop->pin);
+		if (!last && hop->pin == InvalidAttrNumber)
+			AddArgument(install, "overrides", "no");
+		AddColumnArgument(install, one ? "lock" : last ? "account_lock" : "number_lock",
+						  table, hop->lock);
+		AddColumnArgument(install,
+						  one ? "expires" : last ? "account_expires" : "number_expires",
+						  table, hop->expires);
 		if (!last)
 			AddArgument(install, "via", ColumnList(names->account.via));
 		table_close(table, NoLock);
 	}
 	AddColumnArgument(install, "scope", install->table, gate->scope);
-	if (names->account.lock != NULL)
-		AddArgument(install, "lock", quote_identifier(names->account.lock));
-	if (names->account.expires != NULL)
-		AddArgument(install, "expires", quote_identifier(names->account.expires));
 	if (gate->unset_allow)
 		AddArgument(install, "unset", "allow");
 	AddColumnArgument(install, "verdict", install->table, gate->verdict);
@@ -231,6 +235,31 @@ add_changing_trigger(Installation *install)
 	AddRowTrigger(install, name, "BEFORE INSERT OR UPDATE", NULL);
 }
 
+/* A gate that redacts takes the PIN from the other gates of the table. */
+static void
+check_nobody_reads_redacted(const Installation *install, const Gate *gate)
+{
+	TriggerDesc *triggers = install->table->trigdesc;
+	Oid			function = PortPinTrigger(install->function, install->domain);
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *other = &triggers->triggers[i];
+
+		if (other->tgfoid == function &&
+			(gate->redact || ArgumentIs(other, "redact", "yes", "no")) &&
+			FindPinColumn(install->table, ArgumentColumn(other, "pin"),
+						  install->domain, "pin=") == gate->pin)
+			ereport(ERROR,
+					errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("a gate that redacts can't share its PIN with another: trigger \"%s\"",
+						   other->tgname),
+					errdetail("One of them would judge orders whose PIN the other has taken away."),
+					errhint("Let both gates do without redact, or give each a PIN column of its own."),
+					errtableconstraint(install->table, other->tgname));
+	}
+}
+
 /*
  * port_pin_gate(orders regclass, pin name, fk name[], account_pin name,
  *				 via name[], number_pin name, scope name, lock name,
@@ -247,13 +276,13 @@ port_pin_gate(PG_FUNCTION_ARGS)
 											 ShareRowExclusiveLock);
 	GateNames	names = gate_names(fcinfo);
 	Gate		gate;
-	char	   *fk;
 
 	FindGate(install.table, &names, install.domain, &gate, CurrentMemoryContext);
 	check_actions(install.table, &gate);
-	fk = ColumnList(ColumnNames(install.table, gate.path.hops[0].key.nkeys,
-								gate.path.hops[0].key.from));
-	CheckNotGuardedYet(&install, "fk", fk, ColumnName(install.table, gate.path.hops[0].key.from[0]));
+	CheckNotGuardedYet(&install, "fk",
+					   ColumnNames(install.table, gate.path.hops[0].key.nkeys,
+								   gate.path.hops[0].key.from));
+	check_nobody_reads_redacted(&install, &gate);
 	note_unkept_accounts(&gate, install.domain);
 
 	add_gate_arguments(&install, &names, &gate);

@@ -198,9 +198,7 @@ port_pin_protect(PG_FUNCTION_ARGS)
 	if (install.table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 		check_moves_can_be_followed(install.table);
 	AddColumnArgument(&install, "pin", install.table, column);
-	CheckNotGuardedYet(&install, "pin",
-					   quote_identifier(ColumnName(install.table, column)),
-					   ColumnName(install.table, column));
+	CheckNotGuardedYet(&install, "pin", ColumnNames(install.table, 1, &column));
 	if (ColumnIsSealed(install.table, column, install.domain))
 		AddSeal(&install, column);
 	add_keep_triggers(&install, column,

@@ -24,9 +24,11 @@
 #include "catalog/partition.h"
 #include "catalog/pg_am.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
 #include "storage/bufmgr.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/partcache.h"
 
@@ -133,6 +135,35 @@ describe_table(ForeignKey *key, Relation table, Oid indexid, Relation whole)
 	return keyed;
 }
 
+/*
+ * The index of a partition that is a part of the whole table's.  A REINDEX
+ * CONCURRENTLY may put another in its place while this one is looked for.
+ */
+static Oid
+index_of_partition(Relation partition, Oid whole)
+{
+	for (int tries = 0; tries < 100; tries++)
+	{
+		List	   *indexes = RelationGetIndexList(partition);
+		ListCell   *lc;
+
+		foreach(lc, indexes)
+		{
+			List	   *ancestors = get_partition_ancestors(lfirst_oid(lc));
+
+			if (ancestors != NIL && linitial_oid(ancestors) == whole)
+				return lfirst_oid(lc);
+		}
+		CHECK_FOR_INTERRUPTS();
+		AcceptInvalidationMessages();
+	}
+	ereport_quietly(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("a partition lacks the index that leads to a port PIN"),
+					errhint("Try again; if it stays so, reindex the partition."),
+					errtable(partition));
+	return InvalidOid;
+}
+
 /* The same of a partition; which may have been attached or detached meanwhile. */
 static KeyedTable *
 describe_partition(Lookup *lookup, KeyedTable *keyed, PartitionDesc partitions, int part)
@@ -151,7 +182,7 @@ describe_partition(Lookup *lookup, KeyedTable *keyed, PartitionDesc partitions, 
 		partition = table_open(relid, AccessShareLock);
 		keyed->parts[part] =
 			describe_table(lookup->key, partition,
-						   index_get_partition(partition, keyed->index), lookup->whole);
+						   index_of_partition(partition, keyed->index), lookup->whole);
 		table_close(partition, NoLock);
 	}
 	return keyed->parts[part];
@@ -338,12 +369,16 @@ HoldRow(ReferencedRow *row, Snapshot snapshot)
 {
 	Relation	table = table_open(row->table, RowShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
+	ErrorContextCallback *context = error_context_stack;
 	TM_FailureData failure;
 	TM_Result	result;
 
+	/* It may wait, and fail with an error that would show what is being stored. */
+	error_context_stack = NULL;
 	result = table_tuple_lock(table, &row->slot->tts_tid, snapshot, slot,
 							  GetCurrentCommandId(false), LockTupleKeyShare,
 							  LockWaitBlock, 0, &failure);
+	error_context_stack = context;
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(table, NoLock);
 	return result == TM_Ok;

@@ -40,6 +40,7 @@ typedef struct Move
 	Oid			root;			/* of the partitions */
 	Oid			source;			/* partition that the row left */
 	ItemPointerData source_tid;
+	MemoryContext statement;	/* that expects the move; only a name */
 	HeapTuple	old;
 	Oid			target;			/* partition that it came to, once that is known */
 	ItemPointerData target_tid;
@@ -53,6 +54,9 @@ static List *moves = NIL;
 static List *expected = NIL;
 static bool forgetting_at_end = false;
 static MemoryContextCallback at_end;
+
+/* The statement whose end was last asked to be told; NULL when it has ended. */
+static MemoryContext watched_statement = NULL;
 
 /* A row that moved may hold a PIN. */
 static void
@@ -127,6 +131,7 @@ static Move *
 remember(List **list, TriggerData *trigdata, HeapTuple row)
 {
 	int			depth = trigger_depth();
+	Oid			root = partition_root(trigdata->tg_relation);
 	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
 	Move	   *move = palloc0(sizeof(Move));
 
@@ -137,7 +142,7 @@ remember(List **list, TriggerData *trigdata, HeapTuple row)
 		forgetting_at_end = true;
 	}
 	move->depth = depth;
-	move->root = partition_root(trigdata->tg_relation);
+	move->root = root;
 	move->source = RelationGetRelid(trigdata->tg_relation);
 	move->source_tid = trigdata->tg_trigtuple->t_self;
 	move->old = heap_copytuple(row);
@@ -222,15 +227,55 @@ RecallMove(TriggerData *trigdata)
 	return NULL;
 }
 
+/* A statement has ended: the moves that it expected don't come any more. */
+static void
+forget_expected(void *statement)
+{
+	ListCell   *lc;
+
+	foreach(lc, expected)
+	{
+		Move	   *move = lfirst(lc);
+
+		if (move->statement == statement)
+		{
+			wipe(move);
+			heap_freetuple(move->old);
+			pfree(move);
+			expected = foreach_delete_current(expected, lc);
+		}
+	}
+	if (watched_statement == statement)
+		watched_statement = NULL;
+}
+
+/* The memory of a statement's triggers ends with it, and tells so. */
+static void
+watch_statement(MemoryContext statement)
+{
+	MemoryContextCallback *at_its_end;
+
+	if (watched_statement == statement)
+		return;
+	at_its_end = MemoryContextAlloc(statement, sizeof(MemoryContextCallback));
+	at_its_end->func = forget_expected;
+	at_its_end->arg = statement;
+	MemoryContextRegisterResetCallback(statement, at_its_end);
+	watched_statement = statement;
+}
+
 /* BEFORE UPDATE of a partition: the row as it will be, should it have to move. */
 void
-ExpectMove(TriggerData *trigdata, HeapTuple updated)
+ExpectMove(FunctionCallInfo fcinfo, HeapTuple updated)
 {
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	Move	   *move;
 
 	if (!trigdata->tg_relation->rd_rel->relispartition)
 		return;
+	watch_statement(fcinfo->flinfo->fn_mcxt);
 	move = remember(&expected, trigdata, updated);
+	move->statement = fcinfo->flinfo->fn_mcxt;
 	move->xid = GetCurrentTransactionId();
 }
 

@@ -94,7 +94,7 @@ OrderNeedsJudging(TriggerData *trigdata, Gate *gate, TupleTableSlot *old,
 
 	pin_changed = !SameColumnValue(old, new, gate->pin);
 	if (key_changed(gate, old, new))
-		return pin_changed || !AccountChangedKey(&gate->path, old, new);
+		return pin_changed || !IsSameAccount(&gate->path, old, new);
 	return pin_changed && !carries_no_pin(gate, new);
 }
 

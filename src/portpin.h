@@ -95,6 +95,8 @@ extern AttrNumber FindColumnOfType(Relation rel, const char *name, Oid type);
 extern AttrNumber FindPinColumn(Relation rel, const char *name, Oid domain,
 								const char *argument);
 extern bool HasPinColumn(Relation rel, const char *name, Oid domain);
+extern bool DomainForbidsNull(Oid type);
+extern void CheckColumnAllows(Relation rel, AttrNumber column, Datum value, bool isnull);
 extern bool ColumnIsGenerated(Relation rel, AttrNumber column);
 extern bool ColumnIsGeneratedFrom(Relation rel, AttrNumber column, AttrNumber source);
 extern bool ColumnIsPortPin(Relation rel, AttrNumber column, Oid domain);
@@ -119,7 +121,7 @@ pg_noreturn extern void RefuseAttachment(const char *function, const char *probl
 extern bool CanFollowMoves(Relation table);
 extern void RememberMove(TriggerData *trigdata);
 extern TupleTableSlot *RecallMove(TriggerData *trigdata);
-extern void ExpectMove(TriggerData *trigdata, HeapTuple updated);
+extern void ExpectMove(FunctionCallInfo fcinfo, HeapTuple updated);
 extern TupleTableSlot *RecallExpectedMove(TriggerData *trigdata);
 extern void ForgetMovedRow(TupleTableSlot *row);
 
@@ -318,8 +320,13 @@ typedef struct AccountNames
 	List	   *via;			/* key columns of the number, to its account */
 	char	   *number_pin;
 	char	   *account_pin;
-	char	   *lock;
-	char	   *expires;
+	char	   *lock;			/* on whichever table of the way has it */
+	char	   *number_lock;	/* on just this one */
+	char	   *account_lock;
+	char	   *expires;		/* likewise */
+	char	   *number_expires;
+	char	   *account_expires;
+	bool		no_overrides;	/* a number has no PIN of its own */
 } AccountNames;
 
 /* What the rows on the way said; see ReadAccount. */
@@ -336,8 +343,8 @@ extern void FindAccountPath(Relation orders, const AccountNames *names,
 							Oid domain, AccountPath *path, MemoryContext mcxt);
 extern void ReadAccount(AccountPath *path, TupleTableSlot *order,
 						Account *account);
-extern bool AccountChangedKey(AccountPath *path, TupleTableSlot *old,
-							  TupleTableSlot *new);
+extern bool IsSameAccount(AccountPath *path, TupleTableSlot *old,
+						  TupleTableSlot *new);
 
 /* check.c */
 extern PortVerdict CheckPin(const text *stored, const text *supplied);

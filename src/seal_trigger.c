@@ -78,13 +78,9 @@ replace_pin(Relation rel, HeapTuple row, AttrNumber column, text *sealed)
 	int			number = column;
 	Datum		value = PointerGetDatum(sealed);
 	bool		isnull = sealed == NULL;
-	Oid			type = TupleDescAttr(RelationGetDescr(rel), column - 1)->atttypid;
-	ErrorContextCallback *context = error_context_stack;
 
 	/* A domain over port_pin_sealed may have constraints of its own. */
-	error_context_stack = NULL;
-	domain_check(value, isnull, type, NULL, NULL);
-	error_context_stack = context;
+	CheckColumnAllows(rel, column, value, isnull);
 	return heap_modify_tuple_by_cols(row, RelationGetDescr(rel), 1,
 									 &number, &value, &isnull);
 }
@@ -154,7 +150,7 @@ port_pin_seal_trigger(PG_FUNCTION_ARGS)
 		check_may_be_copied(trigdata, pin);
 
 	if (update)
-		ExpectMove(trigdata, row);
+		ExpectMove(fcinfo, row);
 	return PointerGetDatum(row);
 }
 
