@@ -146,6 +146,31 @@ RESET ROLE;
 SELECT tableoid::regclass, id, port_pin_check(pin, '111111'), port_pin_check(pin, '333333')
 FROM regional ORDER BY id;
 
+-- Two sealed columns: each trigger knows the row that moves, and it alone.
+CREATE TABLE paired (id int, region text, pin port_pin_sealed, pin2 port_pin_sealed)
+	PARTITION BY LIST (region);
+CREATE TABLE paired_e PARTITION OF paired FOR VALUES IN ('east');
+CREATE TABLE paired_w PARTITION OF paired FOR VALUES IN ('west');
+SELECT count(*) FROM port_pin_protect('paired', 'pin');
+SELECT count(*) FROM port_pin_protect('paired', 'pin2');
+INSERT INTO paired VALUES (1, 'east', '111111', '222222'), (2, 'east', NULL, '444444');
+GRANT SELECT, INSERT, UPDATE ON paired TO regress_portpin_clerk;
+SET ROLE regress_portpin_clerk;
+UPDATE paired SET region = 'west';
+UPDATE paired SET region = 'east', pin2 = '333333' WHERE id = 1;
+WITH moved AS (UPDATE paired SET region = 'east' WHERE id = 2 RETURNING pin2)
+	INSERT INTO paired SELECT 9, 'east', NULL, pin2 FROM moved;
+WITH moved AS (UPDATE paired SET region = 'east' WHERE id = 2 RETURNING pin2)
+	INSERT INTO paired SELECT 9, 'west', NULL, pin2 FROM moved;
+BEGIN;
+UPDATE paired SET region = 'west' WHERE id = 1;
+INSERT INTO paired SELECT 9, 'west', NULL, pin2 FROM paired WHERE id = 1;
+ROLLBACK;
+RESET ROLE;
+SELECT tableoid::regclass, id, port_pin_check(pin, '111111'), port_pin_check(pin2, '333333'),
+	port_pin_check(pin2, '444444')
+FROM paired ORDER BY id;
+
 --
 -- The trigger alone: where it can't work it says so, and changes no row
 --

@@ -17,7 +17,8 @@
  * BEFORE triggers see the UPDATE, and then the INSERT.  What the UPDATE made of
  * the row is expected to move, and recalled by the next INSERT if the row that was
  * updated is marked as moved by then, in the (sub)transaction of that UPDATE: one
- * that was rolled back moved nothing, whatever comes after it.
+ * that was rolled back moved nothing, whatever comes after it.  Each trigger of the
+ * partition recalls it once: a trigger that asks again has another row before it.
  */
 #include "portpin.h"
 
@@ -44,6 +45,7 @@ typedef struct Move
 	HeapTuple	old;
 	Oid			target;			/* partition that it came to, once that is known */
 	ItemPointerData target_tid;
+	List	   *recalled_by;	/* triggers BEFORE INSERT there, by OID */
 } Move;
 
 /*
@@ -93,6 +95,7 @@ forget_from(List *list, int depth)
 		{
 			wipe(move);
 			heap_freetuple(move->old);
+			list_free(move->recalled_by);
 			pfree(move);
 			list = foreach_delete_current(list, lc);
 		}
@@ -302,6 +305,27 @@ has_moved(Move *move)
 	return moved;
 }
 
+/*
+ * Is the row that comes in the one that was expected?  The first is, for as long
+ * as its triggers take their turns.
+ */
+static bool
+is_expected(Move *move, TriggerData *trigdata)
+{
+	Oid			target = RelationGetRelid(trigdata->tg_relation);
+	Oid			trigger = trigdata->tg_trigger->tgoid;
+	MemoryContext caller;
+
+	if (OidIsValid(move->target) &&
+		(move->target != target || list_member_oid(move->recalled_by, trigger)))
+		return false;
+	move->target = target;
+	caller = MemoryContextSwitchTo(TopTransactionContext);
+	move->recalled_by = lappend_oid(move->recalled_by, trigger);
+	MemoryContextSwitchTo(caller);
+	return true;
+}
+
 /* BEFORE INSERT: the row as its UPDATE made it, if it moves here; else NULL. */
 TupleTableSlot *
 RecallExpectedMove(TriggerData *trigdata)
@@ -315,14 +339,14 @@ RecallExpectedMove(TriggerData *trigdata)
 	foreach(lc, expected)
 	{
 		Move	   *move = lfirst(lc);
-		TupleTableSlot *row;
 
 		if (move->depth != depth ||
 			move->root != partition_root(trigdata->tg_relation) || !has_moved(move))
 			continue;
-		row = convert_to_partition(move, trigdata->tg_relation);
+		if (is_expected(move, trigdata))
+			return convert_to_partition(move, trigdata->tg_relation);
 		expected = forget_from(expected, depth);
-		return row;
+		break;
 	}
 	return NULL;
 }
