@@ -20,7 +20,7 @@ PGFILEDESC = "portpin - port-out PINs kept, checked and gated"
 REGRESS = install domain check keep legacy protect partitions \
 	gate gate_install keys actions privileges quiet bypass \
 	path lookup verdict redact legacy_migration \
-	guards reject_codes \
+	guards guards_sealed reject_codes \
 	seal seal_column seal_existing \
 	failures failures_account failures_rights
 ISOLATION = once_had_key order_and_pin_change order_and_first_pin order_and_delete \

@@ -206,9 +206,9 @@ INSERT INTO short VALUES (1, '004211');
 
 -- A table may have two sealed columns.
 CREATE TABLE two (id int PRIMARY KEY, pin port_pin_sealed, "Second PIN" port_pin_sealed);
--- Until they are protected, the view of all guards lists them.
+-- Until they are protected, the view of all guards lists what they lack.
 SELECT column_name, guard, state FROM port_pin_guards
-WHERE relation = 'two'::regclass ORDER BY column_name COLLATE "C";
+WHERE relation = 'two'::regclass ORDER BY column_name COLLATE "C", guard;
 SELECT count(*) FROM port_pin_protect('two', 'pin');
 SELECT * FROM port_pin_protect('two', 'Second PIN');
 INSERT INTO two VALUES (1, '111222', '333444');

@@ -67,16 +67,29 @@ PortPinType(const char *name, Oid domain)
 	return type_in_schema(name, schema_of_domain(domain));
 }
 
+static Oid
+function_of_portpin(const char *name, const oidvector *arguments, Oid domain)
+{
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+						   CStringGetDatum(name),
+						   PointerGetDatum(arguments),
+						   ObjectIdGetDatum(schema_of_domain(domain)));
+}
+
 /* A trigger function of portpin, likewise. */
 Oid
 PortPinTrigger(const char *function, Oid domain)
 {
-	oidvector  *no_arguments = buildoidvector(NULL, 0);
+	return function_of_portpin(function, buildoidvector(NULL, 0), domain);
+}
 
-	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-						   CStringGetDatum(function),
-						   PointerGetDatum(no_arguments),
-						   ObjectIdGetDatum(schema_of_domain(domain)));
+/* A function of portpin that a CHECK calls for one column, likewise. */
+Oid
+PortPinCheck(const char *function, Oid domain)
+{
+	const Oid	argument = TEXTOID;
+
+	return function_of_portpin(function, buildoidvector(&argument, 1), domain);
 }
 
 /* A table of portpin, likewise. */

@@ -133,6 +133,13 @@ update_row(Relation table, ResultRelInfo *result, EState *estate,
 	return true;
 }
 
+/* Every CHECK is enforced up to 17. */
+#if PG_VERSION_NUM >= 180000
+#define CheckIsEnforced(check) ((check)->ccenforced)
+#else
+#define CheckIsEnforced(check) true
+#endif
+
 /* The identifier of a system cache has a type of its own from 19 on. */
 #if PG_VERSION_NUM < 190000
 typedef int SysCacheIdentifier;

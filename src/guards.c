@@ -20,6 +20,7 @@
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "nodes/makefuncs.h"
 #include "nodes/primnodes.h"
 #include "optimizer/optimizer.h"
 #include "storage/lmgr.h"
@@ -37,10 +38,10 @@ PG_FUNCTION_INFO_V1(port_pin_inspect);
 /* What is found; by names, which outlive the relations that they were found in. */
 typedef struct Findings
 {
-	const char *guard;			/* "keep" or "gate"; NULL for other triggers */
+	const char *guard;			/* "keep", "seal" or "gate"; NULL for other triggers */
 	char	   *pin;			/* the column that it watches; NULL if unknown */
 	List	   *key;			/* of a gate: the order's columns, sorted */
-	List	   *parts;			/* which parts of its guard the trigger plays */
+	List	   *parts;			/* of its guard that the trigger plays or brings */
 	List	   *tables;			/* of a gate: where it reads PINs */
 	List	   *pins;			/* and in which column of each */
 	const char *problem;
@@ -81,6 +82,63 @@ column_name(Relation rel, AttrNumber column)
 	return linitial(ColumnNames(rel, 1, &column));
 }
 
+/* A trigger for two events is asked twice, and brings each part once. */
+static void
+note_part(Findings *found, const char *part)
+{
+	ListCell   *lc;
+
+	foreach(lc, found->parts)
+	{
+		if (strcmp(lfirst(lc), part) == 0)
+			return;
+	}
+	found->parts = lappend(found->parts, pstrdup(part));
+}
+
+/* Does this expression call a function for this column, and do no more? */
+static bool
+calls_for_column(Node *expression, Oid function, AttrNumber column)
+{
+	Node	   *argument;
+
+	if (!IsA(expression, FuncExpr) || ((FuncExpr *) expression)->funcid != function)
+		return false;
+	argument = linitial(((FuncExpr *) expression)->args);
+	while (IsA(argument, RelabelType))
+		argument = (Node *) ((RelabelType *) argument)->arg;
+	return IsA(argument, Var) && ((Var *) argument)->varattno == column;
+}
+
+/*
+ * The CHECK of a sealed column is a part of its guard.  It is valid if it holds
+ * for the rows from before, too: whether one of them is readable would take to
+ * read them all.
+ */
+static void
+note_check(Relation rel, AttrNumber column, Oid domain, Findings *found)
+{
+	const TupleConstr *constraints = RelationGetDescr(rel)->constr;
+	Oid			function = PortPinCheck("port_pin_must_be_sealed", domain);
+
+	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
+	{
+		const ConstrCheck *check = &constraints->check[i];
+		ListCell   *lc;
+
+		if (!CheckIsEnforced(check))
+			continue;
+		foreach(lc, make_ands_implicit(stringToNode(check->ccbin)))
+		{
+			if (!calls_for_column(lfirst(lc), function, column))
+				continue;
+			note_part(found, "check");
+			if (check->ccvalid)
+				note_part(found, "valid check");
+		}
+	}
+}
+
 /* The tables and columns that a gate reads PINs from. */
 static void
 note_accounts(const Gate *gate, Findings *found)
@@ -99,9 +157,12 @@ note_accounts(const Gate *gate, Findings *found)
 	}
 }
 
-/* The columns of an order that a gate watches, the PIN first. */
+/*
+ * The columns of an order that a gate watches, the PIN first.  To seal accounts is
+ * of little use while the PINs that open them can be read in their orders.
+ */
 static List *
-note_order(Relation orders, const Gate *gate, Findings *found)
+note_order(Relation orders, const Gate *gate, Oid domain, Findings *found)
 {
 	const ForeignKey *key = &gate->path.hops[0].key;
 	List	   *watched = list_make1_int(gate->pin);
@@ -111,6 +172,9 @@ note_order(Relation orders, const Gate *gate, Findings *found)
 		watched = lappend_int(watched, key->from[i]);
 	if (gate->scope != InvalidAttrNumber)
 		watched = lappend_int(watched, gate->scope);
+	if (gate->path.sealed && !gate->redact &&
+		!ColumnIsSealed(orders, gate->pin, domain))
+		note_part(found, "readable");
 	return watched;
 }
 
@@ -119,7 +183,8 @@ note_order(Relation orders, const Gate *gate, Findings *found)
  * columns does it watch?
  */
 static List *
-ask_trigger(Relation rel, Trigger *trigger, TriggerEvent event, Findings *found)
+ask_trigger(Relation rel, Trigger *trigger, TriggerEvent event, Oid domain,
+			Findings *found)
 {
 	LOCAL_FCINFO(fcinfo, 0);
 	FmgrInfo	function;
@@ -135,12 +200,17 @@ ask_trigger(Relation rel, Trigger *trigger, TriggerEvent event, Findings *found)
 
 	if (strcmp(found->guard, "keep") == 0)
 		watched = CheckKeep(fcinfo);
+	else if (strcmp(found->guard, "seal") == 0)
+	{
+		watched = CheckSeal(fcinfo);
+		note_check(rel, linitial_int(watched), domain, found);
+	}
 	else
 	{
 		const Gate *gate = CheckGate(fcinfo);
 
 		note_accounts(gate, found);
-		watched = note_order(rel, gate, found);
+		watched = note_order(rel, gate, domain, found);
 	}
 	if (watched != NIL)
 		found->pin = column_name(rel, linitial_int(watched));
@@ -189,13 +259,14 @@ static List *
 parts_of(const Trigger *trigger, const char *guard)
 {
 	bool		keep = strcmp(guard, "keep") == 0;
+	bool		gate = strcmp(guard, "gate") == 0;
 	bool		follows = keep && ArgumentValue(trigger, "moves") != NULL;
 	List	   *parts = NIL;
 
 	for (Size i = 0; i < lengthof(events); i++)
 	{
 		bool		move = follows ||
-			(!keep && events[i].type == TRIGGER_TYPE_DELETE);
+			(gate && events[i].type == TRIGGER_TYPE_DELETE);
 
 		if ((trigger->tgtype & events[i].type) != 0)
 			parts = lappend(parts, psprintf("%s%s", move ? "move " : "",
@@ -203,7 +274,7 @@ parts_of(const Trigger *trigger, const char *guard)
 	}
 	if (keep && ArgumentValue(trigger, "key") != NULL)
 		parts = lappend(parts, pstrdup("key"));
-	if (!keep && TRIGGER_FOR_BEFORE(trigger->tgtype))
+	if (gate && TRIGGER_FOR_BEFORE(trigger->tgtype))
 		parts = lappend(parts, pstrdup("before"));
 	return parts;
 }
@@ -213,6 +284,8 @@ guard_of(const Trigger *trigger, Oid domain)
 {
 	if (trigger->tgfoid == PortPinTrigger("port_pin_keep_trigger", domain))
 		return "keep";
+	if (trigger->tgfoid == PortPinTrigger("port_pin_seal_trigger", domain))
+		return "seal";
 	if (trigger->tgfoid == PortPinTrigger("port_pin_gate_trigger", domain))
 		return "gate";
 	return NULL;
@@ -256,7 +329,8 @@ inspect(Oid relid, const char *name, Oid domain, Findings *found)
 		{
 			if ((trigger->tgtype & events[i].type) != 0)
 				check_condition(trigger,
-								ask_trigger(rel, trigger, events[i].event, found),
+								ask_trigger(rel, trigger, events[i].event, domain,
+											found),
 								found);
 		}
 	}

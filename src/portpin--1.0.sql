@@ -192,7 +192,7 @@ WITH RECURSIVE
 part AS (
 	SELECT t.oid, t.tgrelid, t.tgparentid, t.tgname::pg_catalog.text AS trigger,
 		c.relkind, f.guard, i.pin, i.key, i.parts, i.account_tables, i.account_pins,
-		t.tgtype & '32' <> '0' AS truncates,
+		f.guard = 'keep' AND t.tgtype & '32' <> '0' AS truncates,
 		CASE t.tgenabled WHEN 'O' THEN 'enabled' WHEN 'D' THEN 'disabled'
 			WHEN 'R' THEN 'replica' ELSE 'always' END AS state,
 		CASE WHEN t.tgenabled = 'D' THEN 'the trigger is disabled'
@@ -202,6 +202,7 @@ part AS (
 			ELSE i.problem END AS problem
 	FROM (VALUES
 			('keep', 'port_pin_keep_trigger()'::pg_catalog.regprocedure::pg_catalog.oid),
+			('seal', 'port_pin_seal_trigger()'::pg_catalog.regprocedure::pg_catalog.oid),
 			('gate', 'port_pin_gate_trigger()'::pg_catalog.regprocedure::pg_catalog.oid)
 		) AS f (guard, function)
 		JOIN pg_catalog.pg_depend d ON d.refobjid = f.function
@@ -227,7 +228,8 @@ whole AS (
 	GROUP BY p.tgrelid, p.relkind, p.guard, p.pin, p.key
 ),
 -- What a guard lacks, if anything: on a partitioned table it has more parts, and a
--- keep guard that forbids to delete has all that this takes.
+-- keep guard that forbids to delete has all that this takes.  Of several things the
+-- first in the alphabet is said: what there is none of comes before what is not done.
 lacking AS (
 	SELECT w.*, (
 		SELECT pg_catalog.min(r.problem)
@@ -242,12 +244,22 @@ lacking AS (
 				'no trigger AFTER DELETE, though TRUNCATE or another key is forbidden: a row with a PIN can be deleted'),
 			('keep', 'key', 'delete' = ANY (w.parts) OR w.truncates,
 				'no key= at UPDATE, though DELETE or TRUNCATE is forbidden: a row with a PIN can be given another key'),
+			('seal', 'insert', true,
+				'no trigger BEFORE INSERT: digits are not sealed, and a sealed PIN can be copied from another account'),
+			('seal', 'update', true,
+				'no trigger BEFORE UPDATE: digits are not sealed, and a sealed PIN can be copied from another account'),
+			('seal', 'check', true,
+				'no CHECK (port_pin_must_be_sealed(...)): digits that get past the triggers are stored readable'),
+			('seal', 'valid check', 'check' = ANY (w.parts),
+				'the CHECK is not validated: rows from before may hold readable PINs; seal them with port_pin_seal_column'),
 			('gate', 'insert', true,
 				'no trigger for INSERT: new orders are not judged'),
 			('gate', 'update', true,
 				'no trigger for UPDATE: an order can be given another key or PIN unjudged'),
 			('gate', 'move delete', w.relkind = 'p' AND 'before' <> ALL (w.parts),
-				'no trigger AFTER DELETE follows moves: an order that moves to another partition is judged again')
+				'no trigger AFTER DELETE follows moves: an order that moves to another partition is judged again'),
+			('gate', 'redact', 'readable' = ANY (w.parts),
+				'the accounts'' PINs are sealed, but orders keep theirs readable; install the gate with redact and blank the PINs of old orders')
 		) AS r (guard, part, needed, problem)
 		WHERE r.guard = w.guard AND r.needed AND r.part <> ALL (w.parts)) AS lack
 	FROM whole AS w
@@ -297,9 +309,13 @@ child AS (
 ),
 -- Columns that hold a PIN: by their type, or because a gate reads it there.
 pin_type AS (
-	SELECT pg_catalog.unnest(ARRAY['port_pin', 'port_pin_sealed']::pg_catalog.regtype[])::pg_catalog.oid AS type
+	SELECT r.type, r.sealed
+	FROM (VALUES
+			('port_pin'::pg_catalog.regtype::pg_catalog.oid, false),
+			('port_pin_sealed'::pg_catalog.regtype::pg_catalog.oid, true)
+		) AS r (type, sealed)
 	UNION
-	SELECT t.oid
+	SELECT t.oid, p.sealed
 	FROM pin_type AS p
 		JOIN pg_catalog.pg_depend d ON d.refobjid = p.type
 		JOIN pg_catalog.pg_type t ON t.oid = d.objid AND t.typbasetype = p.type
@@ -307,7 +323,7 @@ pin_type AS (
 		AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
 ),
 pin_column AS (
-	SELECT a.attrelid AS relid, a.attname::pg_catalog.text AS pin
+	SELECT a.attrelid AS relid, a.attname::pg_catalog.text AS pin, p.sealed
 	FROM pin_type AS p
 		JOIN pg_catalog.pg_depend d ON d.refobjid = p.type
 		JOIN pg_catalog.pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND a.atttypid = p.type
@@ -316,18 +332,23 @@ pin_column AS (
 		AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
 		AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
 	UNION
-	SELECT read.relid::pg_catalog.oid, read.pin
+	SELECT read.relid::pg_catalog.oid, read.pin, false
 	FROM part AS p, LATERAL ROWS FROM (
 		pg_catalog.unnest(p.account_tables), pg_catalog.unnest(p.account_pins)) AS read (relid, pin)
 ),
 -- A guard that does not find its column has said so itself.
 without_guard AS (
-	SELECT c.relid, c.pin, 'keep' AS guard,
-		'no guard: the PIN can be cleared, and if this is a table of orders, any order gets in' AS problem
-	FROM pin_column AS c
-	WHERE (c.relid, c.pin) NOT IN (SELECT p.tgrelid, p.pin FROM part AS p WHERE p.pin IS NOT NULL)
-		AND c.relid NOT IN (SELECT p.tgrelid FROM part AS p WHERE p.pin IS NULL AND NOT p.truncates)
-		AND c.relid NOT IN (SELECT u.relid FROM child AS u)
+	SELECT DISTINCT c.relid, c.pin, n.guard, n.problem
+	FROM pin_column AS c, (VALUES
+			('keep', 'no guard: the PIN can be cleared, and if this is a table of orders, any order gets in'),
+			('seal', 'no guard: digits are stored readable, if no CHECK refuses them, and a sealed PIN can be copied from another account')
+		) AS n (guard, problem)
+	WHERE (n.guard = 'keep' OR c.sealed)
+		AND NOT EXISTS (
+			SELECT FROM part AS p
+			WHERE p.tgrelid = c.relid AND (n.guard = 'seal') = (p.guard = 'seal')
+				AND (p.pin = c.pin OR p.pin IS NULL AND NOT p.truncates))
+		AND (c.relid, n.guard) NOT IN (SELECT u.relid, u.guard FROM child AS u)
 )
 SELECT tgrelid::pg_catalog.regclass AS relation, pin AS column_name, guard, trigger, state,
 	COALESCE(problem, lack) AS problem
@@ -345,7 +366,7 @@ COMMENT ON VIEW port_pin_guards IS
 'every guard of port PINs, and every column of them without one; problem is NULL where all is well';
 COMMENT ON COLUMN port_pin_guards.relation IS 'table that is guarded, or should be';
 COMMENT ON COLUMN port_pin_guards.column_name IS 'column that holds the port PIN; NULL for a trigger on TRUNCATE';
-COMMENT ON COLUMN port_pin_guards.guard IS 'keep: it is never cleared; gate: no order gets in without it';
+COMMENT ON COLUMN port_pin_guards.guard IS 'keep: it is never cleared; seal: it is stored sealed; gate: no order gets in without it';
 COMMENT ON COLUMN port_pin_guards.trigger IS 'the trigger with the problem, else the guard''s first; NULL where it is missing';
 COMMENT ON COLUMN port_pin_guards.state IS 'of that trigger: enabled, disabled, replica, always or missing';
 COMMENT ON COLUMN port_pin_guards.problem IS 'what is wrong, NULL where all is well';

@@ -89,6 +89,7 @@ extern void ForgetPin(text *pin);
 extern Oid	PortPinDomain(Oid function);
 extern Oid	PortPinType(const char *name, Oid domain);
 extern Oid	PortPinTrigger(const char *function, Oid domain);
+extern Oid	PortPinCheck(const char *function, Oid domain);
 extern Oid	PortPinTable(const char *name, Oid domain);
 extern AttrNumber FindColumn(Relation rel, const char *name);
 extern AttrNumber FindColumnOfType(Relation rel, const char *name, Oid type);
@@ -154,6 +155,9 @@ extern text *SealPin(const text *pin);
 extern bool PinWasSealedJustNow(const text *sealed);
 extern bool HashMatches(const text *stored, const text *supplied);
 extern void SpendTimeOfHash(void);
+
+/* seal_trigger.c */
+extern List *CheckSeal(FunctionCallInfo fcinfo);
 
 /* account_key.c */
 

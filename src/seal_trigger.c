@@ -155,6 +155,19 @@ port_pin_seal_trigger(PG_FUNCTION_ARGS)
 }
 
 /*
+ * What the trigger asks before it looks at a row: the view port_pin_guards asks it
+ * too, and says what the trigger would.  Returns the column that it seals.
+ */
+List *
+CheckSeal(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigdata = check_call(fcinfo);
+
+	return list_make1_int(find_sealed_column(trigdata,
+											 PortPinDomain(fcinfo->flinfo->fn_oid)));
+}
+
+/*
  * port_pin_must_be_sealed(stored text) returns boolean
  *
  * For the CHECK of a table: true for a sealed PIN, an error for anything else.

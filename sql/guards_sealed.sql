@@ -1,0 +1,253 @@
+--
+-- port_pin_guards knows what sealing takes: triggers, a CHECK, and orders that don't
+-- keep readable what the accounts have sealed.  Whatever breaks shows in one row;
+-- mending it clears that row.
+--
+\set VERBOSITY terse
+SET client_min_messages = warning;
+CREATE SCHEMA guards_sealed;
+SET search_path = guards_sealed, public;
+
+-- The settings of portpin are known where it has been loaded.
+LOAD 'portpin';
+SELECT '/tmp/portpin_regress_guards_sealed_' || pg_backend_pid() AS key_file \gset
+\set make_file 'umask 077 && cat > ' :key_file
+COPY (SELECT 'k1:' || encode(sha256('k1'), 'base64')) TO PROGRAM :'make_file';
+ALTER SYSTEM SET portpin.key_file = :'key_file';
+SELECT pg_reload_conf();
+\c -
+\set VERBOSITY terse
+SET client_min_messages = warning;
+SET search_path = guards_sealed, public;
+SET portpin.seal_cost = 4;
+
+CREATE VIEW seen AS
+	SELECT g.* FROM port_pin_guards AS g
+		JOIN pg_class c ON c.oid = g.relation
+	WHERE c.relnamespace = 'guards_sealed'::regnamespace
+	ORDER BY g.relation::text COLLATE "C", g.guard, g.column_name COLLATE "C", g.trigger;
+
+-- Break something, look, mend it, look again.
+CREATE FUNCTION try(break text, mend text)
+	RETURNS TABLE (relation text, column_name text, guard text, trigger text, state text, problem text)
+LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE break;
+	RETURN QUERY SELECT s.relation::text, s.column_name, s.guard, s.trigger, s.state, s.problem
+		FROM seen AS s WHERE s.problem IS NOT NULL;
+	EXECUTE mend;
+	RETURN QUERY SELECT s.relation::text, s.column_name, s.guard, s.trigger, 'NOT MENDED', s.problem
+		FROM seen AS s WHERE s.problem IS NOT NULL;
+END $$;
+
+-- Install a guard anew, without what is left of it.
+CREATE FUNCTION protect_anew(accounts regclass) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+	name text;
+BEGIN
+	FOR name IN SELECT tgname FROM pg_trigger
+		WHERE tgrelid = accounts AND tgname LIKE 'port\_pin\_%' AND tgparentid = 0 LOOP
+		EXECUTE format('DROP TRIGGER %I ON %s', name, accounts);
+	END LOOP;
+	PERFORM port_pin_protect(accounts);
+END $$;
+
+--
+-- A sealed column takes two guards: one keeps its PINs set, one seals them.
+--
+CREATE TABLE accounts (id bigint PRIMARY KEY, name text, pin port_pin_sealed);
+TABLE seen;
+SELECT count(*) FROM port_pin_protect('accounts');
+TABLE seen;
+INSERT INTO accounts VALUES (1, 'Contoso', '123456'), (2, 'Fabrikam', NULL);
+
+\pset format unaligned
+\pset tuples_only on
+
+--
+-- The triggers: gone, both or one; not firing; firing everywhere, which is no problem
+--
+SELECT * FROM try(
+	'DROP TRIGGER port_pin_seal ON accounts; DROP TRIGGER port_pin_seal_update ON accounts',
+	'SELECT protect_anew(''accounts'')');
+SELECT * FROM try(
+	'DROP TRIGGER port_pin_seal ON accounts',
+	'CREATE TRIGGER port_pin_seal BEFORE INSERT ON accounts FOR EACH ROW
+		EXECUTE FUNCTION port_pin_seal_trigger(''pin=pin'')');
+SELECT * FROM try(
+	'DROP TRIGGER port_pin_seal_update ON accounts',
+	'CREATE TRIGGER port_pin_seal_update BEFORE UPDATE ON accounts FOR EACH ROW
+		EXECUTE FUNCTION port_pin_seal_trigger(''pin=pin'')');
+SELECT * FROM try(
+	'ALTER TABLE accounts DISABLE TRIGGER port_pin_seal_update',
+	'ALTER TABLE accounts ENABLE TRIGGER port_pin_seal_update');
+SELECT * FROM try(
+	'ALTER TABLE accounts ENABLE REPLICA TRIGGER port_pin_seal',
+	'ALTER TABLE accounts ENABLE TRIGGER port_pin_seal');
+SELECT * FROM try(
+	'ALTER TABLE accounts ENABLE ALWAYS TRIGGER port_pin_seal',
+	'ALTER TABLE accounts ENABLE TRIGGER port_pin_seal');
+
+-- To seal is one thing, to keep another.
+SELECT * FROM try(
+	'DROP TRIGGER port_pin_keep ON accounts',
+	'SELECT protect_anew(''accounts'')');
+
+-- Attached wrongly, it says what it would say at the first row.
+SELECT * FROM try(
+	'DROP TRIGGER port_pin_seal ON accounts;
+	 CREATE TRIGGER port_pin_seal AFTER INSERT ON accounts FOR EACH ROW
+		EXECUTE FUNCTION port_pin_seal_trigger(''pin=pin'')',
+	'SELECT protect_anew(''accounts'')');
+SELECT * FROM try(
+	'DROP TRIGGER port_pin_seal ON accounts;
+	 CREATE TRIGGER port_pin_seal BEFORE INSERT ON accounts FOR EACH STATEMENT
+		EXECUTE FUNCTION port_pin_seal_trigger(''pin=pin'')',
+	'SELECT protect_anew(''accounts'')');
+SELECT * FROM try(
+	'DROP TRIGGER port_pin_seal_update ON accounts;
+	 CREATE TRIGGER port_pin_seal_update BEFORE UPDATE OF pin ON accounts FOR EACH ROW
+		EXECUTE FUNCTION port_pin_seal_trigger(''pin=pin'')',
+	'SELECT protect_anew(''accounts'')');
+SELECT * FROM try(
+	'CREATE TRIGGER z BEFORE TRUNCATE ON accounts EXECUTE FUNCTION port_pin_seal_trigger(''pin=pin'')',
+	'DROP TRIGGER z ON accounts');
+SELECT * FROM try(
+	'DROP TRIGGER port_pin_seal ON accounts;
+	 CREATE TRIGGER port_pin_seal BEFORE INSERT ON accounts FOR EACH ROW
+		WHEN (NEW.name <> ''Contoso'') EXECUTE FUNCTION port_pin_seal_trigger(''pin=pin'')',
+	'SELECT protect_anew(''accounts'')');
+SELECT * FROM try(
+	'CREATE TRIGGER z BEFORE INSERT OR UPDATE ON accounts FOR EACH ROW
+		EXECUTE FUNCTION port_pin_seal_trigger(''pin=name'')',
+	'DROP TRIGGER z ON accounts');
+-- The column is gone: two guards looked for it.
+SELECT * FROM try(
+	'ALTER TABLE accounts RENAME pin TO secret',
+	'ALTER TABLE accounts RENAME secret TO pin');
+
+--
+-- The CHECK: gone; one that need not be asked; one that asks for more
+--
+SELECT * FROM try(
+	'ALTER TABLE accounts DROP CONSTRAINT pin_is_sealed',
+	'ALTER TABLE accounts ADD CHECK (port_pin_must_be_sealed(pin))');
+ALTER TABLE accounts RENAME CONSTRAINT accounts_pin_check TO pin_is_sealed;
+SELECT * FROM try(
+	'ALTER TABLE accounts DROP CONSTRAINT pin_is_sealed, ADD CONSTRAINT pin_is_sealed
+		CHECK (name = ''Contoso'' OR port_pin_must_be_sealed(pin)) NOT VALID',
+	'ALTER TABLE accounts DROP CONSTRAINT pin_is_sealed, ADD CONSTRAINT pin_is_sealed
+		CHECK (length(pin) > 60 AND port_pin_must_be_sealed(pin))');
+
+-- Rows from before: no row is read to find out whether they are readable, so it is
+-- said until the CHECK is validated, which port_pin_seal_column does at its end.
+CREATE TABLE older (id bigint PRIMARY KEY, pin text);
+INSERT INTO older VALUES (1, '123456');
+ALTER TABLE older ALTER pin TYPE port_pin_sealed;
+SELECT count(*) FROM port_pin_protect('older');
+SELECT column_name, guard, trigger, state, problem FROM seen WHERE relation = 'older'::regclass;
+CALL port_pin_seal_column('older');
+SELECT column_name, guard, trigger, state, problem FROM seen WHERE relation = 'older'::regclass;
+DROP TABLE older;
+
+--
+-- Other columns of the type: a second one, of a domain of one's own; a table of them
+--
+SELECT * FROM try(
+	'CREATE DOMAIN strong_pin AS port_pin_sealed CHECK (NOT port_pin_is_weak(VALUE));
+	 ALTER TABLE accounts ADD COLUMN old_pin strong_pin',
+	'ALTER TABLE accounts DROP COLUMN old_pin; DROP DOMAIN strong_pin');
+SELECT * FROM try(
+	'CREATE TABLE more (pin port_pin_sealed)',
+	'DROP TABLE more');
+
+-- A trigger for one of two columns does not seal the other.
+CREATE TABLE two (id int PRIMARY KEY, pin port_pin_sealed, "Second PIN" port_pin_sealed);
+SELECT count(*) FROM port_pin_protect('two', 'pin') UNION ALL SELECT count(*) FROM port_pin_protect('two', 'Second PIN');
+SELECT * FROM try(
+	'DROP TRIGGER "port_pin_seal_Second PIN" ON two; DROP TRIGGER "port_pin_seal_update_Second PIN" ON two',
+	'CREATE TRIGGER mine BEFORE INSERT OR UPDATE ON two FOR EACH ROW
+		EXECUTE FUNCTION port_pin_seal_trigger(''pin="Second PIN"'')');
+SELECT * FROM try(
+	'ALTER TABLE two DROP CONSTRAINT "Second PIN_is_sealed"',
+	'ALTER TABLE two ADD CONSTRAINT "Second PIN_is_sealed" CHECK (port_pin_must_be_sealed("Second PIN"))');
+
+-- Inheritance: two guards of a table that do not apply to the rows of its children.
+SELECT * FROM try(
+	'CREATE TABLE child () INHERITS (accounts)',
+	'DROP TABLE child');
+
+--
+-- Partitions
+--
+CREATE TABLE regional (id int, region text, pin port_pin_sealed, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+CREATE TABLE east PARTITION OF regional FOR VALUES IN ('east');
+SELECT count(*) FROM port_pin_protect('regional');
+CREATE TABLE west PARTITION OF regional FOR VALUES IN ('west');
+SELECT column_name, guard, trigger, state, problem FROM seen WHERE relation = 'regional'::regclass;
+SELECT * FROM try(
+	'ALTER TABLE east DISABLE TRIGGER port_pin_seal',
+	'ALTER TABLE east ENABLE TRIGGER port_pin_seal');
+SELECT * FROM try(
+	'ALTER TABLE regional DISABLE TRIGGER port_pin_seal',
+	'ALTER TABLE regional ENABLE TRIGGER port_pin_seal');
+SELECT * FROM try(
+	'ALTER TABLE regional DROP CONSTRAINT pin_is_sealed',
+	'ALTER TABLE regional ADD CONSTRAINT pin_is_sealed CHECK (port_pin_must_be_sealed(pin))');
+-- Detached, a partition has neither guard any more.
+SELECT * FROM try(
+	'ALTER TABLE regional DETACH PARTITION west',
+	'ALTER TABLE regional ATTACH PARTITION west FOR VALUES IN (''west'')');
+-- PostgreSQL does not let a clone go.  Should one be missing all the same:
+SET allow_system_table_mods = on;
+SELECT * FROM try(
+	'UPDATE pg_trigger SET tgrelid = 0
+	 WHERE tgrelid = ''west''::regclass AND tgname = ''port_pin_seal_update''',
+	'UPDATE pg_trigger SET tgrelid = ''west''::regclass
+	 WHERE tgrelid = 0 AND tgname = ''port_pin_seal_update''; ALTER TABLE west SET (fillfactor = 100)');
+RESET allow_system_table_mods;
+
+--
+-- Orders: the PINs that open the accounts stay readable there, if nobody empties them.
+--
+CREATE TABLE port_orders (id bigint PRIMARY KEY, account_id bigint REFERENCES accounts, pin port_pin);
+SELECT count(*) FROM port_pin_gate('port_orders');
+INSERT INTO port_orders VALUES (1, 1, '123456');
+SELECT * FROM try('SELECT',
+	'DROP TRIGGER port_pin_gate ON port_orders; DROP TRIGGER port_pin_gate_update ON port_orders;
+	 SELECT port_pin_gate(''port_orders'', redact => true); UPDATE port_orders SET pin = NULL');
+INSERT INTO port_orders VALUES (2, 1, '123456');
+SELECT count(*), count(pin) AS readable FROM port_orders;
+
+-- A half that is missing is worse, and said first.
+CREATE TABLE hoard (id bigint PRIMARY KEY, account_id bigint REFERENCES accounts, pin port_pin);
+SELECT count(*) FROM port_pin_gate('hoard');
+SELECT * FROM try(
+	'DROP TRIGGER port_pin_gate_update ON hoard',
+	'DROP TABLE hoard');
+
+-- A verdict does not redact by itself; and one sealed PIN on the way is enough.
+CREATE TABLE orgs (id bigint PRIMARY KEY, pin port_pin);
+CREATE TABLE numbers (e164 text PRIMARY KEY, org bigint REFERENCES orgs, pin port_pin_sealed);
+SELECT count(*) FROM port_pin_protect('orgs') UNION ALL SELECT count(*) FROM port_pin_protect('numbers');
+CREATE TABLE desk (number text REFERENCES numbers, pin port_pin, verdict port_pin_verdict);
+SELECT count(*) FROM port_pin_gate('desk', fk => '{number}', via => '{org}', verdict => 'verdict');
+SELECT * FROM try('SELECT', 'DROP TABLE desk');
+
+-- Where the accounts' PINs are readable, so may be those of their orders.
+CREATE TABLE org_orders (org bigint REFERENCES orgs, pin port_pin);
+SELECT count(*) FROM port_pin_gate('org_orders');
+
+-- All is well again.
+\pset tuples_only off
+\pset format aligned
+TABLE seen;
+SELECT trigger, parts FROM (VALUES ('port_pin_seal'), ('port_pin_seal_update')) AS t (trigger),
+	port_pin_inspect('accounts', trigger);
+
+DROP SCHEMA guards_sealed CASCADE;
+\set remove_file 'cat > /dev/null && rm ' :key_file
+COPY (SELECT) TO PROGRAM :'remove_file';
+ALTER SYSTEM RESET portpin.key_file;
+SELECT pg_reload_conf();
