@@ -256,5 +256,17 @@ DROP TRIGGER port_pin_keep ON customers;
 SELECT count(*) FROM port_pin_protect('customers', forbid_delete => true);
 UPDATE customers SET id = 99 WHERE id = 1;
 
+-- A key that is only spelled otherwise leads to the same account.
+CREATE TABLE priced (id numeric PRIMARY KEY, pin port_pin);
+CREATE TABLE priced_orders (id numeric REFERENCES priced ON UPDATE CASCADE, pin port_pin);
+SELECT count(*) FROM port_pin_protect('priced') p, port_pin_gate('priced_orders') g;
+INSERT INTO priced VALUES (1.0, '246801'), (2.0, '135790');
+INSERT INTO priced_orders VALUES (1.0, '246801');
+UPDATE priced SET pin = '246802' WHERE id = 1;
+UPDATE priced SET id = 1.000 WHERE id = 1;
+UPDATE priced_orders SET id = 1;
+UPDATE priced_orders SET id = 2;
+TABLE priced_orders;
+
 SET client_min_messages = warning;
 DROP SCHEMA actions CASCADE;

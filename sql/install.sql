@@ -26,8 +26,16 @@ END $$;
 CREATE SCHEMA "Crypto Box";
 CREATE SCHEMA "Port PINs, ""safe""";
 CREATE EXTENSION pgcrypto SCHEMA "Crypto Box";
+-- Somebody who may create there has been there first, and left an operator that
+-- would suit the views of the extension.
+CREATE FUNCTION "Port PINs, ""safe""".spy(oid, regclass) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+CREATE OPERATOR "Port PINs, ""safe""".= (
+	LEFTARG = oid, RIGHTARG = regclass, FUNCTION = "Port PINs, ""safe""".spy);
 CREATE EXTENSION portpin SCHEMA "Port PINs, ""safe""";
 SET search_path = '';
+-- Nothing of the extension uses it: it can go.
+DROP OPERATOR "Port PINs, ""safe""".= (oid, regclass);
+DROP FUNCTION "Port PINs, ""safe""".spy;
 
 CREATE TABLE public.accounts (
 	id int PRIMARY KEY,

@@ -156,8 +156,11 @@ SELECT count(*) FROM port_pin_gate('port_orders', fk => '{number}', via => '{acc
 SELECT e164, answer(e164, '111111') AS "111111", answer(e164, '222222') AS "222222",
     answer(e164, '333333') AS "333333", answer(e164, '444444') AS "444444"
     FROM (SELECT e164 FROM numbers ORDER BY e164 COLLATE "C") n;
--- A lock that is not a boolean locks everything.
-ALTER TABLE numbers ADD frozen timestamptz;
+-- The gate knows which of the two has them: a column that comes later means
+-- nothing to it, and one that goes is missed.
+ALTER TABLE numbers ADD frozen boolean DEFAULT true;
+INSERT INTO port_orders VALUES ('free', '111111');
+ALTER TABLE accounts RENAME frozen TO is_frozen;
 INSERT INTO port_orders VALUES ('free', '111111');
 DROP TABLE port_orders, numbers, accounts;
 

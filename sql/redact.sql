@@ -238,9 +238,8 @@ END $$;
 CREATE TRIGGER meddle BEFORE INSERT ON orders_new FOR EACH ROW EXECUTE FUNCTION meddle();
 UPDATE port_orders SET status = 'new' WHERE id = 1;
 SELECT * FROM desk WHERE id = 1;
--- ... an order that one of them makes vanish was moved to nowhere.  One order in
--- its place, in that transaction, passes for it, as the old one could have been
--- given any other columns; a second one does not.
+-- ... an order that one of them makes vanish was moved to nowhere.  No order of a
+-- later statement passes for it.
 BEGIN;
 UPDATE port_orders SET status = 'new', note = 'suppress' WHERE id = 3;
 INSERT INTO port_orders VALUES (13, 'done', 2, NULL, NULL), (16, 'done', 2, NULL, 'accepted');
@@ -263,6 +262,27 @@ ALTER TABLE port_orders ATTACH PARTITION orders_late FOR VALUES IN ('late');
 INSERT INTO port_orders VALUES (15, 'late', 1, '012346');
 DROP TRIGGER zzz ON orders_late;
 INSERT INTO port_orders VALUES (15, 'late', 1, '012346') RETURNING pin, verdict;
+
+-- A PIN that one gate takes away, no other gate can judge.
+CREATE TABLE shared_orders (account_id int REFERENCES accounts, donor_id int REFERENCES accounts, pin port_pin);
+SELECT count(*) FROM port_pin_gate('shared_orders', fk => '{donor_id}', redact => true);
+SELECT count(*) FROM port_pin_gate('shared_orders', fk => '{account_id}');
+
+-- A domain of somebody's own is asked by whoever writes a row, and by nobody who
+-- installs a gate or looks at it: its CHECK is somebody's code.
+CREATE FUNCTION tell(pin text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE NOTICE 'the CHECK is run';
+    RETURN true;
+END $$;
+CREATE DOMAIN telling_pin AS port_pin CHECK (redact.tell(VALUE));
+CREATE TABLE telling_orders (account_id int REFERENCES accounts, pin telling_pin);
+SELECT count(*) FROM port_pin_gate('telling_orders', redact => true);
+SELECT problem FROM port_pin_guards WHERE relation = 'telling_orders'::regclass;
+INSERT INTO telling_orders VALUES (1, '012346') RETURNING pin;
+CREATE DOMAIN stubborn_pin AS port_pin NOT NULL;
+CREATE TABLE stubborn_orders (account_id int REFERENCES accounts, pin stubborn_pin);
+SELECT port_pin_gate('stubborn_orders', redact => true);
 
 SET client_min_messages = warning;
 DROP SCHEMA redact CASCADE;

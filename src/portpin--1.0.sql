@@ -209,8 +209,8 @@ part AS (
 		JOIN pg_catalog.pg_trigger t ON t.oid = d.objid
 		JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid,
 		LATERAL port_pin_inspect(t.tgrelid, t.tgname) i
-	WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
-		AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+	WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass::pg_catalog.oid
+		AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid
 		AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)
 		AND (i.guard IS NOT NULL OR i.problem IS NOT NULL)
 ),
@@ -319,8 +319,8 @@ pin_type AS (
 	FROM pin_type AS p
 		JOIN pg_catalog.pg_depend d ON d.refobjid = p.type
 		JOIN pg_catalog.pg_type t ON t.oid = d.objid AND t.typbasetype = p.type
-	WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
-		AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
+	WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid
+		AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid
 ),
 pin_column AS (
 	SELECT a.attrelid AS relid, a.attname::pg_catalog.text AS pin, p.sealed
@@ -328,8 +328,8 @@ pin_column AS (
 		JOIN pg_catalog.pg_depend d ON d.refobjid = p.type
 		JOIN pg_catalog.pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND a.atttypid = p.type
 		JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-	WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-		AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
+	WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
+		AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid
 		AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
 	UNION
 	SELECT read.relid::pg_catalog.oid, read.pin, false
