@@ -147,6 +147,21 @@ RESET enable_seqscan;
 DROP INDEX port_pin_failures_trace;
 ALTER TABLE port_pin_failures OWNER TO :"me";
 
+-- The type of a key may have a CHECK, which is somebody's code: it is run with his
+-- rights, not with those of whoever unlocks an account of his.
+CREATE FUNCTION tell(text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE WARNING 'run as %', current_user;
+    RETURN true;
+END $$;
+CREATE DOMAIN told_key AS text CHECK (failures.tell(VALUE));
+CREATE TABLE told_accounts (id told_key PRIMARY KEY, pin port_pin);
+GRANT USAGE ON SCHEMA failures TO regress_portpin_carrier;
+ALTER TABLE told_accounts OWNER TO regress_portpin_carrier;
+\set VERBOSITY terse
+SELECT port_pin_unlock('told_accounts', '4711');
+\set VERBOSITY sqlstate
+
 SELECT port_pin_purge_failures('0');
 DROP SCHEMA failures CASCADE;
 DROP ROLE regress_portpin_clerk, regress_portpin_support, regress_portpin_temp, regress_portpin_carrier;

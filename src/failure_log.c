@@ -249,6 +249,23 @@ set_text(Writer *writer, const char *name, const char *value)
 	set_column(writer, name, TEXTOID, CStringGetTextDatum(value));
 }
 
+/* Columns of the site's own are left NULL, so they must allow it. */
+static void
+check_nothing_is_missing(Relation table, TupleTableSlot *row)
+{
+	for (int i = 0; i < RelationGetDescr(table)->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(table), i);
+
+		if (attribute->attnotnull && !attribute->attisdropped && row->tts_isnull[i])
+			ereport_quietly(errcode(ERRCODE_NOT_NULL_VIOLATION),
+							errmsg("column \"%s\" of port_pin_failures is NOT NULL, and nothing fills it",
+								   NameStr(attribute->attname)),
+							errhint("Allow NULL in columns that you add."),
+							errtablecol(table, i + 1));
+	}
+}
+
 /* Write a guess down.  Whoever calls this commits it. */
 void
 AppendFailure(Oid relid, const Failure *failure)
@@ -270,6 +287,7 @@ AppendFailure(Oid relid, const Failure *failure)
 	if (failure->client[0] != '\0')
 		set_column(&writer, "client", INETOID,
 				   DirectFunctionCall1(inet_in, CStringGetDatum(failure->client)));
+	check_nothing_is_missing(table, writer.slot);
 	ExecStoreVirtualTuple(writer.slot);
 	table_tuple_insert(table, writer.slot, GetCurrentCommandId(true), 0, NULL);
 	insert_index_entries(writer.result, writer.estate, writer.slot, false, false);

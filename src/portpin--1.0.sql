@@ -507,7 +507,13 @@ BEGIN
 		IF this.problem IS NULL OR this.problem = 'blank' THEN
 			-- The trigger seals; what somebody else has sealed meanwhile is not found.
 			is_sealed := NULL;
-			EXECUTE seal_one INTO is_sealed USING this.key;
+			BEGIN
+				EXECUTE seal_one INTO is_sealed USING this.key;
+			EXCEPTION WHEN integrity_constraint_violation THEN
+				this.problem := 'refused with ' || SQLSTATE;
+			END;
+		END IF;
+		IF this.problem IS NULL OR this.problem = 'blank' THEN
 			IF NOT is_sealed THEN
 				RAISE EXCEPTION 'the trigger that seals did not seal column % of table %', pin_column, accounts
 					USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -612,7 +618,7 @@ CREATE FUNCTION port_pin_failure_limits(
 COMMENT ON FUNCTION port_pin_failure_limits() IS
 'the settings portpin.max_failures and portpin.failure_window';
 
-CREATE VIEW port_pin_lockouts AS
+CREATE VIEW port_pin_lockouts WITH (security_barrier) AS
 	SELECT f.accounts, f.key,
 		pg_catalog.max(f.at) AS since,
 		(pg_catalog.array_agg(f.at ORDER BY f.at DESC))[l.max_failures] OPERATOR(pg_catalog.+)

@@ -27,6 +27,10 @@
 /* $2a$06$, 22 characters of salt and 31 of hash. */
 #define BCRYPT_LENGTH 60
 #define BCRYPT_PREFIX_LENGTH 7
+
+/* What a cost of more takes, nobody waits for; and a hash can't be interrupted. */
+#define BCRYPT_MIN_COST 4
+#define BCRYPT_MAX_COST 15
 #define SEALED_MAX_LENGTH \
 	(SEALED_PREFIX_LENGTH + SEAL_KEY_ID_MAX + 1 + BCRYPT_LENGTH)
 
@@ -59,7 +63,7 @@ DefineSealSetting(void)
 	DefineCustomIntVariable("portpin.seal_cost",
 							"Cost of the bcrypt hash of PINs that are sealed from now on.",
 							"One more doubles the time of each seal and each check.",
-							&seal_cost, 6, 4, 31, PGC_SUSET, 0, NULL, NULL, NULL);
+							&seal_cost, 6, BCRYPT_MIN_COST, BCRYPT_MAX_COST, PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
 
@@ -76,7 +80,7 @@ is_bcrypt(const char *hash, Size length)
 		hash[4] < '0' || hash[4] > '9' || hash[5] < '0' || hash[5] > '9')
 		return false;
 	cost = (hash[4] - '0') * 10 + hash[5] - '0';
-	if (cost < 4 || cost > 31)
+	if (cost < BCRYPT_MIN_COST || cost > BCRYPT_MAX_COST)
 		return false;
 
 	for (int i = BCRYPT_PREFIX_LENGTH; i < BCRYPT_LENGTH; i++)
