@@ -123,6 +123,17 @@ RESET ROLE;
 DROP OWNED BY regress_portpin_clerk;
 DROP ROLE regress_portpin_clerk;
 
+-- A row that another constraint refuses is left as well, and the rest goes on.
+CREATE TABLE strict (id int PRIMARY KEY, pin text, note text);
+INSERT INTO strict VALUES (1, '123456', 'bad'), (2, '234567', 'good'), (3, '345678', 'good');
+ALTER TABLE strict ADD CHECK (note <> 'bad') NOT VALID;
+ALTER TABLE strict ALTER pin TYPE port_pin_sealed;
+SELECT count(*) FROM port_pin_protect('strict');
+\set VERBOSITY terse
+CALL port_pin_seal_column('strict');
+\set VERBOSITY default
+SELECT id, port_pin_is_sealed(pin) AS is_sealed FROM strict ORDER BY id;
+
 -- Clean up
 \set VERBOSITY terse
 SET client_min_messages = warning;
