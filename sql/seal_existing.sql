@@ -134,6 +134,10 @@ CALL port_pin_seal_column('strict');
 \set VERBOSITY default
 SELECT id, port_pin_is_sealed(pin) AS is_sealed FROM strict ORDER BY id;
 
+-- A PIN is no key: keys are shown.
+CREATE TABLE keyed (id int, pin port_pin_sealed, PRIMARY KEY (id, pin));
+SELECT port_pin_protect('keyed');
+
 -- Clean up
 \set VERBOSITY terse
 SET client_min_messages = warning;

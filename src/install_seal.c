@@ -7,11 +7,13 @@
  */
 #include "install.h"
 
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
+#include "nodes/bitmapset.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
 
@@ -80,6 +82,20 @@ add_check(Installation *install, AttrNumber pin, const char *table, const char *
 						quote_literal_cstr(ColumnName(install->table, pin))));
 }
 
+/* A key is shown in messages and records; a PIN is not, nor is one sealed twice alike. */
+static void
+check_pin_is_no_key(Relation table, AttrNumber pin)
+{
+	Bitmapset  *key = RelationGetIndexAttrBitmap(table, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+
+	if (bms_is_member(pin - FirstLowInvalidHeapAttributeNumber, key))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				errmsg("a sealed port PIN can't be part of the primary key"),
+				errhint("Give the table a primary key without the PIN."),
+				errtablecol(table, pin));
+}
+
 void
 AddSeal(Installation *install, AttrNumber pin)
 {
@@ -87,6 +103,7 @@ AddSeal(Installation *install, AttrNumber pin)
 	const char *name = quote_identifier(ColumnName(install->table, pin));
 	const char *table = QualifiedTable(install->table);
 
+	check_pin_is_no_key(install->table, pin);
 	install->function = "port_pin_seal_trigger";
 	AddRowTrigger(install, "port_pin_seal", "BEFORE INSERT", NULL);
 	AddRowTrigger(install, "port_pin_seal_update", "BEFORE UPDATE",
