@@ -278,7 +278,7 @@ $end = -s $node->logfile;
 (undef, undef, $err) = $node->psql('postgres', q{
 	\set VERBOSITY verbose
 	\set SHOW_CONTEXT always
-	SET portpin.seal_cost = 16;
+	SET portpin.seal_cost = 15;
 	SET statement_timeout = '200ms';
 	INSERT INTO accounts VALUES (20, '735517');
 	COPY accounts FROM stdin;
