@@ -119,14 +119,6 @@ refuse_pin_in_key(Relation table, AttrNumber pin, const AccountIdentity *identit
 	}
 }
 
-Oid
-RootOfPartitions(Relation rel)
-{
-	if (!rel->rd_rel->relispartition)
-		return RelationGetRelid(rel);
-	return llast_oid(get_partition_ancestors(RelationGetRelid(rel)));
-}
-
 /* What names the rows of a table; no columns where there is no key at all. */
 void
 DescribeAccountKey(Relation table, int nkeys, const AttrNumber *keys,

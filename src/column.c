@@ -15,6 +15,7 @@
 #include "access/sysattr.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "nodes/bitmapset.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
@@ -105,18 +106,30 @@ PortPinTable(const char *name, Oid domain)
 	return table;
 }
 
+/* The type that a domain is over; and does the domain itself forbid NULL? */
+static Oid
+type_below(Oid domain, bool *forbids_null)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(domain));
+	Form_pg_type form;
+	Oid			below;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for type %u", domain);
+	form = (Form_pg_type) GETSTRUCT(tuple);
+	below = form->typbasetype;
+	*forbids_null = form->typnotnull;
+	ReleaseSysCache(tuple);
+	return below;
+}
+
 static bool
 type_is_domain(Oid type, Oid domain)
 {
-	while (type != domain && get_typtype(type) == TYPTYPE_DOMAIN)
-	{
-		HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	bool		forbids_null;
 
-		if (!HeapTupleIsValid(tuple))
-			elog(ERROR, "cache lookup failed for type %u", type);
-		type = ((Form_pg_type) GETSTRUCT(tuple))->typbasetype;
-		ReleaseSysCache(tuple);
-	}
+	while (type != domain && get_typtype(type) == TYPTYPE_DOMAIN)
+		type = type_below(type, &forbids_null);
 	return type == domain;
 }
 
@@ -241,6 +254,26 @@ ColumnNames(Relation rel, int ncolumns, const AttrNumber *columns)
 	return names;
 }
 
+char *
+ColumnName(Relation rel, AttrNumber column)
+{
+	return linitial(ColumnNames(rel, 1, &column));
+}
+
+/* Names as they are written in SQL and in the arguments of triggers. */
+char *
+ColumnList(List *names)
+{
+	StringInfoData list;
+	ListCell   *lc;
+
+	initStringInfo(&list);
+	foreach(lc, names)
+		appendStringInfo(&list, "%s%s", list.len > 0 ? "," : "",
+						 quote_identifier(lfirst(lc)));
+	return list.data;
+}
+
 /* The columns of the domain, one by one: the first after the one given. */
 static AttrNumber
 next_port_pin(Relation rel, AttrNumber after, Oid domain)
@@ -321,22 +354,11 @@ HasPinColumn(Relation rel, const char *name, Oid domain)
 bool
 DomainForbidsNull(Oid type)
 {
-	while (get_typtype(type) == TYPTYPE_DOMAIN)
-	{
-		HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
-		Form_pg_type form;
-		bool		forbids;
+	bool		forbids = false;
 
-		if (!HeapTupleIsValid(tuple))
-			elog(ERROR, "cache lookup failed for type %u", type);
-		form = (Form_pg_type) GETSTRUCT(tuple);
-		forbids = form->typnotnull;
-		type = form->typbasetype;
-		ReleaseSysCache(tuple);
-		if (forbids)
-			return true;
-	}
-	return false;
+	while (!forbids && get_typtype(type) == TYPTYPE_DOMAIN)
+		type = type_below(type, &forbids);
+	return forbids;
 }
 
 /* What a trigger writes, no domain looks at: so ask it.  The error shows no value. */

@@ -92,14 +92,7 @@ is_same_way(const ForeignKeyCacheInfo *a, const ForeignKeyCacheInfo *b)
 static char *
 key_columns_for_hint(Relation rel, const ForeignKeyCacheInfo *key)
 {
-	StringInfoData hint;
-	ListCell   *lc;
-
-	initStringInfo(&hint);
-	foreach(lc, ColumnNames(rel, key->nkeys, key->conkey))
-		appendStringInfo(&hint, "%s%s", hint.len > 0 ? "," : "",
-						 quote_identifier(lfirst(lc)));
-	return hint.data;
+	return ColumnList(ColumnNames(rel, key->nkeys, key->conkey));
 }
 
 /* Every key of a relation, for a hint. */

@@ -76,12 +76,6 @@ event_of(const Trigger *trigger, TriggerEvent event)
 	return event;
 }
 
-static char *
-column_name(Relation rel, AttrNumber column)
-{
-	return linitial(ColumnNames(rel, 1, &column));
-}
-
 /* A trigger for two events is asked twice, and brings each part once. */
 static void
 note_part(Findings *found, const char *part)
@@ -213,7 +207,7 @@ ask_trigger(Relation rel, Trigger *trigger, TriggerEvent event, Oid domain,
 		watched = note_order(rel, gate, domain, found);
 	}
 	if (watched != NIL)
-		found->pin = column_name(rel, linitial_int(watched));
+		found->pin = ColumnName(rel, linitial_int(watched));
 	return watched;
 }
 

@@ -187,25 +187,6 @@ QualifiedFunction(const Installation *install, const char *name)
 									  name);
 }
 
-char *
-ColumnList(List *names)
-{
-	StringInfoData list;
-	ListCell   *lc;
-
-	initStringInfo(&list);
-	foreach(lc, names)
-		appendStringInfo(&list, "%s%s", list.len > 0 ? "," : "",
-						 quote_identifier(lfirst(lc)));
-	return list.data;
-}
-
-char *
-ColumnName(Relation rel, AttrNumber column)
-{
-	return linitial(ColumnNames(rel, 1, &column));
-}
-
 /* Add one name=value to the arguments of the trigger. */
 void
 AddArgument(Installation *install, const char *name, const char *value)

@@ -35,8 +35,6 @@ extern void CheckNotGuardedYet(Installation *install, const char *argument,
 							   List *columns);
 extern char *QualifiedTable(Relation table);
 extern char *QualifiedFunction(const Installation *install, const char *name);
-extern char *ColumnList(List *names);
-extern char *ColumnName(Relation rel, AttrNumber column);
 extern void AddArgument(Installation *install, const char *name, const char *value);
 extern void AddColumnArgument(Installation *install, const char *name,
 							  Relation rel, AttrNumber column);

@@ -121,12 +121,13 @@ trigger_depth(void)
 	return DatumGetInt32(OidFunctionCall0(F_PG_TRIGGER_DEPTH));
 }
 
-static Oid
-partition_root(Relation partition)
+/* The whole table that a partition belongs to, or the table itself. */
+Oid
+RootOfPartitions(Relation rel)
 {
-	return partition->rd_rel->relispartition ?
-		llast_oid(get_partition_ancestors(RelationGetRelid(partition))) :
-		RelationGetRelid(partition);
+	if (!rel->rd_rel->relispartition)
+		return RelationGetRelid(rel);
+	return llast_oid(get_partition_ancestors(RelationGetRelid(rel)));
 }
 
 /* Put a row on one of the lists, in place of what is over. */
@@ -134,7 +135,7 @@ static Move *
 remember(List **list, TriggerData *trigdata, HeapTuple row)
 {
 	int			depth = trigger_depth();
-	Oid			root = partition_root(trigdata->tg_relation);
+	Oid			root = RootOfPartitions(trigdata->tg_relation);
 	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
 	Move	   *move = palloc0(sizeof(Move));
 
@@ -178,7 +179,7 @@ is_row_of(Move *move, TriggerData *trigdata)
 	if (move->depth != trigger_depth() ||
 		move->xid != HeapTupleHeaderGetXmin(new->t_data) ||
 		move->cid != HeapTupleHeaderGetCmin(new->t_data) ||
-		move->root != partition_root(trigdata->tg_relation))
+		move->root != RootOfPartitions(trigdata->tg_relation))
 		return false;
 
 	if (!OidIsValid(move->target))
@@ -341,7 +342,7 @@ RecallExpectedMove(TriggerData *trigdata)
 		Move	   *move = lfirst(lc);
 
 		if (move->depth != depth ||
-			move->root != partition_root(trigdata->tg_relation) || !has_moved(move))
+			move->root != RootOfPartitions(trigdata->tg_relation) || !has_moved(move))
 			continue;
 		if (is_expected(move, trigdata))
 			return convert_to_partition(move, trigdata->tg_relation);

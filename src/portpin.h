@@ -104,6 +104,8 @@ extern bool ColumnIsPortPin(Relation rel, AttrNumber column, Oid domain);
 extern bool ColumnIsSealed(Relation rel, AttrNumber column, Oid domain);
 extern bool HasSealedColumn(Oid relid, Oid domain);
 extern List *ColumnNames(Relation rel, int ncolumns, const AttrNumber *columns);
+extern char *ColumnName(Relation rel, AttrNumber column);
+extern char *ColumnList(List *names);
 extern List *FindColumns(Relation rel, List *names);
 extern bool SameColumnValue(TupleTableSlot *a, TupleTableSlot *b, AttrNumber column);
 
@@ -119,6 +121,7 @@ pg_noreturn extern void RefuseAttachment(const char *function, const char *probl
 										 const char *hint);
 
 /* move.c */
+extern Oid	RootOfPartitions(Relation rel);
 extern bool CanFollowMoves(Relation table);
 extern void RememberMove(TriggerData *trigdata);
 extern TupleTableSlot *RecallMove(TriggerData *trigdata);
@@ -178,7 +181,6 @@ typedef struct AccountKey
 	ArrayType  *key;
 } AccountKey;
 
-extern Oid	RootOfPartitions(Relation rel);
 extern void DescribeAccountKey(Relation table, int nkeys, const AttrNumber *keys,
 							   AttrNumber pin, AccountIdentity *identity,
 							   MemoryContext mcxt);
