@@ -26,7 +26,7 @@ REGRESS = install domain check keep legacy protect partitions \
 ISOLATION = once_had_key order_and_pin_change order_and_first_pin order_and_delete \
 	order_and_replacement order_and_order orders_do_not_block keep_and_update \
 	rekey_and_order serializable catalog_changes verdict_and_update guards \
-	failures
+	failures failures_in_statement
 
 # Some tests have characters that are no ASCII.
 ENCODING = UTF8

@@ -253,19 +253,17 @@ read_row(AccountHop *hop, TupleTableSlot *row, Account *account)
 		return;
 
 	value = slot_getattr(row, hop->pin, &isnull);
-	account->pin = CopyPin(value, isnull);
+	account->pin = LookAtPin(value, isnull);
+	account->stored = value;
 	if (PinIsBlank(account->pin))
 	{
-		ForgetPin(account->pin);
+		LeavePin(account->pin, value);
 		account->pin = NULL;
 		return;
 	}
 	account->expired = pin_has_expired(hop, row);
-	if (FailuresAreLimited())
-	{
-		account->key.table = hop->identity.table;
-		account->key.key = AccountKeyOfRow(&hop->identity, row);
-	}
+	account->identity = &hop->identity;
+	account->row = row;
 }
 
 /*
@@ -292,11 +290,11 @@ find_and_hold(ForeignKey *key, const KeyValue *value, Snapshot *snapshot)
 /*
  * Read all rows on the way from an order.  The account is found only if each of
  * them is: a key that is NULL half way is an unknown account, not one without PIN.
+ * The rows are held, and the PIN lies in one of them, until LeaveAccount.
  */
 void
 ReadAccount(AccountPath *path, TupleTableSlot *order, Account *account)
 {
-	ReferencedRow rows[MAX_ACCOUNT_HOPS] = {{0}};
 	TupleTableSlot *from = order;
 	Snapshot	snapshot;
 
@@ -309,18 +307,23 @@ ReadAccount(AccountPath *path, TupleTableSlot *order, Account *account)
 		KeyValue	value;
 
 		KeyOfRow(&path->hops[i].key, from, &value);
-		rows[i] = i == 0 && path->hold ?
+		account->rows[i] = i == 0 && path->hold ?
 			find_and_hold(&path->hops[i].key, &value, &snapshot) :
 			FindReferencedRow(&path->hops[i].key, &value, snapshot);
-		from = rows[i].columns;
+		from = account->rows[i].columns;
 		if (from != NULL)
 			read_row(&path->hops[i], from, account);
 	}
 	account->found = from != NULL;
-
-	for (int i = 0; i < path->nhops; i++)
-		ReleaseRow(&rows[i]);
 	UnregisterSnapshot(snapshot);
+}
+
+void
+LeaveAccount(Account *account)
+{
+	LeavePin(account->pin, account->stored);
+	for (int i = 0; i < MAX_ACCOUNT_HOPS; i++)
+		ReleaseRow(&account->rows[i]);
 }
 
 

@@ -14,6 +14,7 @@
 #include "access/table.h"
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -221,6 +222,14 @@ AccountKeyOfRow(AccountIdentity *identity, TupleTableSlot *row)
 			elog(ERROR, "key of an account is null");
 	}
 	return write_key(identity, values);
+}
+
+/* The same for the same account, in every session. */
+uint64
+HashAccountKey(const AccountKey *account)
+{
+	return hash_bytes_extended((const unsigned char *) account->key,
+							   VARSIZE(account->key), account->table);
 }
 
 /* One column of a key that somebody wrote, under his own settings. */

@@ -152,12 +152,12 @@ VerdictValue(Oid type, PortVerdict verdict)
 Datum
 port_pin_check(PG_FUNCTION_ARGS)
 {
-	text	   *stored = CopyPin(PG_GETARG_DATUM(0), PG_ARGISNULL(0));
-	text	   *supplied = CopyPin(PG_GETARG_DATUM(1), PG_ARGISNULL(1));
+	text	   *stored = LookAtPin(PG_GETARG_DATUM(0), PG_ARGISNULL(0));
+	text	   *supplied = LookAtPin(PG_GETARG_DATUM(1), PG_ARGISNULL(1));
 	PortVerdict verdict = CheckPin(stored, supplied);
 
-	ForgetPin(stored);
-	ForgetPin(supplied);
+	LeavePin(stored, PG_GETARG_DATUM(0));
+	LeavePin(supplied, PG_GETARG_DATUM(1));
 
 	PG_RETURN_OID(VerdictValue(get_func_rettype(fcinfo->flinfo->fn_oid), verdict));
 }

@@ -64,6 +64,17 @@ begin_index_scan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
 #endif
 }
 
+/* So does a scan of a whole table. */
+static inline TableScanDesc
+begin_table_scan(Relation table, Snapshot snapshot)
+{
+#if PG_VERSION_NUM >= 190000
+	return table_beginscan(table, snapshot, 0, NULL, SO_NONE);
+#else
+	return table_beginscan(table, snapshot, 0, NULL);
+#endif
+}
+
 /* From 18 on a primary key may be found that is deferrable, which no key can use. */
 static inline Oid
 primary_key_index(Relation rel)

@@ -13,8 +13,8 @@
  * Sessions that guess at one account take turns as soon as it has a guess on
  * record, so that each counts what the others recorded.  At an account without
  * any, nobody waits for anybody: that is the path of honest orders, one look into
- * an index.  A guess that turns out wrong there takes its turn then, and counts
- * again.  So of an account no more than max_failures wrong guesses are told and
+ * an index, or none in a statement of many orders (LogIsKnown in failure_log.c).  A
+ * guess that turns out wrong there takes its turn then, and counts again.  So of an account no more than max_failures wrong guesses are told and
  * recorded, exactly.  What can be learned is one answer more for each session but
  * the first that had looked at the account before its first guess was on record.
  *
@@ -27,7 +27,6 @@
 
 #include "access/table.h"
 #include "catalog/pg_proc.h"
-#include "common/hashfn.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
@@ -70,16 +69,23 @@ DefineFailureSettings(void)
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
-bool
-FailuresAreLimited(void)
-{
-	return max_failures > 0;
-}
-
 static TimestampTz
 start_of_window(void)
 {
 	return GetCurrentTimestamp() - (TimestampTz) failure_window * USECS_PER_SEC;
+}
+
+
+/* Most accounts are never guessed at: their name is asked for when it is needed. */
+static const AccountKey *
+account_of(PinAttempt *attempt)
+{
+	if (attempt->account.key == NULL)
+	{
+		attempt->account.table = attempt->identity->table;
+		attempt->account.key = AccountKeyOfRow(attempt->identity, attempt->row);
+	}
+	return &attempt->account;
 }
 
 
@@ -88,8 +94,7 @@ start_of_window(void)
 static LOCKTAG
 turn_of(const AccountKey *account)
 {
-	uint64		hash = hash_bytes_extended((const unsigned char *) account->key,
-										   VARSIZE(account->key), account->table);
+	uint64		hash = HashAccountKey(account);
 	LOCKTAG		tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash,
@@ -101,7 +106,7 @@ turn_of(const AccountKey *account)
 static bool
 take_turn(PinAttempt *attempt, TimestampTz deadline)
 {
-	LOCKTAG		tag = turn_of(&attempt->account);
+	LOCKTAG		tag = turn_of(account_of(attempt));
 
 	while (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
 	{
@@ -115,17 +120,19 @@ take_turn(PinAttempt *attempt, TimestampTz deadline)
 static void
 end_turn(PinAttempt *attempt)
 {
-	LOCKTAG		tag = turn_of(&attempt->account);
-
 	if (attempt->has_turn)
+	{
+		LOCKTAG		tag = turn_of(account_of(attempt));
+
 		LockRelease(&tag, ExclusiveLock, false);
+	}
 	attempt->has_turn = false;
 }
 
 static int
 count_failures(PinAttempt *attempt, TimestampTz deadline)
 {
-	return CountFailures(attempt->log, &attempt->account, start_of_window(),
+	return CountFailures(attempt->log, account_of(attempt), start_of_window(),
 						 max_failures, deadline);
 }
 
@@ -187,7 +194,7 @@ count_and_record(PinAttempt *attempt, Relation orders, PortVerdict *verdict,
 			return NULL;
 		}
 	}
-	describe_failure(&attempt->account, orders, &failure);
+	describe_failure(account_of(attempt), orders, &failure);
 	return RecordFailure(attempt->log->table, &failure, deadline);
 }
 
@@ -241,32 +248,48 @@ record_or_end_session(PinAttempt *attempt, Relation orders, PortVerdict *verdict
 
 /* ----- An attempt ----- */
 
-/*
- * May this account's PIN be looked at?  If so, EndAttempt must follow, and
- * interrupts are held until it has.
- */
-bool
-BeginAttempt(PinAttempt *attempt, FailureLog *log, const AccountKey *account)
+/* Is no guess at the account on record, for all that the statement knows? */
+static bool
+has_clean_record(PinAttempt *attempt)
 {
-	TimestampTz deadline;
-	int			failures;
+	return LogIsKnown(attempt->log) &&
+		(NobodyIsOnRecord(attempt->log) ||
+		 !IsOnRecord(attempt->log, account_of(attempt)));
+}
 
-	memset(attempt, 0, sizeof(PinAttempt));
-	if (!FailuresAreLimited() || !OidIsValid(account->table))
-		return true;
+/* Count what is on record, in turn if there is something.  May there be one more? */
+static bool
+may_guess(PinAttempt *attempt)
+{
+	TimestampTz deadline = DeadlineFromNow();
+	int			failures = count_failures(attempt, deadline);
 
-	attempt->log = log;
-	attempt->account = *account;
-	deadline = DeadlineFromNow();
-	failures = count_failures(attempt, deadline);
 	if (failures > 0 && failures < max_failures)
 		failures = take_turn(attempt, deadline) ?
 			count_failures(attempt, deadline) : max_failures;
-	if (failures >= max_failures)
-	{
-		end_turn(attempt);
+	if (failures < max_failures)
+		return true;
+	end_turn(attempt);
+	return false;
+}
+
+/*
+ * May the PIN of an account, which is in this row, be looked at?  If so, EndAttempt
+ * must follow, and interrupts are held until it has.  No row: there is no PIN.
+ */
+bool
+BeginAttempt(PinAttempt *attempt, FailureLog *log, AccountIdentity *identity,
+			 TupleTableSlot *row)
+{
+	memset(attempt, 0, sizeof(PinAttempt));
+	if (max_failures == 0 || row == NULL)
+		return true;
+
+	attempt->log = log;
+	attempt->identity = identity;
+	attempt->row = row;
+	if (!has_clean_record(attempt) && !may_guess(attempt))
 		return false;
-	}
 	HOLD_INTERRUPTS();
 	return true;
 }
@@ -275,7 +298,7 @@ BeginAttempt(PinAttempt *attempt, FailureLog *log, const AccountKey *account)
 PortVerdict
 EndAttempt(PinAttempt *attempt, Relation orders, PortVerdict verdict)
 {
-	if (!OidIsValid(attempt->account.table))
+	if (attempt->log == NULL)
 		return verdict;
 	if (verdict == PORT_PIN_MISMATCH)
 		record_or_end_session(attempt, orders, &verdict);

@@ -18,12 +18,14 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inet.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -75,6 +77,16 @@ lock_in_time(Oid relid, TimestampTz deadline)
 
 
 /* ----- Finding the table ----- */
+
+/* What a statement came to know of the guesses on record is not known to the next. */
+void
+ForgetLog(FailureLog *log)
+{
+	if (log->accounts != NULL)
+		hash_destroy(log->accounts);
+	log->accounts = NULL;
+	log->looks = 0;
+}
 
 /* The index that guesses are counted by. */
 static Oid
@@ -135,11 +147,98 @@ open_for_counting(FailureLog *log, TimestampTz deadline)
 	table = table_open(relid, NoLock);
 	if (log->table != relid || log->generation != CatalogGeneration())
 	{
-		describe(table, log, deadline);
+		ForgetLog(log);
 		log->generation = CatalogGeneration();
+		describe(table, log, deadline);
 	}
 	lock_in_time(log->index, deadline);
 	return table;
+}
+
+
+/* ----- Knowing the whole log ----- */
+
+/*
+ * Beyond as many pages the log is not read by a statement, but looked into for
+ * each of its orders.
+ */
+#define MAX_PAGES_READ 1024
+
+/*
+ * Is it known which accounts have guesses on record?  Whoever records one tells all
+ * sessions, by invalidating the table, before he tells the verdict: what they know
+ * is of another generation then.
+ */
+bool
+LogIsKnown(const FailureLog *log)
+{
+	AcceptInvalidationMessages();
+	return log->accounts != NULL && log->generation == CatalogGeneration();
+}
+
+bool
+NobodyIsOnRecord(const FailureLog *log)
+{
+	return hash_get_num_entries(log->accounts) == 0;
+}
+
+/* Does the log have guesses at this account?  It may have none, and true be told. */
+bool
+IsOnRecord(const FailureLog *log, const AccountKey *account)
+{
+	uint64		hash = HashAccountKey(account);
+
+	return hash_search(log->accounts, &hash, HASH_FIND, NULL) != NULL;
+}
+
+static void
+note_account(FailureLog *log, Datum accounts, Datum key)
+{
+	AccountKey	account = {DatumGetObjectId(accounts), DatumGetArrayTypeP(key)};
+	uint64		hash = HashAccountKey(&account);
+
+	(void) hash_search(log->accounts, &hash, HASH_ENTER, NULL);
+	if (PointerGetDatum(account.key) != key)
+		pfree(account.key);
+}
+
+/* Which accounts have guesses on record that count? */
+static void
+read_accounts(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot)
+{
+	HASHCTL		control = {.keysize = sizeof(uint64), .entrysize = sizeof(uint64),
+	.hcxt = log->mcxt};
+	TupleTableSlot *row = table_slot_create(table, NULL);
+	TableScanDesc scan = begin_table_scan(table, snapshot);
+	AttrNumber	at = FindColumn(table, "at");
+	AttrNumber	accounts = FindColumn(table, "accounts");
+	AttrNumber	key = FindColumn(table, "key");
+
+	log->accounts = hash_create("guessed at", 64, &control,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, row))
+	{
+		slot_getallattrs(row);
+		if (row->tts_isnull[log->unlocked - 1] &&
+			DatumGetTimestampTz(row->tts_values[at - 1]) > since)
+			note_account(log, row->tts_values[accounts - 1], row->tts_values[key - 1]);
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(row);
+}
+
+/*
+ * A statement with many orders comes to know the log when it has looked into the
+ * index as often as the log has pages: by then reading them all costs no more.
+ */
+static void
+get_to_know(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot)
+{
+	if (log->looks == 0)
+		log->pages = RelationGetNumberOfBlocks(table);
+	if (log->accounts == NULL && log->looks++ > log->pages &&
+		log->pages <= MAX_PAGES_READ)
+		read_accounts(log, table, since, snapshot);
 }
 
 
@@ -187,6 +286,7 @@ CountFailures(FailureLog *log, const AccountKey *account, TimestampTz since,
 			count++;
 	}
 	index_endscan(scan);
+	get_to_know(log, table, since, snapshot);
 	ExecDropSingleTupleTableSlot(slot);
 	UnregisterSnapshot(snapshot);
 	index_close(index, AccessShareLock);
@@ -292,6 +392,7 @@ AppendFailure(Oid relid, const Failure *failure)
 	table_tuple_insert(table, writer.slot, GetCurrentCommandId(true), 0, NULL);
 	insert_index_entries(writer.result, writer.estate, writer.slot, false, false);
 	end_writing(&writer);
+	CacheInvalidateRelcache(table); /* for LogIsKnown */
 	table_close(table, NoLock);
 }
 

@@ -87,10 +87,10 @@ pin_is_set(TupleTableSlot *row, AttrNumber column)
 {
 	bool		isnull;
 	Datum		value = slot_getattr(row, column, &isnull);
-	text	   *pin = CopyPin(value, isnull);
+	text	   *pin = LookAtPin(value, isnull);
 	bool		set = !PinIsBlank(pin);
 
-	ForgetPin(pin);
+	LeavePin(pin, value);
 	return set;
 }
 

@@ -50,22 +50,15 @@ OrderInScope(TriggerData *trigdata, const Gate *gate, TupleTableSlot *order)
 	return isnull || DatumGetBool(scope);
 }
 
-static text *
-supplied_pin(const Gate *gate, TupleTableSlot *order)
-{
-	bool		isnull;
-	Datum		value = slot_getattr(order, gate->pin, &isnull);
-
-	return CopyPin(value, isnull);
-}
-
 static bool
 carries_no_pin(const Gate *gate, TupleTableSlot *order)
 {
-	text	   *pin = supplied_pin(gate, order);
+	bool		isnull;
+	Datum		value = slot_getattr(order, gate->pin, &isnull);
+	text	   *pin = LookAtPin(value, isnull);
 	bool		blank = PinIsBlank(pin);
 
-	ForgetPin(pin);
+	LeavePin(pin, value);
 	return blank;
 }
 
@@ -102,10 +95,12 @@ OrderNeedsJudging(TriggerData *trigdata, Gate *gate, TupleTableSlot *old,
 static PortVerdict
 check_supplied(const Gate *gate, const Account *account, TupleTableSlot *order)
 {
-	text	   *supplied = supplied_pin(gate, order);
+	bool		isnull;
+	Datum		value = slot_getattr(order, gate->pin, &isnull);
+	text	   *supplied = LookAtPin(value, isnull);
 	PortVerdict verdict = CheckPin(account->pin, supplied);
 
-	ForgetPin(supplied);
+	LeavePin(supplied, value);
 	if (verdict == PORT_PIN_NOT_SET && gate->unset_allow)
 		return PORT_ACCEPTED;
 	if (account->expired &&
@@ -131,10 +126,10 @@ JudgeOrder(Gate *gate, Relation orders, TupleTableSlot *order)
 		verdict = PORT_ACCOUNT_UNKNOWN;
 	else if (account.locked)
 		verdict = PORT_LOCKED;
-	else if (!BeginAttempt(&attempt, &gate->failures, &account.key))
+	else if (!BeginAttempt(&attempt, &gate->failures, account.identity, account.row))
 		verdict = PORT_TOO_MANY_ATTEMPTS;
 	else
 		verdict = EndAttempt(&attempt, orders, check_supplied(gate, &account, order));
-	ForgetPin(account.pin);
+	LeaveAccount(&account);
 	return verdict;
 }

@@ -85,7 +85,24 @@ SameBytes(const void *a, const void *b, Size length)
 	return difference == 0;
 }
 
-/* A PIN leaves the row it was read from as a copy, so that it can be wiped. */
+/*
+ * A PIN where it lies in its row, for as long as the row is there.  One that is
+ * compressed or stored apart has to be copied: LeavePin wipes that.
+ */
+text *
+LookAtPin(Datum value, bool isnull)
+{
+	return isnull ? NULL : DatumGetTextPP(value);
+}
+
+void
+LeavePin(text *pin, Datum value)
+{
+	if (pin != NULL && PointerGetDatum(pin) != value)
+		ForgetPin(pin);
+}
+
+/* A copy of a PIN, which can be wiped; whatever becomes of the row. */
 text *
 CopyPin(Datum value, bool isnull)
 {

@@ -26,7 +26,9 @@
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "nodes/pg_list.h"
+#include "storage/block.h"
 #include "utils/array.h"
+#include "utils/hsearch.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 #include "utils/timestamp.h"
@@ -82,6 +84,8 @@ extern uint64 CatalogGeneration(void);
 extern bool PinIsBlank(const text *pin);
 extern bool PinIsValid(const text *pin);
 extern bool SameBytes(const void *a, const void *b, Size length);
+extern text *LookAtPin(Datum value, bool isnull);
+extern void LeavePin(text *pin, Datum value);
 extern text *CopyPin(Datum value, bool isnull);
 extern void ForgetPin(text *pin);
 
@@ -184,6 +188,7 @@ typedef struct AccountKey
 extern void DescribeAccountKey(Relation table, int nkeys, const AttrNumber *keys,
 							   AttrNumber pin, AccountIdentity *identity,
 							   MemoryContext mcxt);
+extern uint64 HashAccountKey(const AccountKey *account);
 extern ArrayType *AccountKeyOfRow(AccountIdentity *identity, TupleTableSlot *row);
 extern ArrayType *AccountKeyFromTexts(Relation table, ArrayType *given, Oid *owner);
 
@@ -201,6 +206,12 @@ typedef struct FailureLog
 	Oid			table;
 	Oid			index;
 	AttrNumber	unlocked;
+
+	/* Since the statement began, or since a guess was recorded: */
+	BlockNumber pages;			/* of the table */
+	BlockNumber looks;			/* into its index */
+	HTAB	   *accounts;		/* all that have guesses on record; NULL if unknown */
+	MemoryContext mcxt;			/* of the gate */
 } FailureLog;
 
 /* One wrong guess. */
@@ -217,6 +228,10 @@ typedef struct Failure
 
 extern TimestampTz DeadlineFromNow(void);
 extern bool WaitABit(TimestampTz deadline);
+extern bool LogIsKnown(const FailureLog *log);
+extern void ForgetLog(FailureLog *log);
+extern bool NobodyIsOnRecord(const FailureLog *log);
+extern bool IsOnRecord(const FailureLog *log, const AccountKey *account);
 extern int	CountFailures(FailureLog *log, const AccountKey *account,
 						  TimestampTz since, int limit, TimestampTz deadline);
 extern void AppendFailure(Oid table, const Failure *failure);
@@ -232,15 +247,16 @@ extern const char *RecordFailure(Oid table, const Failure *failure,
 /* One guess at an account's PIN, from before it is looked at. */
 typedef struct PinAttempt
 {
-	FailureLog *log;
-	AccountKey	account;		/* no table: guesses are not limited */
+	FailureLog *log;			/* NULL: guesses are not limited */
+	AccountIdentity *identity;
+	TupleTableSlot *row;
+	AccountKey	account;		/* the name of that row; see account_of */
 	bool		has_turn;		/* others wait that guess at the same account */
 } PinAttempt;
 
 extern void DefineFailureSettings(void);
-extern bool FailuresAreLimited(void);
 extern bool BeginAttempt(PinAttempt *attempt, FailureLog *log,
-						 const AccountKey *account);
+						 AccountIdentity *identity, TupleTableSlot *row);
 extern PortVerdict EndAttempt(PinAttempt *attempt, Relation orders,
 							  PortVerdict verdict);
 
@@ -338,17 +354,21 @@ typedef struct AccountNames
 /* What the rows on the way said; see ReadAccount. */
 typedef struct Account
 {
+	ReferencedRow rows[MAX_ACCOUNT_HOPS];
 	bool		found;
 	bool		locked;
 	bool		expired;
-	text	   *pin;			/* NULL where blank; ForgetPin it */
-	AccountKey	key;			/* of the row that gave the PIN */
+	text	   *pin;			/* NULL where blank */
+	Datum		stored;			/* the same as the row has it */
+	AccountIdentity *identity;	/* what the row that gave it is called */
+	TupleTableSlot *row;
 } Account;
 
 extern void FindAccountPath(Relation orders, const AccountNames *names,
 							Oid domain, AccountPath *path, MemoryContext mcxt);
 extern void ReadAccount(AccountPath *path, TupleTableSlot *order,
 						Account *account);
+extern void LeaveAccount(Account *account);
 extern bool IsSameAccount(AccountPath *path, TupleTableSlot *old,
 						  TupleTableSlot *new);
 
