@@ -11,7 +11,7 @@ OBJS = src/portpin.o \
 	src/key_file.o src/seal.o src/seal_trigger.o \
 	src/account_key.o src/failure_log.o src/failure_worker.o src/failure.o \
 	src/keep.o src/check.o src/foreign_key.o src/lookup.o src/account.o \
-	src/order.o src/gate.o \
+	src/order.o src/idle_gate.o src/gate.o \
 	src/install.o src/install_keep.o src/install_seal.o src/install_gate.o \
 	src/guards.o
 DATA = src/portpin--1.0.sql

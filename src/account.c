@@ -213,6 +213,15 @@ FindAccountPath(Relation orders, const AccountNames *names, Oid domain,
 }
 
 
+/* A way that was found for an earlier statement is about to be gone again. */
+void
+LockAccountPath(AccountPath *path)
+{
+	for (int i = 0; i < path->nhops; i++)
+		LockReferenced(&path->hops[i].key);
+}
+
+
 /* ----- Reading rows ----- */
 
 /* NULL is not locked: a lock is what somebody asked for. */
@@ -267,6 +276,19 @@ read_row(AccountHop *hop, TupleTableSlot *row, Account *account)
 }
 
 /*
+ * It is not registered, which would copy it for each order: the statement has an
+ * active snapshot, so nothing that a newer one shows is removed meanwhile.
+ */
+static Snapshot
+newest_snapshot(void)
+{
+	if (!ActiveSnapshotSet())
+		elog(ERROR, "no snapshot is active");
+	CommandCounterIncrement();
+	return GetLatestSnapshot();
+}
+
+/*
  * Find the first row on the way of an order that is judged before its foreign key
  * is checked.  Until that has been done, the account could be replaced by another
  * one under the same key; so its key is held, as the check itself will do.  If the
@@ -282,8 +304,7 @@ find_and_hold(ForeignKey *key, const KeyValue *value, Snapshot *snapshot)
 		if (row.slot == NULL || HoldRow(&row, *snapshot))
 			return row;
 		ReleaseRow(&row);
-		UnregisterSnapshot(*snapshot);
-		*snapshot = RegisterSnapshot(GetLatestSnapshot());
+		*snapshot = newest_snapshot();
 	}
 }
 
@@ -296,12 +317,9 @@ void
 ReadAccount(AccountPath *path, TupleTableSlot *order, Account *account)
 {
 	TupleTableSlot *from = order;
-	Snapshot	snapshot;
+	Snapshot	snapshot = newest_snapshot();
 
 	memset(account, 0, sizeof(Account));
-	CommandCounterIncrement();
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-
 	for (int i = 0; i < path->nhops && from != NULL; i++)
 	{
 		KeyValue	value;
@@ -315,7 +333,6 @@ ReadAccount(AccountPath *path, TupleTableSlot *order, Account *account)
 			read_row(&path->hops[i], from, account);
 	}
 	account->found = from != NULL;
-	UnregisterSnapshot(snapshot);
 }
 
 void
@@ -347,7 +364,7 @@ IsSameAccount(AccountPath *path, TupleTableSlot *old, TupleTableSlot *new)
 	ReferencedRow row;
 	Oid			table;
 	ItemPointerData tid;
-	Snapshot	snapshot;
+	Snapshot	snapshot = newest_snapshot();
 	bool		same;
 
 	KeyOfRow(key, old, &oldvalue);
@@ -355,8 +372,6 @@ IsSameAccount(AccountPath *path, TupleTableSlot *old, TupleTableSlot *new)
 	if (!oldvalue.complete)
 		return false;
 
-	CommandCounterIncrement();
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	row = FindReferencedRow(key, &oldvalue, snapshot);
 	table = row.slot == NULL ? InvalidOid : row.table;
 	if (row.slot != NULL)
@@ -373,6 +388,5 @@ IsSameAccount(AccountPath *path, TupleTableSlot *old, TupleTableSlot *new)
 	else
 		same = RowHadKey(key, &oldvalue, &row);
 	ReleaseRow(&row);
-	UnregisterSnapshot(snapshot);
 	return same;
 }

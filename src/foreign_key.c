@@ -15,6 +15,7 @@
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 
 static Form_pg_constraint
@@ -318,8 +319,9 @@ DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info, ForeignKey *ke
 	Relation	index;
 
 	check_key_is_enforced(rel, constraint);
-	key->mcxt = mcxt;
 	key->tables = NULL;
+	key->mcxt = AllocSetContextCreate(mcxt, "foreign key to a port PIN",
+									  ALLOCSET_SMALL_SIZES);
 	key->referenced = info->confrelid;
 	key->index = constraint->conindid;
 	key->on_update = constraint->confupdtype;

@@ -52,19 +52,11 @@ check_sees_every_order(const Trigger *trigger)
 						 "Leave out WHEN; scope= tells which orders are judged.");
 }
 
-/*
- * A trigger whose gate has been found is attached rightly: for the rows that
- * follow, only what differs between them is asked.
- */
-static TriggerData *
-check_call(FunctionCallInfo fcinfo)
+static void
+check_attachment(const TriggerData *trigdata)
 {
-	TriggerData *trigdata = CheckTriggerCall(fcinfo, GATE);
 	TriggerEvent event = trigdata->tg_event;
 	bool		changes;
-
-	if (fcinfo->flinfo->fn_extra != NULL && !TRIGGER_FIRED_BY_DELETE(event))
-		return trigdata;
 
 	if (!TRIGGER_FIRED_FOR_ROW(event))
 		RefuseAttachment(GATE, "must be fired for each row",
@@ -80,7 +72,6 @@ check_call(FunctionCallInfo fcinfo)
 						 "A row that has been stored can't be changed any more.");
 	if (changes)
 		check_sees_every_order(trigdata->tg_trigger);
-	return trigdata;
 }
 
 static GateNames
@@ -227,11 +218,17 @@ check_unset_allow(Gate *gate, Oid domain)
 
 /*
  * Find all columns of a gate and the way to the account; refuse what is in doubt.
+ * The gate is in a memory context of its own, below the caller's.
  */
-void
-FindGate(Relation orders, const GateNames *names, Oid domain,
-		 Gate *gate, MemoryContext mcxt)
+Gate *
+FindGate(Relation orders, const GateNames *names, Oid domain)
 {
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, GATE,
+											   ALLOCSET_SMALL_SIZES);
+	Gate	   *gate = MemoryContextAllocZero(mcxt, sizeof(Gate));
+
+	gate->mcxt = mcxt;
+	gate->generation = CatalogGeneration();	/* what changes from now on is noticed */
 	gate->pin = FindPinColumn(orders, names->pin, domain, "pin=");
 	gate->scope = names->scope == NULL ? InvalidAttrNumber :
 		FindColumnOfType(orders, names->scope, BOOLOID);
@@ -250,7 +247,7 @@ FindGate(Relation orders, const GateNames *names, Oid domain,
 	if (names->redact)
 		check_redactable(orders, gate->pin);
 	gate->failures = (FailureLog) {.domain = domain, .mcxt = mcxt};
-	gate->generation = CatalogGeneration();
+	return gate;
 }
 
 /*
@@ -281,42 +278,44 @@ CheckGateFiresLast(Relation orders, const char *gate, bool now)
 	}
 }
 
-/*
- * The gate of this trigger, found once a statement: fn_extra lives as long as the
- * statement's triggers do, and is left when the catalogs have changed since.
- */
+/* All that is asked before a row is looked at. */
+static Gate *
+find_gate(FunctionCallInfo fcinfo, TriggerData *trigdata)
+{
+	const Trigger *trigger = trigdata->tg_trigger;
+	GateNames	names;
+	Gate	   *gate;
+
+	check_attachment(trigdata);
+	names = names_from_arguments(trigger);
+	gate = FindGate(trigdata->tg_relation, &names,
+					PortPinDomain(fcinfo->flinfo->fn_oid));
+	gate->trigger = trigger->tgoid;
+	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
+		CheckGateFiresLast(trigdata->tg_relation, trigger->tgname, true);
+	return gate;
+}
+
+/* The view port_pin_guards asks it too, and says what the trigger would. */
+const Gate *
+CheckGate(FunctionCallInfo fcinfo)
+{
+	return find_gate(fcinfo, CheckTriggerCall(fcinfo, GATE));
+}
+
+/* The gate of this trigger, which is found again when the catalogs have changed. */
 static Gate *
 gate_of(FunctionCallInfo fcinfo, TriggerData *trigdata)
 {
 	FmgrInfo   *flinfo = fcinfo->flinfo;
-	Gate	   *gate = flinfo->fn_extra;
-	MemoryContext mcxt;
-	GateNames	names;
+	GateLoan   *loan = flinfo->fn_extra;
 
-	if (gate != NULL && gate->generation == CatalogGeneration())
-		return gate;
-
-	flinfo->fn_extra = NULL;
-	if (gate != NULL)
-		MemoryContextDelete(GetMemoryChunkContext(gate));
-	mcxt = AllocSetContextCreate(flinfo->fn_mcxt, GATE, ALLOCSET_SMALL_SIZES);
-	gate = MemoryContextAllocZero(mcxt, sizeof(Gate));
-	names = names_from_arguments(trigdata->tg_trigger);
-	FindGate(trigdata->tg_relation, &names, PortPinDomain(flinfo->fn_oid), gate, mcxt);
-	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
-		CheckGateFiresLast(trigdata->tg_relation, trigdata->tg_trigger->tgname, true);
-	flinfo->fn_extra = gate;
-	return gate;
-}
-
-/*
- * What the trigger asks before it looks at a row: the view port_pin_guards asks it
- * too, and says what the trigger would.
- */
-const Gate *
-CheckGate(FunctionCallInfo fcinfo)
-{
-	return gate_of(fcinfo, check_call(fcinfo));
+	if (loan == NULL)
+		loan = flinfo->fn_extra = LendGate(trigdata->tg_trigger->tgoid,
+										   flinfo->fn_mcxt);
+	if (loan->gate == NULL || loan->gate->generation != CatalogGeneration())
+		KeepGate(loan, find_gate(fcinfo, trigdata));
+	return loan->gate;
 }
 
 
@@ -400,7 +399,7 @@ order_before(TriggerData *trigdata)
 Datum
 port_pin_gate_trigger(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = check_call(fcinfo);
+	TriggerData *trigdata = CheckTriggerCall(fcinfo, GATE);
 	bool		update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
 	Gate	   *gate;
 	TupleTableSlot *old;
@@ -412,6 +411,7 @@ port_pin_gate_trigger(PG_FUNCTION_ARGS)
 
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 	{
+		check_attachment(trigdata);
 		RememberMove(trigdata);
 		return PointerGetDatum(NULL);
 	}
@@ -421,10 +421,12 @@ port_pin_gate_trigger(PG_FUNCTION_ARGS)
 	new = update ? trigdata->tg_newslot : trigdata->tg_trigslot;
 	order = update ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
 
+	gate->in_use = true;
 	scoped = OrderInScope(trigdata, gate, new);
 	judged = scoped && OrderNeedsJudging(trigdata, gate, old, new);
 	if (judged)
 		verdict = JudgeOrder(gate, trigdata->tg_relation, new);
+	gate->in_use = false;
 	if (verdict != PORT_ACCEPTED && gate->verdict == InvalidAttrNumber)
 		refuse(trigdata, verdict);
 

@@ -275,21 +275,20 @@ port_pin_gate(PG_FUNCTION_ARGS)
 	Installation install = BeginInstallation(fcinfo, "port_pin_gate_trigger",
 											 ShareRowExclusiveLock);
 	GateNames	names = gate_names(fcinfo);
-	Gate		gate;
+	Gate	   *gate = FindGate(install.table, &names, install.domain);
 
-	FindGate(install.table, &names, install.domain, &gate, CurrentMemoryContext);
-	check_actions(install.table, &gate);
+	check_actions(install.table, gate);
 	CheckNotGuardedYet(&install, "fk",
-					   ColumnNames(install.table, gate.path.hops[0].key.nkeys,
-								   gate.path.hops[0].key.from));
-	check_nobody_reads_redacted(&install, &gate);
-	note_unkept_accounts(&gate, install.domain);
+					   ColumnNames(install.table, gate->path.hops[0].key.nkeys,
+								   gate->path.hops[0].key.from));
+	check_nobody_reads_redacted(&install, gate);
+	note_unkept_accounts(gate, install.domain);
 
-	add_gate_arguments(&install, &names, &gate);
-	if (gate.verdict != InvalidAttrNumber || gate.redact)
+	add_gate_arguments(&install, &names, gate);
+	if (gate->verdict != InvalidAttrNumber || gate->redact)
 		add_changing_trigger(&install);
 	else
-		add_refusing_triggers(&install, &gate);
+		add_refusing_triggers(&install, gate);
 	RunInstallation(&install, fcinfo);
 	return (Datum) 0;
 }

@@ -10,9 +10,9 @@
  * all of them where that can't be told: where a partition's bounds compare another
  * type or by another collation than the key does.
  *
- * What is found out about tables and partitions is kept for the rows that follow
- * in a statement.  It holds no lock, pin or reference of its own, so there is
- * nothing to let go of when a statement ends or fails.
+ * What is found out about tables and partitions is kept for the rows that follow.
+ * It holds no pin or reference of its own, so there is nothing to let go of when a
+ * statement ends or fails.
  */
 #include "portpin.h"
 
@@ -28,6 +28,7 @@
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/partcache.h"
@@ -186,6 +187,22 @@ describe_partition(Lookup *lookup, KeyedTable *keyed, PartitionDesc partitions, 
 		table_close(partition, NoLock);
 	}
 	return keyed->parts[part];
+}
+
+/*
+ * Lock what the key leads to for another statement.  Partitions, and their indexes,
+ * can be replaced while they are not locked: what is known of them is forgotten.
+ */
+void
+LockReferenced(ForeignKey *key)
+{
+	LockRelationOid(key->referenced, AccessShareLock);
+	LockRelationOid(key->index, AccessShareLock);
+	if (key->tables != NULL && key->tables->slot == NULL)
+	{
+		key->tables = NULL;
+		MemoryContextReset(key->mcxt);
+	}
 }
 
 /* Which partition can have this key?  As the executor does; -1 if there is none. */
@@ -389,7 +406,8 @@ ReleaseRow(ReferencedRow *row)
 {
 	if (row->slot == NULL)
 		return;
-	ExecClearTuple(row->columns);
+	if (row->columns != row->slot)
+		ExecClearTuple(row->columns);
 	ExecClearTuple(row->slot);
 }
 

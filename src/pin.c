@@ -42,8 +42,9 @@ static bool
 all_digits(const text *value)
 {
 	const char *bytes = VARDATA_ANY(value);
+	Size		length = VARSIZE_ANY_EXHDR(value);
 
-	for (Size i = 0; i < VARSIZE_ANY_EXHDR(value); i++)
+	for (Size i = 0; i < length; i++)
 	{
 		if (!is_digit(bytes[i]))
 			return false;
@@ -55,11 +56,16 @@ all_digits(const text *value)
 bool
 PinIsBlank(const text *pin)
 {
+	const char *bytes;
+	Size		length;
+
 	if (pin == NULL)
 		return true;
-	for (Size i = 0; i < VARSIZE_ANY_EXHDR(pin); i++)
+	bytes = VARDATA_ANY(pin);
+	length = VARSIZE_ANY_EXHDR(pin);
+	for (Size i = 0; i < length; i++)
 	{
-		if (!is_blank(VARDATA_ANY(pin)[i]))
+		if (!is_blank(bytes[i]))
 			return false;
 	}
 	return true;
@@ -122,7 +128,10 @@ ForgetPin(text *pin)
 static Size
 stored_length(Datum value)
 {
-	return toast_raw_datum_size(value) - VARHDRSZ;
+	const text *stored = (const text *) DatumGetPointer(value);
+
+	return VARATT_IS_EXTENDED(stored) ? toast_raw_datum_size(value) - VARHDRSZ :
+		VARSIZE(stored) - VARHDRSZ;
 }
 
 /*

@@ -2,9 +2,9 @@
  * portpin.c
  *		The module: its magic block, its settings, and the count of catalog changes.
  *
- * Guards find their columns and foreign keys in the catalogs once a statement,
- * not once a row.  What they found holds for one generation of the catalogs: any
- * change of a relation, a role, a role's memberships or a type starts the next.
+ * Guards find their columns and foreign keys in the catalogs once, not for each
+ * row or statement.  What they found holds for one generation of the catalogs: any
+ * change of a relation, and of what else they ask for, starts the next.
  */
 #include "portpin.h"
 
@@ -15,6 +15,16 @@
 PORTPIN_MODULE_MAGIC;
 
 void		_PG_init(void);
+
+/*
+ * What guards ask for beside relations, their columns and triggers: roles and whose
+ * rights they have; types, operators, casts and functions; constraints.
+ */
+static const SysCacheIdentifier asked_for[] = {
+	AUTHOID, AUTHMEMMEMROLE, DATABASEOID,
+	TYPEOID, OPEROID, CASTSOURCETARGET, PROCOID,
+	CONSTROID
+};
 
 /* Only ever counted up, by the callbacks below, so it never goes stale itself. */
 static uint64 catalog_generation = 1;
@@ -49,7 +59,6 @@ _PG_init(void)
 	MarkGUCPrefixReserved("portpin");
 
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHOID, catalog_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, catalog_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(TYPEOID, catalog_changed, (Datum) 0);
+	for (int i = 0; i < (int) lengthof(asked_for); i++)
+		CacheRegisterSyscacheCallback(asked_for[i], catalog_changed, (Datum) 0);
 }

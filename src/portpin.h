@@ -4,7 +4,7 @@
  *
  * A port-out PIN proves that it is really the customer who moves a phone number
  * to another carrier.  portpin keeps it valid (pin.c), keeps it set (keep.c) and
- * lets no port order in without it (gate.c).  src/ has eight floors, and no file
+ * lets no port order in without it (gate.c).  src/ has nine floors, and no file
  * calls one above its own:
  *
  *		portpin.h
@@ -13,6 +13,7 @@
  *		keep.c, seal.c, foreign_key.c, lookup.c
  *		check.c, seal_trigger.c, account.c
  *		order.c
+ *		idle_gate.c
  *		gate.c
  *		install.c, guards.c
  */
@@ -277,8 +278,8 @@ typedef struct ForeignKey
 	FmgrInfo	equal[INDEX_MAX_KEYS];	/* referenced = referencing */
 	Oid			operand[INDEX_MAX_KEYS];	/* type of that operator's right side */
 	FmgrInfo	cast[INDEX_MAX_KEYS];	/* to that type, where one is needed */
-	MemoryContext mcxt;			/* in which the key is remembered */
 	struct KeyedTable *tables;	/* what lookup.c remembers with it */
+	MemoryContext mcxt;			/* in which it does */
 } ForeignKey;
 
 /* The value of a key, in the types of the index that it is looked up in. */
@@ -306,6 +307,7 @@ extern void DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info,
 							   ForeignKey *key, MemoryContext mcxt);
 
 /* lookup.c */
+extern void LockReferenced(ForeignKey *key);
 extern void KeyOfRow(ForeignKey *key, TupleTableSlot *row, KeyValue *value);
 extern ReferencedRow FindReferencedRow(ForeignKey *key, const KeyValue *value,
 									   Snapshot snapshot);
@@ -366,6 +368,7 @@ typedef struct Account
 
 extern void FindAccountPath(Relation orders, const AccountNames *names,
 							Oid domain, AccountPath *path, MemoryContext mcxt);
+extern void LockAccountPath(AccountPath *path);
 extern void ReadAccount(AccountPath *path, TupleTableSlot *order,
 						Account *account);
 extern void LeaveAccount(Account *account);
@@ -384,7 +387,10 @@ extern const char *VerdictHint(PortVerdict verdict);
 /* A gate: which columns it looks at and the way to the account. */
 typedef struct Gate
 {
+	Oid			trigger;
+	MemoryContext mcxt;			/* all that it has is in here */
 	uint64		generation;		/* of the catalogs that it was found in */
+	bool		in_use;			/* by an order that is being judged */
 	AttrNumber	pin;			/* the PIN that the order carries */
 	AttrNumber	scope;			/* 0 where every order is judged */
 	AttrNumber	verdict;		/* 0 where a bad order is refused, not recorded */
@@ -400,6 +406,19 @@ extern bool OrderNeedsJudging(TriggerData *trigdata, Gate *gate,
 							  TupleTableSlot *old, TupleTableSlot *new);
 extern PortVerdict JudgeOrder(Gate *gate, Relation orders, TupleTableSlot *order);
 
+/* idle_gate.c */
+
+/* What a statement has of a gate. */
+typedef struct GateLoan
+{
+	Gate	   *gate;			/* NULL if there is none */
+	MemoryContextCallback at_end;
+} GateLoan;
+
+extern void DiscardGate(Gate *gate);
+extern GateLoan *LendGate(Oid trigger, MemoryContext statement);
+extern void KeepGate(GateLoan *loan, Gate *gate);
+
 /* gate.c */
 
 /* What names a gate's columns; NULL where portpin finds them. */
@@ -413,8 +432,7 @@ typedef struct GateNames
 	AccountNames account;
 } GateNames;
 
-extern void FindGate(Relation orders, const GateNames *names, Oid domain,
-					 Gate *gate, MemoryContext mcxt);
+extern Gate *FindGate(Relation orders, const GateNames *names, Oid domain);
 extern void CheckGateFiresLast(Relation orders, const char *gate, bool now);
 extern const Gate *CheckGate(FunctionCallInfo fcinfo);
 

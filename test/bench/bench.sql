@@ -1,5 +1,5 @@
 -- What all sections need: the clock, the results, and what is made of them.
--- run.sh gives :rows, :floor (a library) and :least and :most (repetitions).
+-- run.sh gives :rows, :library (bench.c) and :least and :most (repetitions).
 
 CREATE EXTENSION portpin CASCADE;
 CREATE SCHEMA bench;
@@ -21,10 +21,8 @@ CREATE TABLE bench.result (
 -- What portpin wants to hold: cost(variant) / cost(against) <= at_most.
 CREATE TABLE bench.claim (section text, variant text, against text, at_most numeric);
 
--- Nanoseconds that this backend has spent on a CPU; NULL where the system has no such file.
-CREATE FUNCTION bench.cpu() RETURNS float8 LANGUAGE sql VOLATILE AS $$
-    SELECT split_part(pg_read_file('/proc/self/schedstat', 0, 100, true), ' ', 1)::float8
-$$;
+-- Nanoseconds that this backend has spent on a CPU.
+CREATE FUNCTION bench.cpu() RETURNS float8 AS :'library', 'cpu' LANGUAGE c VOLATILE;
 
 -- Nanoseconds a row that a variant costs more than its base, in each repetition.
 CREATE VIEW bench.cost AS
@@ -99,8 +97,8 @@ END $$;
 -- The peers: what else one would write.
 
 CREATE FUNCTION bench.always_true(text) RETURNS boolean
-    AS :'floor', 'always_true' LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION bench.do_nothing() RETURNS trigger AS :'floor', 'do_nothing' LANGUAGE c;
+    AS :'library', 'always_true' LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bench.do_nothing() RETURNS trigger AS :'library', 'do_nothing' LANGUAGE c;
 
 CREATE FUNCTION bench.is_pin(value text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN

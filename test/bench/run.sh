@@ -3,9 +3,9 @@
 #
 #   sh test/bench/run.sh [OPTION...] [make arguments...]
 #
-# --rows N         rows of a bulk statement, and accounts (100000)
-# --least N        repetitions of each statement, if their spread is small (7)
-# --most N         repetitions at most (25)
+# --rows N         rows of a bulk statement, and accounts (20000)
+# --least N        repetitions of each statement, if their spread is small (51)
+# --most N         repetitions at most (201)
 # --seconds N      of each run of pgbench (3)
 # --growth LIST    numbers of accounts to compare ("10000 1000000")
 # --section NAME   that one only: domain_copy, domain_insert, keep_other, keep_pin,
@@ -21,7 +21,7 @@ set -eu
 . "$(dirname "$0")/../server.sh"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 
-rows=100000 least=7 most=25 seconds=3 growth='10000 1000000' only= out=$root/test/bench
+rows=20000 least=51 most=201 seconds=3 growth='10000 1000000' only= out=$root/test/bench
 while [ $# -gt 0 ]; do
     case $1 in
     --rows) rows=$2 ;;
@@ -44,7 +44,7 @@ build "$@"
 
 cd "$work"
 as_user gcc -O2 -fPIC -shared -I"$("$pg_config" --includedir-server)" \
-    -o floor.so src/test/bench/floor.c
+    -o bench.so src/test/bench/bench.c
 head -c 32 /dev/urandom | base64 | sed 's/^/bench:/' >key
 chown "$user" key
 chmod 600 key
@@ -63,7 +63,7 @@ as_user "$bindir/pg_ctl" -s -w -D data -l data/log start
 sql() { as_user "$bindir/psql" -X -q -v ON_ERROR_STOP=1 -h "$work" -U postgres "$@"; }
 as_user "$bindir/createdb" -h "$work" -U postgres bench
 say "Filling tables ..."
-sql bench -v rows="$rows" -v least="$least" -v most="$most" -v floor="$work/floor" \
+sql bench -v rows="$rows" -v least="$least" -v most="$most" -v library="$work/bench" \
     -c 'SET client_min_messages = warning' -f src/test/bench/bench.sql
 
 # wanted SECTION: is this section to be measured?

@@ -1,0 +1,99 @@
+/*
+ * idle_gate.c
+ *		Gates between two statements.
+ *
+ * To find a gate in the catalogs takes several times as long as to judge an order.
+ * Where orders come one by one, that is most of what they cost; so a gate outlives
+ * the statement that it was found for, and waits here for the next.
+ *
+ * A statement has its gate for itself: it is taken from here, and a statement within
+ * that statement finds another one.  It comes back when the memory of the statement's
+ * trigger is freed, however the statement ended; if it failed with the gate in use,
+ * the gate is thrown away, for its slots may name buffers that it has no more.
+ *
+ * What a gate found holds for one generation of the catalogs (portpin.c), between
+ * statements as within one.  Nothing here holds a lock or a reference: LockAccountPath
+ * takes the locks for the next statement.
+ */
+#include "portpin.h"
+
+#include "utils/memutils.h"
+
+/* So many tables, or partitions, of orders at a time; the oldest makes room. */
+#define MAX_IDLE_GATES 16
+
+static Gate *idle_gates[MAX_IDLE_GATES];
+static int	next_place = 0;
+
+void
+DiscardGate(Gate *gate)
+{
+	MemoryContextDelete(gate->mcxt);
+}
+
+/* The gate of a trigger, if one is idle: it may be out of date. */
+static Gate *
+take_idle_gate(Oid trigger)
+{
+	for (int i = 0; i < MAX_IDLE_GATES; i++)
+	{
+		Gate	   *gate = idle_gates[i];
+
+		if (gate != NULL && gate->trigger == trigger)
+		{
+			idle_gates[i] = NULL;
+			return gate;
+		}
+	}
+	return NULL;
+}
+
+/* Called when a statement's memory is freed, perhaps by an error: it must not fail. */
+static void
+give_back(void *arg)
+{
+	Gate	   *gate = ((GateLoan *) arg)->gate;
+
+	if (gate == NULL)
+		return;
+	if (gate->in_use || gate->generation != CatalogGeneration())
+	{
+		DiscardGate(gate);
+		return;
+	}
+	if (idle_gates[next_place] != NULL)
+		DiscardGate(idle_gates[next_place]);
+	idle_gates[next_place] = gate;
+	next_place = (next_place + 1) % MAX_IDLE_GATES;
+}
+
+/*
+ * Lend a statement the gate of a trigger, until its memory is freed.  If none is
+ * idle, or the catalogs have changed since, the loan is empty.
+ */
+GateLoan *
+LendGate(Oid trigger, MemoryContext statement)
+{
+	GateLoan   *loan = MemoryContextAllocZero(statement, sizeof(GateLoan));
+
+	loan->at_end.func = give_back;
+	loan->at_end.arg = loan;
+	MemoryContextRegisterResetCallback(statement, &loan->at_end);
+	loan->gate = take_idle_gate(trigger);
+	if (loan->gate != NULL)
+	{
+		LockAccountPath(&loan->gate->path);
+		ForgetLog(&loan->gate->failures);
+	}
+	return loan;
+}
+
+/* Keep a gate that has been found, in the place of one that is out of date. */
+void
+KeepGate(GateLoan *loan, Gate *gate)
+{
+	if (loan->gate != NULL)
+		DiscardGate(loan->gate);
+	loan->gate = gate;
+	MemoryContextSetParent(gate->mcxt, CacheMemoryContext);
+}
