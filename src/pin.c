@@ -39,11 +39,8 @@ is_blank(char c)
 }
 
 static bool
-all_digits(const text *value)
+all_digits(const char *bytes, Size length)
 {
-	const char *bytes = VARDATA_ANY(value);
-	Size		length = VARSIZE_ANY_EXHDR(value);
-
 	for (Size i = 0; i < length; i++)
 	{
 		if (!is_digit(bytes[i]))
@@ -77,7 +74,7 @@ PinIsValid(const text *pin)
 	Size		length = VARSIZE_ANY_EXHDR(pin);
 
 	return length >= PORT_PIN_MIN_DIGITS && length <= PORT_PIN_MAX_DIGITS &&
-		all_digits(pin);
+		all_digits(VARDATA_ANY(pin), length);
 }
 
 /* Compare secrets: the time does not tell where they differ. */
@@ -158,7 +155,7 @@ port_pin_problem(PG_FUNCTION_ARGS)
 	value = PG_GETARG_TEXT_PP(0);
 	if (PinIsBlank(value))
 		problem = "blank";
-	else if (!all_digits(value))
+	else if (!all_digits(VARDATA_ANY(value), length))
 		problem = "not digits";
 	else if (length < PORT_PIN_MIN_DIGITS)
 		problem = "too short";
@@ -180,11 +177,13 @@ Datum
 port_pin_is_valid(PG_FUNCTION_ARGS)
 {
 	Size		length = stored_length(PG_GETARG_DATUM(0));
+	text	   *value;
 
 	if (length < PORT_PIN_MIN_DIGITS || length > PORT_PIN_MAX_DIGITS)
 		PG_RETURN_BOOL(false);
 
-	PG_RETURN_BOOL(all_digits(PG_GETARG_TEXT_PP(0)));
+	value = PG_GETARG_TEXT_PP(0);
+	PG_RETURN_BOOL(all_digits(VARDATA_ANY(value), length));
 }
 
 /*
@@ -261,7 +260,7 @@ port_pin_is_weak(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(false);
 
 	pin = PG_GETARG_TEXT_PP(0);
-	PG_RETURN_BOOL(all_digits(pin) &&
+	PG_RETURN_BOOL(all_digits(VARDATA_ANY(pin), length) &&
 				   digits_are_weak(VARDATA_ANY(pin), (int) length));
 }
 

@@ -19,7 +19,7 @@ SELECT format('| %s | %s | %s | %s | %s to %s | %s | %s |', section, variant, ag
               CASE WHEN ratio > at_most THEN 'missed'
                    WHEN high > at_most THEN 'held, but the spread is too wide to be sure'
                    ELSE 'held' END)
-FROM bench.verdict JOIN bench.variant USING (section, variant) ORDER BY position;
+FROM bench.verdict JOIN bench.variant USING (section, variant) ORDER BY position, against;
 SELECT format(E'\n%s, %s', split_part(version(), ' (', 1),
               string_agg(name || ' = ' || current_setting(name), ', ' ORDER BY name))
 FROM pg_settings

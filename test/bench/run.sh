@@ -3,30 +3,34 @@
 #
 #   sh test/bench/run.sh [OPTION...] [make arguments...]
 #
-# --rows N         rows of a bulk statement, and accounts (20000)
+# --rows N         rows of a bulk statement (10000)
+# --accounts N     accounts (100000)
 # --least N        repetitions of each statement, if their spread is small (51)
 # --most N         repetitions at most (201)
-# --seconds N      of each run of pgbench (3)
+# --runs N         of pgbench (15), of --seconds N (1)
 # --growth LIST    numbers of accounts to compare ("10000 1000000")
 # --section NAME   that one only: domain_copy, domain_insert, keep_other, keep_pin,
 #                  gate_insert, gate_copy, partitions, refused, sealed, growth, guards, single
-# --out DIR        where results.md, results.csv and the plot go (test/bench)
+# --out DIR        where results-VERSION.md, .csv and the plot, .svg, go (test/bench)
 #
 # All variants of a section take turns, in another order each time, on a server made
 # for it, until the quartiles of what portpin wants to hold are on one side of the
 # limit.  A check is measured by the CPU time of its backend, which other work on the
-# machine disturbs less than the clock; single-row transactions by the clock, so they
-# want a quiet machine.  It measures only, and fails only where it can't.
+# machine disturbs less than the clock; single-row transactions and refused orders,
+# for which other processes work, too, by the clock: they want a quiet machine.  It
+# measures only, and fails only where it can't.
 set -eu
 . "$(dirname "$0")/../server.sh"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 
-rows=20000 least=51 most=201 seconds=3 growth='10000 1000000' only= out=$root/test/bench
+rows=10000 accounts=100000 least=51 most=201 runs=15 seconds=1 growth='10000 1000000' only= out=$root/test/bench
 while [ $# -gt 0 ]; do
     case $1 in
     --rows) rows=$2 ;;
+    --accounts) accounts=$2 ;;
     --least) least=$2 ;;
     --most) most=$2 ;;
+    --runs) runs=$2 ;;
     --seconds) seconds=$2 ;;
     --growth) growth=$2 ;;
     --section) only=$2 ;;
@@ -63,7 +67,7 @@ as_user "$bindir/pg_ctl" -s -w -D data -l data/log start
 sql() { as_user "$bindir/psql" -X -q -v ON_ERROR_STOP=1 -h "$work" -U postgres "$@"; }
 as_user "$bindir/createdb" -h "$work" -U postgres bench
 say "Filling tables ..."
-sql bench -v rows="$rows" -v least="$least" -v most="$most" -v library="$work/bench" \
+sql bench -v rows="$rows" -v accounts="$accounts" -v least="$least" -v most="$most" -v library="$work/bench" \
     -c 'SET client_min_messages = warning' -f src/test/bench/bench.sql
 
 # wanted SECTION: is this section to be measured?
@@ -75,10 +79,10 @@ wanted() {
 
 quote() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/''/g")"; }
 
-# variant NAME BASE PREPARE STATEMENT [ROWS]: BASE and PREPARE may be empty
+# variant NAME BASE PREPARE STATEMENT [ROWS [clock]]: BASE and PREPARE may be empty
 variant() {
     sql bench -c "INSERT INTO bench.variant VALUES ('$section', '$1', nullif('$2', ''),
-        nullif($(quote "$3"), ''), $(quote "$4"), ${5:-$rows})"
+        nullif($(quote "$3"), ''), $(quote "$4"), ${5:-$rows}, '${6:-}' = 'clock')"
 }
 
 # claim VARIANT AGAINST AT_MOST
@@ -122,7 +126,7 @@ keep_variants() {
     for guard in none floor plpgsql keep; do
         sql bench -c "SET client_min_messages = warning; DROP TABLE IF EXISTS kept_$guard;
             CREATE TABLE kept_$guard (id bigint PRIMARY KEY, name text, pin port_pin)"
-        variant $guard '' "TRUNCATE kept_$guard; INSERT INTO kept_$guard SELECT * FROM bench.accounts" \
+        variant $guard '' "TRUNCATE kept_$guard; INSERT INTO kept_$guard SELECT * FROM bench.accounts LIMIT $rows" \
             "UPDATE kept_$guard SET $1"
     done
     sql bench -o /dev/null -c "SELECT port_pin_protect('kept_keep');
@@ -186,7 +190,7 @@ if wanted partitions; then
                                     FOR VALUES WITH (MODULUS $parts, REMAINDER %s)', i, i);
                 END LOOP;
             END \$\$;
-            CALL bench.fill('accounts_$parts', $rows);
+            CALL bench.fill('accounts_$parts', $accounts);
             CALL bench.orders('fk_of_$parts', 'accounts_$parts');
             CALL bench.orders('gate_of_$parts', 'accounts_$parts');
             SELECT port_pin_gate('gate_of_$parts', pin => 'pin')"
@@ -196,20 +200,25 @@ if wanted partitions; then
     measure
 fi
 
-# Orders that are refused, each in a subtransaction of its own.
+# Orders that are refused, each in a subtransaction of its own.  The gate records a
+# wrong PIN, in another process; it doesn't record that there is none.
 if wanted refused; then
     gate_tables bench.accounts
-    for gate in fk plpgsql gate; do
-        variant $gate '' "TRUNCATE orders_$gate" "DO \$\$ BEGIN
-            FOR i IN 1 .. 200 LOOP
+    refused() {
+        variant "$1" '' 'TRUNCATE port_pin_failures' "DO \$\$ BEGIN
+            FOR i IN 1 .. 20 LOOP
                 BEGIN
-                    INSERT INTO orders_$gate VALUES (i, CASE '$gate' WHEN 'fk' THEN -1 ELSE i END, '000000');
+                    INSERT INTO $2 VALUES (i, $3, $4);
                 EXCEPTION WHEN integrity_constraint_violation OR raise_exception THEN
                     NULL;
                 END;
             END LOOP;
-        END \$\$" 200
-    done
+        END \$\$" 20 clock
+    }
+    refused fk orders_fk -1 "'000000'"
+    refused plpgsql orders_plpgsql i "'000000'"
+    refused 'gate, no PIN' orders_gate i NULL
+    refused 'gate, wrong PIN' orders_gate i "'000000'"
     measure
 fi
 
@@ -268,13 +277,13 @@ fi
 # transaction_ns CLIENTS SCRIPT: nanoseconds a transaction, by the clock
 transaction_ns() {
     as_user "$bindir/pgbench" -n -h "$work" -U postgres -M prepared -c "$1" -j "$1" -T "$seconds" \
-        -D rows="$rows" -f "$2" bench 2>&1 |
+        -D accounts="$accounts" -f "$2" bench 2>&1 |
         awk '/^tps = / { ns = 1e9 / $3 } END { if (!ns) exit 1; printf "%.0f\n", ns }'
 }
 
 if wanted single; then
     gate_tables bench.accounts
-    order='\set id random(1, :rows)
+    order='\set id random(1, :accounts)
 \set pin 100000 + :id %% 900000'
     insert='INSERT INTO orders_%s VALUES (1, :id, :pin::text);\n'
     printf "$order\n$insert" fk >fk.pgbench
@@ -285,11 +294,12 @@ if wanted single; then
     printf "$order\nBEGIN;\n${compare}COMMIT;\n" fk >transaction.pgbench
     variants='fk plpgsql gate application transaction'
     for clients in 1 2 8; do
-        for name in $variants; do variant "$name, $clients" '' '' '' 1; done
+        for name in $variants; do variant "$name, $clients" '' '' '' 1 clock; done
         claim "gate, $clients" "application, $clients" 0.667
+        claim "gate, $clients" "transaction, $clients" 0.667
     done
     repetition=0
-    while [ $repetition -le "$least" ]; do
+    while [ $repetition -le "$runs" ]; do
         sql bench -c 'TRUNCATE orders_fk, orders_plpgsql, orders_gate'
         for clients in 1 2 8; do
             for name in $(shuf -e $variants); do
@@ -306,7 +316,9 @@ fi
 
 sql bench -f src/test/bench/report.sql >results.md
 sql bench -c "\\copy (SELECT section, variant, base, repetitions, round(median::numeric, 1) AS median_ns, round(low::numeric, 1) AS low_ns, round(high::numeric, 1) AS high_ns FROM bench.summary ORDER BY position) TO 'results.csv' CSV HEADER"
-cp results.md results.csv "$out/"
-gnuplot -e "results = '$out/results.csv'; plot = '$out/results.svg'" "$root/test/bench/plot.gp" ||
-    say "no plot: gnuplot failed"
+results=$out/results-$("$pg_config" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+cp results.md "$results.md"
+cp results.csv "$results.csv"
+[ -n "$only" ] ||
+    gnuplot -e "results = '$results.csv'; plot = '$results.svg'" "$root/test/bench/plot.gp"
 cat results.md
