@@ -19,7 +19,7 @@ PGFILEDESC = "portpin - port-out PINs kept, checked and gated"
 
 REGRESS = install domain check keep legacy protect partitions \
 	gate gate_install keys actions privileges quiet bypass \
-	path lookup verdict redact legacy_migration \
+	path lookup statements verdict redact legacy_migration \
 	guards guards_sealed reject_codes \
 	seal seal_column seal_existing \
 	failures failures_account failures_rights

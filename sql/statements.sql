@@ -1,0 +1,136 @@
+-- What a gate found in the catalogs serves the statements that follow, too: orders
+-- that are placed one by one are judged as fast as those of one statement.  Whatever
+-- happens between two statements, or within one, the gate judges by what is there.
+-- (What other sessions change meanwhile: test/specs/catalog_changes.spec.)
+CREATE SCHEMA statements;
+SET search_path = statements, public;
+SET client_min_messages = warning;
+SET portpin.max_failures = 0; -- how wrong guesses are counted: failures.sql
+
+CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin);
+INSERT INTO accounts VALUES (1, '735517'), (2, '004211');
+CREATE TABLE port_orders (account int REFERENCES accounts, pin text);
+SELECT count(*) FROM port_pin_gate('port_orders', pin => 'pin');
+
+-- One after the other: accepted, refused, and accepted again.
+INSERT INTO port_orders VALUES (1, '735517');
+INSERT INTO port_orders VALUES (1, '735518');
+INSERT INTO port_orders VALUES (2, '004211');
+UPDATE port_orders SET pin = '004212' WHERE account = 2;
+UPDATE port_orders SET pin = '004211', account = 2 WHERE account = 1;
+INSERT INTO port_orders VALUES (2, '735517');
+
+-- The catalogs change, in a savepoint that is rolled back.
+BEGIN;
+ALTER TABLE accounts ADD old_pin port_pin;
+UPDATE accounts SET old_pin = '111222', pin = '222333' WHERE id = 1;
+SAVEPOINT before;
+ALTER TABLE accounts RENAME pin TO new_pin;
+ALTER TABLE accounts RENAME old_pin TO pin;
+INSERT INTO port_orders VALUES (1, '111222');
+SAVEPOINT renamed;
+INSERT INTO port_orders VALUES (1, '222333');
+ROLLBACK TO renamed;
+INSERT INTO port_orders VALUES (1, '111222');
+ROLLBACK TO before;
+INSERT INTO port_orders VALUES (1, '222333');
+INSERT INTO port_orders VALUES (1, '111222');
+ROLLBACK;
+INSERT INTO port_orders VALUES (1, '735517');
+
+-- The catalogs change in the midst of a statement: the orders that follow go by it.
+CREATE TABLE two_pins (id int PRIMARY KEY, pin text, other_pin text);
+INSERT INTO two_pins VALUES (1, '735517', '111222');
+CREATE FUNCTION swap_pins(n int) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	ALTER TABLE two_pins RENAME pin TO swapping;
+	ALTER TABLE two_pins RENAME other_pin TO pin;
+	ALTER TABLE two_pins RENAME swapping TO other_pin;
+	RETURN n;
+END $$;
+CREATE TABLE swapped_orders (n int, account int REFERENCES two_pins, pin text, verdict port_pin_verdict);
+SELECT count(*) FROM port_pin_gate('swapped_orders', pin => 'pin', account_pin => 'pin', verdict => 'verdict');
+INSERT INTO swapped_orders
+	SELECT CASE n % 3 WHEN 0 THEN swap_pins(n) ELSE n END, 1, '735517' FROM generate_series(1, 7) n;
+SELECT n, verdict FROM swapped_orders ORDER BY n;
+
+CREATE TABLE orders_with_verdict (n int, account int REFERENCES accounts, pin text, verdict port_pin_verdict);
+SELECT count(*) FROM port_pin_gate('orders_with_verdict', pin => 'pin', verdict => 'verdict');
+
+-- An order within an order: by a trigger, to the same table.
+CREATE FUNCTION place_another() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF NEW.account = 1 AND pg_trigger_depth() < 4 THEN
+		INSERT INTO orders_with_verdict (n, account, pin) VALUES (NEW.n + 1, 1, '735517'), (NEW.n + 10, 2, NEW.pin);
+	END IF;
+	RETURN NEW;
+END $$;
+CREATE TRIGGER another BEFORE INSERT ON orders_with_verdict FOR EACH ROW EXECUTE FUNCTION place_another();
+CREATE TRIGGER another_after AFTER INSERT ON orders_with_verdict FOR EACH ROW EXECUTE FUNCTION place_another();
+INSERT INTO orders_with_verdict (n, account, pin) VALUES (1, 1, '735517'), (2, 2, '004211');
+SELECT account, verdict, count(*) FROM orders_with_verdict GROUP BY 1, 2 ORDER BY 1, 2;
+DROP TABLE orders_with_verdict;
+
+-- An error while an order is judged.
+CREATE TABLE scoped_orders (account int REFERENCES accounts, pin text, states int,
+	ours boolean GENERATED ALWAYS AS (50 / states > 0) STORED, verdict port_pin_verdict);
+SELECT count(*) FROM port_pin_gate('scoped_orders', pin => 'pin', scope => 'ours', verdict => 'verdict');
+INSERT INTO scoped_orders VALUES (1, '735517', 1);
+INSERT INTO scoped_orders VALUES (1, '735517', 0);
+INSERT INTO scoped_orders VALUES (1, '735517', 51), (1, '735518', 1), (1, '735517', 50);
+TABLE scoped_orders;
+
+-- More tables of orders than gates are kept.
+DO $$
+BEGIN
+	FOR i IN 1 .. 40 LOOP
+		EXECUTE format('CREATE TABLE orders_%s (account int REFERENCES accounts, pin text)', i);
+		PERFORM port_pin_gate(format('orders_%s', i)::regclass, pin => 'pin');
+	END LOOP;
+END $$;
+CREATE FUNCTION place(i int, pin text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('INSERT INTO orders_%s VALUES (1, $1)', i) USING pin;
+	RETURN 'accepted';
+EXCEPTION WHEN integrity_constraint_violation THEN
+	RETURN sqlstate;
+END $$;
+SELECT pin, place(1 + n % 40, pin), count(*)
+	FROM generate_series(1, 200) n, unnest('{735517,735518}'::text[]) pin GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- A table that is dropped, and made again with other columns under the same name.
+DROP TABLE orders_1;
+CREATE TABLE orders_1 (pin text, spare text, account int REFERENCES accounts);
+SELECT count(*) FROM port_pin_gate('orders_1', pin => 'pin');
+INSERT INTO orders_1 VALUES ('735518', '735517', 1);
+INSERT INTO orders_1 VALUES ('735517', '735518', 1);
+
+-- Accounts that move to other partitions, which come and go.
+CREATE TABLE parts (id int PRIMARY KEY, pin port_pin) PARTITION BY RANGE (id);
+CREATE TABLE low PARTITION OF parts FOR VALUES FROM (1) TO (10);
+CREATE TABLE high PARTITION OF parts FOR VALUES FROM (10) TO (20);
+INSERT INTO parts VALUES (1, '735517'), (11, '004211');
+CREATE TABLE orders_of_parts (account int, pin text);
+ALTER TABLE orders_of_parts ADD FOREIGN KEY (account) REFERENCES parts;
+SELECT count(*) FROM port_pin_gate('orders_of_parts', pin => 'pin');
+INSERT INTO orders_of_parts VALUES (1, '735517');
+INSERT INTO orders_of_parts VALUES (11, '004211');
+TRUNCATE orders_of_parts;
+ALTER TABLE parts DETACH PARTITION high;
+CREATE TABLE other_high (nothing int, pin port_pin, id int NOT NULL);
+ALTER TABLE other_high DROP nothing;
+INSERT INTO other_high VALUES ('111222', 11);
+ALTER TABLE parts ATTACH PARTITION other_high FOR VALUES FROM (10) TO (20);
+INSERT INTO orders_of_parts VALUES (11, '004211');
+INSERT INTO orders_of_parts VALUES (11, '111222');
+INSERT INTO orders_of_parts VALUES (1, '735517');
+DROP TABLE low CASCADE;
+INSERT INTO orders_of_parts VALUES (1, '735517');
+
+-- The session begins anew.
+DISCARD ALL;
+SET portpin.max_failures = 0;
+SET client_min_messages = warning;
+INSERT INTO statements.port_orders VALUES (1, '735517');
+INSERT INTO statements.port_orders VALUES (1, '735518');
+DROP SCHEMA statements CASCADE;
