@@ -1,0 +1,58 @@
+# A gate keeps what it found in the catalogs, and what it knows of wrong guesses, for
+# as long as nothing changes.  Here something always does: tables that have nothing to
+# do with portpin are altered all the time, so everything is asked for anew at nearly
+# every order.  Nobody must be able to tell: the lessons about gates read the same.
+
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my @lessons = qw(install gate keys actions path lookup partitions statements verdict redact
+  failures failures_account);
+
+my $node = PostgreSQL::Test::Cluster->new('in_motion');
+$node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
+$node->append_conf('postgresql.conf', 'autovacuum = off');
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE DATABASE lessons TEMPLATE template0;
+	ALTER DATABASE lessons SET lc_messages = 'C';
+});
+$node->safe_psql('lessons', q{
+	CREATE TABLE unrelated (id int);
+	CREATE PROCEDURE alter_all_the_time() LANGUAGE plpgsql AS $$
+	BEGIN
+		LOOP
+			ALTER TABLE unrelated RENAME id TO other_id;
+			COMMIT;
+			ALTER TABLE unrelated RENAME other_id TO id;
+			COMMIT;
+		END LOOP;
+	END $$;
+});
+
+my ($in, $out, $err) = ('CALL alter_all_the_time();', '', '');
+my $motion = IPC::Run::start(
+	[ 'psql', '-X', '-d', $node->connstr('lessons') ],
+	'<', \$in, '>', \$out, '2>', \$err);
+
+command_ok(
+	[
+		$ENV{PG_REGRESS}, '--use-existing', '--dbname=lessons',
+		'--host=' . $node->host, '--port=' . $node->port,
+		'--outputdir=' . PostgreSQL::Test::Utils::tempdir,
+		'--bindir=', @lessons
+	],
+	'the lessons read the same while the catalogs change');
+
+cmp_ok(
+	$node->safe_psql('lessons', q{
+		SELECT xact_commit FROM pg_stat_database WHERE datname = 'lessons'}),
+	'>', 1000, 'and they did change');
+
+$motion->kill_kill;
+$node->stop('immediate');
+
+done_testing();
