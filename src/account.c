@@ -14,7 +14,7 @@
  * judges before the foreign key is checked.
  *
  * Rows are read without regard to the privileges of whoever places the order,
- * who needs none.  What is asked for instead, once for each statement, is that
+ * who needs none.  What is asked for instead, when the way is found, is that
  * the owner of the orders may read the columns: a gate answers guesses, so only
  * who can read the PIN may set one up.
  */
