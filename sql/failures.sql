@@ -185,6 +185,22 @@ BEGIN;
 INSERT INTO requests VALUES (2, '100001');
 ROLLBACK;
 SELECT key, orders FROM port_pin_failures ORDER BY at;
+
+-- A statement of many orders looks into the record for each, or knows all of it: who is
+-- locked out is so from the first order to the last, and the settings are those of now.
+UPDATE port_pin_failures SET at = at - interval '1 minute';
+CREATE FUNCTION set_window(n int) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	IF n IN (100, 200) THEN
+		PERFORM set_config('portpin.failure_window', CASE n WHEN 100 THEN '1h' ELSE '1s' END, false);
+	END IF;
+	RETURN 1 + n % 2;
+END $$;
+SET portpin.failure_window = '1s';
+TRUNCATE requests;
+INSERT INTO requests SELECT set_window(n), '735517' FROM generate_series(1, 300) n;
+SELECT account, verdict, count(*) FROM requests GROUP BY 1, 2 ORDER BY 1, 2;
+RESET portpin.failure_window;
 SELECT port_pin_purge_failures('0');
 
 -- Without a limit nothing is counted and nothing recorded.

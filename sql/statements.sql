@@ -95,6 +95,31 @@ INSERT INTO legacy_orders VALUES (1, '735517'), (2, '735517');
 INSERT INTO legacy_orders VALUES (1, '735517'), (1, '735517');
 \set VERBOSITY default
 
+-- A key that is cast by a function of somebody's own: what that does depends on more
+-- than the catalogs, so it begins anew with each statement.
+CREATE SCHEMA east;
+CREATE SCHEMA west;
+CREATE TABLE east.codes AS SELECT 'capital' AS code, 1 AS id;
+CREATE TABLE west.codes AS SELECT 'capital' AS code, 2 AS id;
+CREATE TYPE place AS ENUM ('capital');
+SET check_function_bodies = off;
+CREATE FUNCTION account_of(place) RETURNS int LANGUAGE sql STABLE AS 'SELECT id FROM codes WHERE code = $1::text';
+CREATE CAST (place AS int) WITH FUNCTION account_of(place) AS IMPLICIT;
+SET search_path = statements, public, east;
+CREATE TABLE orders_of_places (account place REFERENCES accounts, pin text);
+CREATE TRIGGER gate AFTER INSERT ON orders_of_places FOR EACH ROW
+	EXECUTE FUNCTION port_pin_gate_trigger('pin=pin');
+BEGIN;
+INSERT INTO orders_of_places VALUES ('capital', '735517');
+SET LOCAL search_path = statements, public, west;
+SAVEPOINT west;
+INSERT INTO orders_of_places VALUES ('capital', '735517');
+ROLLBACK TO west;
+INSERT INTO orders_of_places VALUES ('capital', '004211');
+ROLLBACK;
+SET search_path = statements, public;
+DROP SCHEMA east, west CASCADE;
+
 -- More tables of orders than gates are kept.
 DO $$
 BEGIN

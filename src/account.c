@@ -221,6 +221,14 @@ LockAccountPath(AccountPath *path)
 		LockReferenced(&path->hops[i].key);
 }
 
+/* ... and what was found out under the locks of a statement that ends is no more. */
+void
+ForgetPartitions(AccountPath *path)
+{
+	for (int i = 0; i < path->nhops; i++)
+		ForgetPartitionsOfKey(&path->hops[i].key);
+}
+
 
 /* ----- Reading rows ----- */
 

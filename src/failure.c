@@ -132,6 +132,9 @@ end_turn(PinAttempt *attempt)
 static int
 count_failures(PinAttempt *attempt, TimestampTz deadline)
 {
+	if (attempt->log->window != failure_window)
+		ForgetLog(attempt->log);
+	attempt->log->window = failure_window;
 	return CountFailures(attempt->log, account_of(attempt), start_of_window(),
 						 max_failures, deadline);
 }
@@ -252,7 +255,7 @@ record_or_end_session(PinAttempt *attempt, Relation orders, PortVerdict *verdict
 static bool
 has_clean_record(PinAttempt *attempt)
 {
-	return LogIsKnown(attempt->log) &&
+	return attempt->log->window == failure_window && LogIsKnown(attempt->log) &&
 		(NobodyIsOnRecord(attempt->log) ||
 		 !IsOnRecord(attempt->log, account_of(attempt)));
 }

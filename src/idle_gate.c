@@ -13,10 +13,12 @@
  *
  * What a gate found holds for one generation of the catalogs (portpin.c), between
  * statements as within one.  Nothing here holds a lock or a reference: LockAccountPath
- * takes the locks for the next statement.
+ * takes the locks for the next statement.  What only a statement may know, being under
+ * its locks, is forgotten when it ends: partitions, and who guessed wrongly.
  */
 #include "portpin.h"
 
+#include "access/transam.h"
 #include "utils/memutils.h"
 
 /* So many tables, or partitions, of orders at a time; the oldest makes room. */
@@ -31,7 +33,7 @@ DiscardGate(Gate *gate)
 	MemoryContextDelete(gate->mcxt);
 }
 
-/* The gate of a trigger, if one is idle: it may be out of date. */
+/* The gate of a trigger, if one is idle and up to date. */
 static Gate *
 take_idle_gate(Oid trigger)
 {
@@ -42,10 +44,44 @@ take_idle_gate(Oid trigger)
 		if (gate != NULL && gate->trigger == trigger)
 		{
 			idle_gates[i] = NULL;
-			return gate;
+			if (gate->generation == CatalogGeneration())
+				return gate;
+			DiscardGate(gate);
+			return NULL;
 		}
 	}
 	return NULL;
+}
+
+static bool
+is_built_in(const FmgrInfo *function)
+{
+	return function->fn_oid < FirstNormalObjectId;
+}
+
+/*
+ * A function of somebody's own may remember, with its FmgrInfo, who called it and
+ * under which search_path: SQL functions do.  That is meant for one statement.
+ */
+static bool
+calls_built_ins_only(const AccountPath *path)
+{
+	for (int i = 0; i < path->nhops; i++)
+	{
+		const AccountHop *hop = &path->hops[i];
+
+		for (int k = 0; k < hop->key.nkeys; k++)
+		{
+			if (!is_built_in(&hop->key.equal[k]) || !is_built_in(&hop->key.cast[k]))
+				return false;
+		}
+		for (int k = 0; k < hop->identity.ncolumns; k++)
+		{
+			if (!is_built_in(&hop->identity.output[k]))
+				return false;
+		}
+	}
+	return true;
 }
 
 /* Called when a statement's memory is freed, perhaps by an error: it must not fail. */
@@ -56,11 +92,14 @@ give_back(void *arg)
 
 	if (gate == NULL)
 		return;
-	if (gate->in_use || gate->generation != CatalogGeneration())
+	if (gate->in_use || gate->generation != CatalogGeneration() ||
+		!calls_built_ins_only(&gate->path))
 	{
 		DiscardGate(gate);
 		return;
 	}
+	ForgetPartitions(&gate->path);
+	ForgetLog(&gate->failures);
 	if (idle_gates[next_place] != NULL)
 		DiscardGate(idle_gates[next_place]);
 	idle_gates[next_place] = gate;
@@ -68,8 +107,8 @@ give_back(void *arg)
 }
 
 /*
- * Lend a statement the gate of a trigger, until its memory is freed.  If none is
- * idle, or the catalogs have changed since, the loan is empty.
+ * Lend a statement the gate of a trigger, until its memory is freed.  The loan is
+ * empty if there is none; it may be out of date once its locks are taken.
  */
 GateLoan *
 LendGate(Oid trigger, MemoryContext statement)
@@ -81,10 +120,7 @@ LendGate(Oid trigger, MemoryContext statement)
 	MemoryContextRegisterResetCallback(statement, &loan->at_end);
 	loan->gate = take_idle_gate(trigger);
 	if (loan->gate != NULL)
-	{
 		LockAccountPath(&loan->gate->path);
-		ForgetLog(&loan->gate->failures);
-	}
 	return loan;
 }
 

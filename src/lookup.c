@@ -189,15 +189,18 @@ describe_partition(Lookup *lookup, KeyedTable *keyed, PartitionDesc partitions, 
 	return keyed->parts[part];
 }
 
-/*
- * Lock what the key leads to for another statement.  Partitions, and their indexes,
- * can be replaced while they are not locked: what is known of them is forgotten.
- */
+/* Lock what the key leads to for another statement. */
 void
 LockReferenced(ForeignKey *key)
 {
 	LockRelationOid(key->referenced, AccessShareLock);
 	LockRelationOid(key->index, AccessShareLock);
+}
+
+/* Partitions, and their indexes, can be replaced while they are not locked. */
+void
+ForgetPartitionsOfKey(ForeignKey *key)
+{
 	if (key->tables != NULL && key->tables->slot == NULL)
 	{
 		key->tables = NULL;

@@ -209,6 +209,7 @@ typedef struct FailureLog
 	AttrNumber	unlocked;
 
 	/* Since the statement began, or since a guess was recorded: */
+	int			window;			/* seconds that guesses count */
 	BlockNumber pages;			/* of the table */
 	BlockNumber looks;			/* into its index */
 	HTAB	   *accounts;		/* all that have guesses on record; NULL if unknown */
@@ -308,6 +309,7 @@ extern void DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info,
 
 /* lookup.c */
 extern void LockReferenced(ForeignKey *key);
+extern void ForgetPartitionsOfKey(ForeignKey *key);
 extern void KeyOfRow(ForeignKey *key, TupleTableSlot *row, KeyValue *value);
 extern ReferencedRow FindReferencedRow(ForeignKey *key, const KeyValue *value,
 									   Snapshot snapshot);
@@ -369,6 +371,7 @@ typedef struct Account
 extern void FindAccountPath(Relation orders, const AccountNames *names,
 							Oid domain, AccountPath *path, MemoryContext mcxt);
 extern void LockAccountPath(AccountPath *path);
+extern void ForgetPartitions(AccountPath *path);
 extern void ReadAccount(AccountPath *path, TupleTableSlot *order,
 						Account *account);
 extern void LeaveAccount(Account *account);
