@@ -1,4 +1,4 @@
-# What a check costs a row, as bars: results.csv in, results.svg out.
+# What a check costs a row, as bars: the CSV file in, the SVG file out.
 set terminal svg noenhanced size 760,380 font 'sans-serif,13' background '#ffffff'
 set output plot
 set datafile separator ','

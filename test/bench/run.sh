@@ -11,7 +11,8 @@
 # --growth LIST    numbers of accounts to compare ("10000 1000000")
 # --section NAME   that one only: domain_copy, domain_insert, keep_other, keep_pin,
 #                  gate_insert, gate_copy, partitions, refused, sealed, growth, guards, single
-# --out DIR        where results-VERSION.md, .csv and the plot, .svg, go (test/bench)
+# --out DIR        where results-VERSION.md, .csv and the plot, .svg, go (test/bench;
+#                  the results of one section go nowhere, unless asked for)
 #
 # All variants of a section take turns, in another order each time, on a server made
 # for it, until the quartiles of what portpin wants to hold are on one side of the
@@ -23,7 +24,7 @@ set -eu
 . "$(dirname "$0")/../server.sh"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 
-rows=10000 accounts=100000 least=51 most=201 runs=15 seconds=1 growth='10000 1000000' only= out=$root/test/bench
+rows=10000 accounts=100000 least=51 most=201 runs=15 seconds=1 growth='10000 1000000' only= out=
 while [ $# -gt 0 ]; do
     case $1 in
     --rows) rows=$2 ;;
@@ -316,9 +317,11 @@ fi
 
 sql bench -f src/test/bench/report.sql >results.md
 sql bench -c "\\copy (SELECT section, variant, base, repetitions, round(median::numeric, 1) AS median_ns, round(low::numeric, 1) AS low_ns, round(high::numeric, 1) AS high_ns FROM bench.summary ORDER BY position) TO 'results.csv' CSV HEADER"
+cat results.md
+[ -n "$out" ] || [ -n "$only" ] || out=$root/test/bench
+[ -n "$out" ] || exit 0
 results=$out/results-$("$pg_config" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 cp results.md "$results.md"
 cp results.csv "$results.csv"
 [ -n "$only" ] ||
     gnuplot -e "results = '$results.csv'; plot = '$results.svg'" "$root/test/bench/plot.gp"
-cat results.md
