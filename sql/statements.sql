@@ -138,6 +138,8 @@ END $$;
 SELECT pin, place(1 + n % 40, pin), count(*)
 	FROM generate_series(1, 200) n, unnest('{735517,735518}'::text[]) pin GROUP BY 1, 2 ORDER BY 1, 2;
 
+SELECT count(*) <= 16 AS not_too_many FROM pg_backend_memory_contexts WHERE name = 'port_pin_gate_trigger';
+
 -- A table that is dropped, and made again with other columns under the same name.
 DROP TABLE orders_1;
 CREATE TABLE orders_1 (pin text, spare text, account int REFERENCES accounts);
@@ -173,4 +175,12 @@ SET portpin.max_failures = 0;
 SET client_min_messages = warning;
 INSERT INTO statements.port_orders VALUES (1, '735517');
 INSERT INTO statements.port_orders VALUES (1, '735518');
+
+-- A gate that is seldom needed is kept beside one that is needed all the time.
+\c -
+SET search_path = statements, public;
+SET client_min_messages = warning;
+SELECT place(2, '735517');
+SELECT count(place(3, '735517')) FROM generate_series(1, 100);
+SELECT count(*) AS gates FROM pg_backend_memory_contexts WHERE name = 'port_pin_gate_trigger';
 DROP SCHEMA statements CASCADE;

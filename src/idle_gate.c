@@ -21,14 +21,15 @@
 #include "access/transam.h"
 #include "utils/memutils.h"
 
-/* So many tables, or partitions, of orders at a time; the oldest makes room. */
+/* For so many tables, or partitions, of orders at a time. */
 #define MAX_IDLE_GATES 16
 
+/* Each is left when the catalogs are of another generation than it is. */
 static Gate *idle_gates[MAX_IDLE_GATES];
-static int	next_place = 0;
+static int	next_to_leave = 0;
 
-void
-DiscardGate(Gate *gate)
+static void
+discard_gate(Gate *gate)
 {
 	MemoryContextDelete(gate->mcxt);
 }
@@ -46,7 +47,7 @@ take_idle_gate(Oid trigger)
 			idle_gates[i] = NULL;
 			if (gate->generation == CatalogGeneration())
 				return gate;
-			DiscardGate(gate);
+			discard_gate(gate);
 			return NULL;
 		}
 	}
@@ -84,26 +85,44 @@ calls_built_ins_only(const AccountPath *path)
 	return true;
 }
 
+/* A free place, or that of a gate that is of no more use; else they leave in turn. */
+static Gate **
+find_place(void)
+{
+	Gate	  **place;
+
+	for (int i = 0; i < MAX_IDLE_GATES; i++)
+	{
+		place = &idle_gates[i];
+		if (*place == NULL || (*place)->generation != CatalogGeneration())
+			return place;
+	}
+	place = &idle_gates[next_to_leave];
+	next_to_leave = (next_to_leave + 1) % MAX_IDLE_GATES;
+	return place;
+}
+
 /* Called when a statement's memory is freed, perhaps by an error: it must not fail. */
 static void
 give_back(void *arg)
 {
 	Gate	   *gate = ((GateLoan *) arg)->gate;
+	Gate	  **place;
 
 	if (gate == NULL)
 		return;
 	if (gate->in_use || gate->generation != CatalogGeneration() ||
 		!calls_built_ins_only(&gate->path))
 	{
-		DiscardGate(gate);
+		discard_gate(gate);
 		return;
 	}
 	ForgetPartitions(&gate->path);
 	ForgetLog(&gate->failures);
-	if (idle_gates[next_place] != NULL)
-		DiscardGate(idle_gates[next_place]);
-	idle_gates[next_place] = gate;
-	next_place = (next_place + 1) % MAX_IDLE_GATES;
+	place = find_place();
+	if (*place != NULL)
+		discard_gate(*place);
+	*place = gate;
 }
 
 /*
@@ -129,7 +148,7 @@ void
 KeepGate(GateLoan *loan, Gate *gate)
 {
 	if (loan->gate != NULL)
-		DiscardGate(loan->gate);
+		discard_gate(loan->gate);
 	loan->gate = gate;
 	MemoryContextSetParent(gate->mcxt, CacheMemoryContext);
 }

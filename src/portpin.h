@@ -418,7 +418,6 @@ typedef struct GateLoan
 	MemoryContextCallback at_end;
 } GateLoan;
 
-extern void DiscardGate(Gate *gate);
 extern GateLoan *LendGate(Oid trigger, MemoryContext statement);
 extern void KeepGate(GateLoan *loan, Gate *gate);
 
