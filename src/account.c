@@ -213,7 +213,7 @@ FindAccountPath(Relation orders, const AccountNames *names, Oid domain,
 }
 
 
-/* A way that was found for an earlier statement is about to be gone again. */
+/* A way that was found for an earlier statement is about to be taken again. */
 void
 LockAccountPath(AccountPath *path)
 {

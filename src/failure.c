@@ -14,9 +14,10 @@
  * record, so that each counts what the others recorded.  At an account without
  * any, nobody waits for anybody: that is the path of honest orders, one look into
  * an index, or none in a statement of many orders (LogIsKnown in failure_log.c).  A
- * guess that turns out wrong there takes its turn then, and counts again.  So of an account no more than max_failures wrong guesses are told and
- * recorded, exactly.  What can be learned is one answer more for each session but
- * the first that had looked at the account before its first guess was on record.
+ * guess that turns out wrong there takes its turn then, and counts again.  So of an
+ * account no more than max_failures wrong guesses are told and recorded, exactly.
+ * What can be learned is one answer more for each session but the first that had
+ * looked at the account before its first guess was on record.
  *
  * From the moment that the PIN is looked at until a wrong guess is on record,
  * cancelling and terminating the session have to wait, for FAILURE_PATIENCE at

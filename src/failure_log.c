@@ -78,16 +78,6 @@ lock_in_time(Oid relid, TimestampTz deadline)
 
 /* ----- Finding the table ----- */
 
-/* What a statement came to know of the guesses on record is not known to the next. */
-void
-ForgetLog(FailureLog *log)
-{
-	if (log->accounts != NULL)
-		hash_destroy(log->accounts);
-	log->accounts = NULL;
-	log->looks = 0;
-}
-
 /* The index that guesses are counted by. */
 static Oid
 counting_index(Relation table, TimestampTz deadline)
@@ -164,6 +154,16 @@ open_for_counting(FailureLog *log, TimestampTz deadline)
  */
 #define MAX_PAGES_READ 1024
 
+/* What a statement came to know of the guesses on record is not known to the next. */
+void
+ForgetLog(FailureLog *log)
+{
+	if (log->accounts != NULL)
+		hash_destroy(log->accounts);
+	log->accounts = NULL;
+	log->looks = 0;
+}
+
 /*
  * Is it known which accounts have guesses on record?  Whoever records one tells all
  * sessions, by invalidating the table, before he tells the verdict: what they know
@@ -229,15 +229,17 @@ read_accounts(FailureLog *log, Relation table, TimestampTz since, Snapshot snaps
 
 /*
  * A statement with many orders comes to know the log when it has looked into the
- * index as often as the log has pages: by then reading them all costs no more.
+ * index as often as the log has pages: by then reading them all costs no more.  Most
+ * statements place one order, and need not even know how many pages there are.
  */
 static void
 get_to_know(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot)
 {
-	if (log->looks == 0)
+	if (log->accounts != NULL || log->looks++ == 0)
+		return;
+	if (log->looks == 2)
 		log->pages = RelationGetNumberOfBlocks(table);
-	if (log->accounts == NULL && log->looks++ > log->pages &&
-		log->pages <= MAX_PAGES_READ)
+	if (log->looks > log->pages && log->pages <= MAX_PAGES_READ)
 		read_accounts(log, table, since, snapshot);
 }
 
