@@ -127,8 +127,9 @@ stored_length(Datum value)
 {
 	const text *stored = (const text *) DatumGetPointer(value);
 
-	return VARATT_IS_EXTENDED(stored) ? toast_raw_datum_size(value) - VARHDRSZ :
-		VARSIZE(stored) - VARHDRSZ;
+	if (VARATT_IS_EXTERNAL(stored) || VARATT_IS_COMPRESSED(stored))
+		return toast_raw_datum_size(value) - VARHDRSZ;
+	return VARSIZE_ANY_EXHDR(stored);
 }
 
 /*
