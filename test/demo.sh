@@ -25,18 +25,7 @@ build "$@"
 
 cd "$work"
 say "Starting a server ..."
-as_user "$bindir/initdb" -D data -U postgres -A trust --no-sync >initdb.log 2>&1 || {
-    cat initdb.log >&2
-    die "no server"
-}
-cat server.conf - >>data/postgresql.conf <<END
-listen_addresses = ''
-unix_socket_directories = '$work'
-END
-as_user "$bindir/pg_ctl" -s -w -D data -l "$work/data/log" start || {
-    cat data/log >&2
-    die "no server"
-}
+start_server </dev/null
 as_user "$bindir/createdb" -h "$work" -U postgres demo
 
 # Of an error, what a reader wants to know.

@@ -1,4 +1,4 @@
-# What check.sh, demo.sh and matrix.sh share.  Sourced by them, not run.
+# What check.sh, demo.sh, matrix.sh and bench/run.sh share.  Sourced by them, not run.
 #
 # It finds a PostgreSQL, with apt's help where there is none, and builds a copy
 # of the sources in a directory of an unprivileged user.  All that is made lies
@@ -10,6 +10,7 @@
 #   open_work                 makes $work, owned by $user, and goes there
 #   copy_sources              the tree as it is now, into $work/src
 #   build [ARG...]              builds and installs it below $work; writes $work/server.conf
+#   start_server                starts one with that, in $work
 #   as_user COMMAND...          runs a command as $user
 #
 # ARG... are arguments for make, PG_CONFIG=... among them.
@@ -188,4 +189,22 @@ build() {
         ;;
     esac >"$work/server.conf"
     printf '%s\n' 'fsync = off' 'restart_after_crash = off' >>"$work/server.conf"
+}
+
+# A server in $work/data, over a socket in $work; settings of its own come on standard input.
+start_server() {
+    cd "$work"
+    as_user "$bindir/initdb" -D data -U postgres -A trust --no-sync >initdb.log 2>&1 || {
+        cat initdb.log >&2
+        die "no server"
+    }
+    cat server.conf - >>data/postgresql.conf <<END
+listen_addresses = ''
+unix_socket_directories = '$work'
+$(cat)
+END
+    as_user "$bindir/pg_ctl" -s -w -D data -l "$work/data/log" start || {
+        cat data/log >&2
+        die "no server"
+    }
 }

@@ -53,10 +53,7 @@ as_user gcc -O2 -fPIC -shared -I"$("$pg_config" --includedir-server)" \
 head -c 32 /dev/urandom | base64 | sed 's/^/bench:/' >key
 chown "$user" key
 chmod 600 key
-as_user "$bindir/initdb" -D data -U postgres -A trust --no-sync >initdb.log
-cat server.conf - >>data/postgresql.conf <<END
-listen_addresses = ''
-unix_socket_directories = '$work'
+start_server <<END
 portpin.key_file = '$work/key'
 shared_buffers = 512MB
 max_wal_size = 8GB
@@ -64,7 +61,6 @@ checkpoint_timeout = 1h
 autovacuum = off
 jit = off
 END
-as_user "$bindir/pg_ctl" -s -w -D data -l data/log start
 sql() { as_user "$bindir/psql" -X -q -v ON_ERROR_STOP=1 -h "$work" -U postgres "$@"; }
 as_user "$bindir/createdb" -h "$work" -U postgres bench
 say "Filling tables ..."
