@@ -384,20 +384,9 @@ order_before(TriggerData *trigdata)
 		RecallMove(trigdata) : RecallExpectedMove(trigdata);
 }
 
-/*
- * port_pin_gate_trigger() returns trigger
- *
- * Arguments: pin=, the order's PIN; fk=, its key to the account, or with via= to
- * the number whose key via= leads to the account; account_pin= and number_pin=,
- * their PINs, and overrides=no if numbers have none; scope=, lock= and expires=,
- * columns, the latter two with number_ and account_ before them on just one of the
- * two tables; unset=refuse or allow;
- * verdict=, a column; redact=yes or no.  What is not given is found by the domain
- * port_pin and by foreign keys, or refused.
- * 23PN1 to 23PN7 for refused orders, 39P01 where it is attached wrongly.
- */
-Datum
-port_pin_gate_trigger(PG_FUNCTION_ARGS)
+/* The trigger itself: what it changes or refuses, but not what an error shows. */
+static Datum
+pass_gate(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigdata = CheckTriggerCall(fcinfo, GATE);
 	bool		update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
@@ -439,4 +428,29 @@ port_pin_gate_trigger(PG_FUNCTION_ARGS)
 	if (old != NULL && old != trigdata->tg_trigslot)
 		ForgetMovedRow(old);
 	return PointerGetDatum(order);
+}
+
+/*
+ * port_pin_gate_trigger() returns trigger
+ *
+ * Arguments: pin=, the order's PIN; fk=, its key to the account, or with via= to
+ * the number whose key via= leads to the account; account_pin= and number_pin=,
+ * their PINs, and overrides=no if numbers have none; scope=, lock= and expires=,
+ * columns, the latter two with number_ and account_ before them on just one of the
+ * two tables; unset=refuse or allow;
+ * verdict=, a column; redact=yes or no.  What is not given is found by the domain
+ * port_pin and by foreign keys, or refused.
+ * 23PN1 to 23PN7 for refused orders, 39P01 where it is attached wrongly.
+ */
+Datum
+port_pin_gate_trigger(PG_FUNCTION_ARGS)
+{
+	ErrorContextCallback *context = error_context_stack;
+	Datum		result;
+
+	/* Waiting for a lock can fail, too, and COPY would show the row that it is at. */
+	error_context_stack = NULL;
+	result = pass_gate(fcinfo);
+	error_context_stack = context;
+	return result;
 }

@@ -389,16 +389,12 @@ HoldRow(ReferencedRow *row, Snapshot snapshot)
 {
 	Relation	table = table_open(row->table, RowShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
-	ErrorContextCallback *context = error_context_stack;
 	TM_FailureData failure;
 	TM_Result	result;
 
-	/* It may wait, and fail with an error that would show what is being stored. */
-	error_context_stack = NULL;
 	result = table_tuple_lock(table, &row->slot->tts_tid, snapshot, slot,
 							  GetCurrentCommandId(false), LockTupleKeyShare,
 							  LockWaitBlock, 0, &failure);
-	error_context_stack = context;
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(table, NoLock);
 	return result == TM_Ok;

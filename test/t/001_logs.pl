@@ -17,6 +17,7 @@ my $pin = qr/$stored|$tried/;
 my $node = PostgreSQL::Test::Cluster->new('logs');
 $node->init;
 $node->append_conf('postgresql.conf', 'portpin.max_failures = 0');
+$node->append_conf('postgresql.conf', 'max_prepared_transactions = 1');
 
 # The chattiest that a server is about errors.
 $node->append_conf('postgresql.conf', q{
@@ -98,6 +99,15 @@ is_refused_quietly('an order for an account without PIN', '23PN4', "INSERT INTO 
 is_refused_quietly('one order of many', '23PN7', "INSERT INTO port_orders VALUES (1, '$stored'), (1, '$tried')");
 is_refused_quietly('COPY', '23PN7', "COPY port_orders FROM STDIN;\n1\t$stored\n1\t$tried\n\\.\n");
 is_refused_quietly('COPY, judged before the row is stored', '23PN7', "COPY redacted_orders FROM STDIN;\n1\t$stored\n1\t$tried\n\\.\n");
+
+# An order that has to wait for its account, of a gate that is yet to be found, or is known.
+my $lock = "BEGIN; LOCK TABLE accounts; PREPARE TRANSACTION 'lock'; SET lock_timeout = '10ms';\n";
+my $copy = "COPY redacted_orders FROM STDIN;\n1\t$stored\n\\.\n";
+is_refused_quietly('COPY that waits', '55P03', "$lock$copy");
+$node->safe_psql('postgres', "ROLLBACK PREPARED 'lock'");
+is_refused_quietly('another COPY that waits', '55P03', "$copy$copy$lock$copy");
+$node->safe_psql('postgres', "ROLLBACK PREPARED 'lock'");
+
 is_refused_quietly('PL/pgSQL', '23PN7', "SELECT place('$tried')");
 is_refused_quietly('PL/pgSQL that raises it again', '23PN7', "SELECT place_again('$tried')");
 is_refused_quietly('an SQL function', '23PN7', "SELECT place_sql('$tried')");
