@@ -6,13 +6,14 @@
 
 EXTENSION = portpin
 MODULE_big = portpin
-OBJS = src/portpin.o \
+OBJS = src/portpin.o src/base/catalog.o \
 	src/pin/pin.o src/pin/seal.o src/pin/key_file.o src/pin/check.o \
-	src/table/column.o src/table/foreign_key.o src/table/lookup.o \
+	src/table/column.o src/table/foreign_key.o src/table/lookup.o src/table/partition.o \
 	src/table/account_key.o src/table/row_movement.o \
 	src/failure/failure_log.o src/failure/failure_worker.o src/failure/failure_limit.o \
 	src/trigger/argument.o src/trigger/protect_trigger.o src/trigger/seal_trigger.o \
 	src/trigger/account.o src/trigger/order.o src/trigger/gate_cache.o src/trigger/gate.o \
+	src/trigger/gate_trigger.o \
 	src/ddl/install.o src/ddl/install_protect.o src/ddl/install_seal.o \
 	src/ddl/install_gate.o src/ddl/guards.o
 DATA = src/portpin--1.0.sql
@@ -43,7 +44,7 @@ PG_CONFIG ?= pg_config
 
 # All warnings for portpin, none for PostgreSQL's headers.
 PG_CFLAGS = -Wall -Wextra
-PG_CPPFLAGS = -I$(srcdir)/src -I$(srcdir)/src/base -I$(srcdir)/src/ddl -isystem $(shell $(PG_CONFIG) --includedir-server)
+PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server)
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)

@@ -11,7 +11,7 @@
  * catches the error, and gives back the locks at once.  Those are ACCESS SHARE,
  * and who holds one that conflicts is not waited for.
  */
-#include "portpin.h"
+#include "postgres.h"
 
 #include "access/htup_details.h"
 #include "access/relation.h"
@@ -19,8 +19,11 @@
 #include "access/xact.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
 #include "funcapi.h"
 #include "nodes/makefuncs.h"
+#include "nodes/pg_list.h"
 #include "nodes/primnodes.h"
 #include "optimizer/optimizer.h"
 #include "storage/lmgr.h"
@@ -28,7 +31,18 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/resowner.h"
+
+#include "base/catalog.h"
+#include "base/compat.h"
+#include "table/column.h"
+#include "table/foreign_key.h"
+#include "trigger/account.h"
+#include "trigger/argument.h"
+#include "trigger/gate.h"
+#include "trigger/protect_trigger.h"
+#include "trigger/seal_trigger.h"
 
 /* What is not known is not called good. */
 #define LOCKED "the guard can't be looked at: another session has locked its tables"

@@ -3,22 +3,32 @@
  *		What the installers of guards share: validating a table, writing the
  *		statements and running them.
  */
-#include "install.h"
+#include "postgres.h"
+
+#include "ddl/install.h"
 
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "commands/defrem.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
+#include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/tuplestore.h"
 #include "utils/typcache.h"
 
+#include "base/catalog.h"
+#include "table/column.h"
+#include "trigger/argument.h"
 
 /* ----- Validation ----- */
 

@@ -13,9 +13,10 @@
 #ifndef PORTPIN_INSTALL_H
 #define PORTPIN_INSTALL_H
 
-#include "portpin.h"
-
+#include "fmgr.h"
+#include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
+#include "utils/rel.h"
 
 /* What one installer's call is about. */
 typedef struct Installation
@@ -28,7 +29,6 @@ typedef struct Installation
 	List	   *statements;
 } Installation;
 
-/* install.c */
 extern Installation BeginInstallation(FunctionCallInfo fcinfo, const char *function,
 									  LOCKMODE lock);
 extern void CheckNotGuardedYet(Installation *install, const char *argument,
@@ -46,8 +46,5 @@ extern void AddRowTrigger(Installation *install, const char *name,
 						  const char *timing, const char *condition);
 extern char *ColumnsDiffer(Relation rel, int ncolumns, const AttrNumber *columns);
 extern void RunInstallation(Installation *install, FunctionCallInfo fcinfo);
-
-/* install_seal.c */
-extern void AddSeal(Installation *install, AttrNumber pin);
 
 #endif							/* PORTPIN_INSTALL_H */

@@ -6,15 +6,27 @@
  * table one more that follows moves.  A gate that records verdicts or redacts is
  * one BEFORE trigger, the last of them.
  */
-#include "install.h"
+#include "postgres.h"
 
 #include "access/table.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
 #include "nodes/parsenodes.h"
+#include "nodes/pg_list.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "base/catalog.h"
+#include "ddl/install.h"
+#include "table/column.h"
+#include "table/foreign_key.h"
+#include "trigger/account.h"
+#include "trigger/argument.h"
+#include "trigger/gate.h"
 
 PG_FUNCTION_INFO_V1(port_pin_gate);
 

@@ -5,14 +5,24 @@
  * An ordinary table needs one trigger, AFTER UPDATE; a partitioned one two more,
  * for the rows that an UPDATE moves between partitions.
  */
-#include "install.h"
+#include "postgres.h"
 
 #include "access/genam.h"
 #include "access/table.h"
 #include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
+#include "fmgr.h"
+#include "nodes/pg_list.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/catalog.h"
+#include "base/compat.h"
+#include "ddl/install.h"
+#include "ddl/install_seal.h"
+#include "table/column.h"
+#include "table/row_movement.h"
 
 PG_FUNCTION_INFO_V1(port_pin_protect);
 

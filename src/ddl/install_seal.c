@@ -5,7 +5,9 @@
  * A trigger that seals; a CHECK, for the day when the trigger is disabled; and no
  * statistics, which would go on showing PINs that the rows no longer hold.
  */
-#include "install.h"
+#include "postgres.h"
+
+#include "ddl/install_seal.h"
 
 #include "access/sysattr.h"
 #include "access/table.h"
@@ -14,8 +16,13 @@
 #include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
 #include "nodes/bitmapset.h"
+#include "nodes/pg_list.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "ddl/install.h"
+#include "table/column.h"
 
 /* Of a table without rows nothing is left to be sealed. */
 static bool

@@ -24,18 +24,34 @@
  * most.  A guess that can't be recorded ends the session: an error alone would
  * be an answer that was not counted.
  */
-#include "portpin.h"
+#include "postgres.h"
+
+#include "failure/failure_limit.h"
 
 #include "access/table.h"
 #include "catalog/pg_proc.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "storage/lwlock.h"
+#include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "base/catalog.h"
+#include "base/compat.h"
+#include "failure/failure_log.h"
+#include "failure/failure_worker.h"
+#include "pin/check.h"
+#include "table/account_key.h"
+#include "table/partition.h"
 
 #define SECONDS_PER_HOUR 3600
 #define LONGEST_WINDOW (366 * 24 * SECONDS_PER_HOUR)

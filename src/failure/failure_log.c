@@ -10,13 +10,16 @@
  *
  * Columns are looked up by name, so that columns may be added and moved.
  */
-#include "portpin.h"
+#include "postgres.h"
+
+#include "failure/failure_log.h"
 
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/latch.h"
@@ -27,9 +30,17 @@
 #include "utils/inet.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/snapshot.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
+
+#include "base/catalog.h"
+#include "base/compat.h"
+#include "base/error.h"
+#include "table/account_key.h"
+#include "table/column.h"
 
 /* The columns that the primary key must have, in this order. */
 #define FAILURE_KEYS 3

@@ -15,7 +15,9 @@
  * worker to end: a worker that waits for a lock of the session, or for a standby,
  * would never, and no deadlock detector sees that.
  */
-#include "portpin.h"
+#include "postgres.h"
+
+#include "failure/failure_worker.h"
 
 #include "commands/async.h"
 #include "miscadmin.h"
@@ -27,12 +29,17 @@
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "failure/failure_log.h"
 
 /* Milliseconds that the worker waits for a lock: well within the session's. */
 #define WORKER_LOCK_TIMEOUT "2000ms"

@@ -7,12 +7,20 @@
  * neither a valid PIN nor the hash of one matches nothing, itself included: a port
  * order is refused by it, never let in.
  */
-#include "portpin.h"
+#include "postgres.h"
+
+#include "pin/check.h"
 
 #include "catalog/pg_enum.h"
+#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+
+#include "base/compat.h"
+#include "base/error.h"
+#include "pin/pin.h"
+#include "pin/seal.h"
 
 PG_FUNCTION_INFO_V1(port_pin_check);
 

@@ -11,13 +11,16 @@
  * would be in every base backup, and where other users can read it.  Nothing of
  * its content is ever in a message.
  */
-#include "portpin.h"
+#include "postgres.h"
+
+#include "pin/key_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base64.h"
+#include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
@@ -26,6 +29,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
+
+#include "base/error.h"
 
 /* 32 bytes are 44 characters of base64; a megabyte is more keys than anybody has. */
 #define KEY_BASE64_LENGTH 44

@@ -10,11 +10,17 @@
  * service provider": 6-10 digits, no letters or special characters, blank by
  * default.
  */
-#include "portpin.h"
+#include "postgres.h"
+
+#include "pin/pin.h"
 
 #include "access/detoast.h"
+#include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "base/error.h"
 
 /* Bytes drawn from 0 to 249 give each digit the same chance. */
 #define DIGIT_DRAW_LIMIT 250

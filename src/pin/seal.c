@@ -11,15 +11,24 @@
  * Bare bcrypt hashes, which a site may have already, are compared as they are.
  * Other hashes of crypt() are not: the oldest look at eight characters only.
  */
-#include "portpin.h"
+#include "postgres.h"
+
+#include "pin/seal.h"
 
 #include "access/xact.h"
 #include "common/base64.h"
 #include "common/hmac.h"
 #include "common/sha2.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/error.h"
+#include "pin/key_file.h"
+#include "pin/pin.h"
 
 #define SEALED_PREFIX "sealed:v1:"
 #define SEALED_PREFIX_LENGTH (sizeof(SEALED_PREFIX) - 1)

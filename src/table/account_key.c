@@ -9,18 +9,27 @@
  * is the whole table's; and it is written down under settings that are the same
  * in every session.
  */
-#include "portpin.h"
+#include "postgres.h"
+
+#include "table/account_key.h"
 
 #include "access/table.h"
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "executor/tuptable.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/compat.h"
+#include "base/error.h"
+#include "table/column.h"
+#include "table/partition.h"
 
 /* A key that is longer is cut: it must fit into an index, beside other columns. */
 #define MAX_KEY_BYTES	1024

@@ -10,101 +10,28 @@
  * Columns are looked up by name in the relation at hand, each time: partitions
  * and shards have their own column numbers.
  */
-#include "portpin.h"
+#include "postgres.h"
+
+#include "table/column.h"
 
 #include "access/sysattr.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "executor/tuptable.h"
 #include "lib/stringinfo.h"
 #include "nodes/bitmapset.h"
+#include "nodes/pg_list.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 
-static Oid
-type_in_schema(const char *name, Oid schema)
-{
-	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
-									   CStringGetDatum(name),
-									   ObjectIdGetDatum(schema));
-
-	if (!OidIsValid(type))
-		ereport_quietly(errcode(ERRCODE_UNDEFINED_OBJECT),
-						errmsg("the type %s is not in the schema of portpin's functions", name),
-						errhint("Drop the extension portpin and create it again."));
-	return type;
-}
-
-/*
- * The domain port_pin.  Everything of portpin is in one schema, which is that of
- * the function that asks: no search_path, and no question of which schema.
- */
-Oid
-PortPinDomain(Oid function)
-{
-	return type_in_schema("port_pin", get_func_namespace(function));
-}
-
-static Oid
-schema_of_domain(Oid domain)
-{
-	HeapTuple	type = SearchSysCache1(TYPEOID, ObjectIdGetDatum(domain));
-	Oid			schema;
-
-	if (!HeapTupleIsValid(type))
-		elog(ERROR, "cache lookup failed for type %u", domain);
-	schema = ((Form_pg_type) GETSTRUCT(type))->typnamespace;
-	ReleaseSysCache(type);
-	return schema;
-}
-
-/* Another type of portpin, which is in the schema of the domain. */
-Oid
-PortPinType(const char *name, Oid domain)
-{
-	return type_in_schema(name, schema_of_domain(domain));
-}
-
-static Oid
-function_of_portpin(const char *name, const oidvector *arguments, Oid domain)
-{
-	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-						   CStringGetDatum(name),
-						   PointerGetDatum(arguments),
-						   ObjectIdGetDatum(schema_of_domain(domain)));
-}
-
-/* A trigger function of portpin, likewise. */
-Oid
-PortPinTrigger(const char *function, Oid domain)
-{
-	return function_of_portpin(function, buildoidvector(NULL, 0), domain);
-}
-
-/* A function of portpin that a CHECK calls for one column, likewise. */
-Oid
-PortPinCheck(const char *function, Oid domain)
-{
-	const Oid	argument = TEXTOID;
-
-	return function_of_portpin(function, buildoidvector(&argument, 1), domain);
-}
-
-/* A table of portpin, likewise. */
-Oid
-PortPinTable(const char *name, Oid domain)
-{
-	Oid			table = get_relname_relid(name, schema_of_domain(domain));
-
-	if (!OidIsValid(table))
-		ereport_quietly(errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("the table %s is not in the schema of portpin's functions", name),
-						errhint("Give it back its name and its schema."));
-	return table;
-}
+#include "base/catalog.h"
+#include "base/compat.h"
+#include "base/error.h"
 
 /* The type that a domain is over; and does the domain itself forbid NULL? */
 static Oid

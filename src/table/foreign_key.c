@@ -6,17 +6,25 @@
  * Names of tables would depend on a search_path, on which partition or shard
  * fires, and on nobody renaming anything.  lookup.c goes the way.
  */
-#include "portpin.h"
+#include "postgres.h"
+
+#include "table/foreign_key.h"
 
 #include "access/table.h"
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
+
+#include "base/compat.h"
+#include "base/error.h"
+#include "table/column.h"
 
 static Form_pg_constraint
 constraint_form(Oid constraint, HeapTuple *tuple)

@@ -14,24 +14,28 @@
  * It holds no pin or reference of its own, so there is nothing to let go of when a
  * statement ends or fails.
  */
-#include "portpin.h"
+#include "postgres.h"
+
+#include "table/lookup.h"
 
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/tupconvert.h"
 #include "access/xact.h"
-#include "catalog/partition.h"
 #include "catalog/pg_am.h"
 #include "executor/executor.h"
-#include "miscadmin.h"
-#include "partitioning/partbounds.h"
+#include "executor/tuptable.h"
 #include "partitioning/partdesc.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
-#include "utils/partcache.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+#include "base/compat.h"
+#include "base/error.h"
+#include "table/partition.h"
 
 /* A table that a key leads to, or one of its partitions. */
 typedef struct KeyedTable
@@ -42,8 +46,7 @@ typedef struct KeyedTable
 	/* If it has no rows, but partitions: */
 	int			nparts;
 	struct KeyedTable **parts;	/* each NULL until it is looked into */
-	bool		prunes;			/* the key tells which partition can have it */
-	int			values[PARTITION_MAX_KEYS]; /* by which of its values */
+	PartitionRouting routing;
 
 	/* If it has rows; each slot is empty between two look-ups: */
 	TupleTableSlot *slot;
@@ -83,38 +86,12 @@ describe_rows(KeyedTable *keyed, Relation table, Relation whole)
 		keyed->columns = make_slot(RelationGetDescr(whole), &TTSOpsVirtual);
 }
 
-/*
- * Is a column of the partition key one of the foreign key, compared in the same
- * way?  Tell which.
- */
-static bool
-find_partition_value(ForeignKey *key, Relation table, Relation index, int column,
-					 int *value)
-{
-	PartitionKey partition = RelationGetPartitionKey(table);
-
-	for (int i = 0; i < key->nkeys; i++)
-	{
-		int			position = key->position[i] - 1;
-
-		if (index->rd_index->indkey.values[position] == partition->partattrs[column])
-		{
-			*value = i;
-			return key->operand[i] == partition->partopcintype[column] &&
-				index->rd_indcollation[position] == partition->partcollation[column];
-		}
-	}
-	return false;
-}
-
 static void
 describe_partitions(ForeignKey *key, KeyedTable *keyed, Relation table, Relation index)
 {
 	keyed->nparts = RelationGetPartitionDesc(table, true)->nparts;
 	keyed->parts = palloc0(sizeof(KeyedTable *) * keyed->nparts);
-	keyed->prunes = true;
-	for (int i = 0; i < RelationGetPartitionKey(table)->partnatts; i++)
-		keyed->prunes &= find_partition_value(key, table, index, i, &keyed->values[i]);
+	DescribePartitionRouting(key, table, index, &keyed->routing);
 }
 
 /* Find out what it takes to look a key up in a table; locks its index. */
@@ -136,35 +113,6 @@ describe_table(ForeignKey *key, Relation table, Oid indexid, Relation whole)
 	return keyed;
 }
 
-/*
- * The index of a partition that is a part of the whole table's.  A REINDEX
- * CONCURRENTLY may put another in its place while this one is looked for.
- */
-static Oid
-index_of_partition(Relation partition, Oid whole)
-{
-	for (int tries = 0; tries < 100; tries++)
-	{
-		List	   *indexes = RelationGetIndexList(partition);
-		ListCell   *lc;
-
-		foreach(lc, indexes)
-		{
-			List	   *ancestors = get_partition_ancestors(lfirst_oid(lc));
-
-			if (ancestors != NIL && linitial_oid(ancestors) == whole)
-				return lfirst_oid(lc);
-		}
-		CHECK_FOR_INTERRUPTS();
-		AcceptInvalidationMessages();
-	}
-	ereport_quietly(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("a partition lacks the index that leads to a port PIN"),
-					errhint("Try again; if it stays so, reindex the partition."),
-					errtable(partition));
-	return InvalidOid;
-}
-
 /* The same of a partition; which may have been attached or detached meanwhile. */
 static KeyedTable *
 describe_partition(Lookup *lookup, KeyedTable *keyed, PartitionDesc partitions, int part)
@@ -183,7 +131,7 @@ describe_partition(Lookup *lookup, KeyedTable *keyed, PartitionDesc partitions, 
 		partition = table_open(relid, AccessShareLock);
 		keyed->parts[part] =
 			describe_table(lookup->key, partition,
-						   index_of_partition(partition, keyed->index), lookup->whole);
+						   IndexOfPartition(partition, keyed->index), lookup->whole);
 		table_close(partition, NoLock);
 	}
 	return keyed->parts[part];
@@ -207,40 +155,6 @@ ForgetPartitionsOfKey(ForeignKey *key)
 		MemoryContextReset(key->mcxt);
 	}
 }
-
-/* Which partition can have this key?  As the executor does; -1 if there is none. */
-static int
-choose_partition(const KeyedTable *keyed, Relation table, PartitionDesc partitions,
-				 const KeyValue *value)
-{
-	PartitionKey key = RelationGetPartitionKey(table);
-	PartitionBoundInfo bounds = partitions->boundinfo;
-	Datum		values[PARTITION_MAX_KEYS];
-	bool		nulls[PARTITION_MAX_KEYS] = {false};
-	bool		equal = false;
-	int			part = -1;
-
-	for (int i = 0; i < key->partnatts; i++)
-		values[i] = value->values[keyed->values[i]];
-
-	if (key->strategy == PARTITION_STRATEGY_HASH)
-		part = compute_partition_hash_value(key->partnatts, key->partsupfunc,
-											key->partcollation, values, nulls) % bounds->nindexes;
-	else if (key->strategy == PARTITION_STRATEGY_RANGE)
-		part = 1 + partition_range_datum_bsearch(key->partsupfunc, key->partcollation,
-												 bounds, key->partnatts, values, &equal);
-	else
-	{
-		part = partition_list_bsearch(key->partsupfunc, key->partcollation,
-									  bounds, values[0], &equal);
-		if (!equal)
-			part = -1;
-	}
-	if (part >= 0)
-		part = bounds->indexes[part];
-	return part >= 0 ? part : bounds->default_index;
-}
-
 
 /* ----- Reading the row ----- */
 
@@ -345,8 +259,9 @@ find_in_tree(Lookup *lookup, KeyedTable *keyed, Relation table, ReferencedRow *r
 
 	partitions = RelationGetPartitionDesc(table, true);
 	last = partitions->nparts - 1;
-	if (keyed->prunes && partitions->nparts > 0)
-		first = last = choose_partition(keyed, table, partitions, lookup->value);
+	if (keyed->routing.prunes && partitions->nparts > 0)
+		first = last = ChoosePartition(&keyed->routing, table, partitions,
+									   lookup->value->values);
 
 	for (int i = first; i >= 0 && i <= last; i++)
 	{

@@ -20,7 +20,9 @@
  * that was rolled back moved nothing, whatever comes after it.  Each trigger of the
  * partition recalls it once: a trigger that asks again has another row before it.
  */
-#include "portpin.h"
+#include "postgres.h"
+
+#include "table/row_movement.h"
 
 #include "access/heapam.h"
 #include "access/htup_details.h"
@@ -29,9 +31,16 @@
 #include "access/xact.h"
 #include "catalog/partition.h"
 #include "catalog/pg_am.h"
+#include "commands/trigger.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "nodes/pg_list.h"
 #include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "table/partition.h"
 
 typedef struct Move
 {
@@ -119,15 +128,6 @@ static int
 trigger_depth(void)
 {
 	return DatumGetInt32(OidFunctionCall0(F_PG_TRIGGER_DEPTH));
-}
-
-/* The whole table that a partition belongs to, or the table itself. */
-Oid
-RootOfPartitions(Relation rel)
-{
-	if (!rel->rd_rel->relispartition)
-		return RelationGetRelid(rel);
-	return llast_oid(get_partition_ancestors(RelationGetRelid(rel)));
 }
 
 /* Put a row on one of the lists, in place of what is over. */

@@ -18,17 +18,31 @@
  * the owner of the orders may read the columns: a gate answers guesses, so only
  * who can read the PIN may set one up.
  */
-#include "portpin.h"
+#include "postgres.h"
+
+#include "trigger/account.h"
 
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "utils/acl.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
+#include "utils/snapshot.h"
 #include "utils/timestamp.h"
 
+#include "base/compat.h"
+#include "base/error.h"
+#include "pin/pin.h"
+#include "table/account_key.h"
+#include "table/column.h"
+#include "table/foreign_key.h"
+#include "table/lookup.h"
 
 /* ----- Finding the way: foreign keys and columns ----- */
 

@@ -9,10 +9,17 @@
  * Arguments are name=value.  Columns are named as everywhere in SQL: folded to
  * lower case unless in double quotes.
  */
-#include "portpin.h"
+#include "postgres.h"
 
+#include "trigger/argument.h"
+
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "nodes/pg_list.h"
 #include "utils/builtins.h"
 #include "utils/varlena.h"
+
+#include "base/error.h"
 
 /* Report a trigger that can't work where it is attached. */
 void

@@ -1,26 +1,33 @@
 /*
  * gate.c
- *		Trigger: no port order gets in without the PIN of the account that it
- *		would move.
+ *		Find a gate: its columns and the way to the account, or what is wrong.
  *
  * AFTER ROW, the gate judges the row that is stored, and refuses it with an
  * error.  BEFORE ROW it can change the row: verdict= keeps a bad order and writes
  * down why, redact=yes empties the PIN once judged.  Then it must be the last of
  * the BEFORE triggers, so that the row it judged is the row that is stored.
  */
-#include "portpin.h"
+#include "postgres.h"
 
-#include "access/htup_details.h"
+#include "trigger/gate.h"
+
 #include "access/table.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 
-#define GATE "port_pin_gate_trigger"
-
-PG_FUNCTION_INFO_V1(port_pin_gate_trigger);
+#include "base/catalog.h"
+#include "base/error.h"
+#include "table/column.h"
+#include "table/foreign_key.h"
+#include "trigger/account.h"
+#include "trigger/argument.h"
+#include "trigger/protect_trigger.h"
 
 static const char *const gate_arguments[] = {
 	"pin", "account_pin", "number_pin", "fk", "via", "scope",
@@ -52,8 +59,8 @@ check_sees_every_order(const Trigger *trigger)
 						 "Leave out WHEN; scope= tells which orders are judged.");
 }
 
-static void
-check_attachment(const TriggerData *trigdata)
+void
+CheckGateAttachment(const TriggerData *trigdata)
 {
 	TriggerEvent event = trigdata->tg_event;
 	bool		changes;
@@ -148,17 +155,6 @@ find_verdict_column(Relation orders, const GateNames *names, Oid domain)
 						errhint("Allow NULL in it, the verdict on an order that is out of scope."),
 						errtablecol(orders, column));
 	return column;
-}
-
-/* Blank as the column can hold it: '' where a legacy column is NOT NULL. */
-static Datum
-blank_pin(Relation orders, AttrNumber column, bool *isnull)
-{
-	Form_pg_attribute attribute =
-		TupleDescAttr(RelationGetDescr(orders), column - 1);
-
-	*isnull = !attribute->attnotnull;
-	return *isnull ? (Datum) 0 : CStringGetTextDatum("");
 }
 
 /*
@@ -279,14 +275,14 @@ CheckGateFiresLast(Relation orders, const char *gate, bool now)
 }
 
 /* All that is asked before a row is looked at. */
-static Gate *
-find_gate(FunctionCallInfo fcinfo, TriggerData *trigdata)
+Gate *
+FindGateOfTrigger(FunctionCallInfo fcinfo, TriggerData *trigdata)
 {
 	const Trigger *trigger = trigdata->tg_trigger;
 	GateNames	names;
 	Gate	   *gate;
 
-	check_attachment(trigdata);
+	CheckGateAttachment(trigdata);
 	names = names_from_arguments(trigger);
 	gate = FindGate(trigdata->tg_relation, &names,
 					PortPinDomain(fcinfo->flinfo->fn_oid));
@@ -300,157 +296,5 @@ find_gate(FunctionCallInfo fcinfo, TriggerData *trigdata)
 const Gate *
 CheckGate(FunctionCallInfo fcinfo)
 {
-	return find_gate(fcinfo, CheckTriggerCall(fcinfo, GATE));
-}
-
-/* The gate of this trigger, which is found again when the catalogs have changed. */
-static Gate *
-gate_of(FunctionCallInfo fcinfo, TriggerData *trigdata)
-{
-	FmgrInfo   *flinfo = fcinfo->flinfo;
-	GateLoan   *loan = flinfo->fn_extra;
-
-	if (loan == NULL)
-		loan = flinfo->fn_extra = LendGate(trigdata->tg_trigger->tgoid,
-										   flinfo->fn_mcxt);
-	if (loan->gate == NULL || loan->gate->generation != CatalogGeneration())
-		KeepGate(loan, find_gate(fcinfo, trigdata));
-	return loan->gate;
-}
-
-
-/* ----- What comes of it ----- */
-
-static void
-refuse(TriggerData *trigdata, PortVerdict verdict)
-{
-	ereport_quietly(errcode(VerdictSqlstate(verdict)),
-					errmsg("%s", VerdictMessage(verdict)),
-					errhint("%s", VerdictHint(verdict)),
-					errtableconstraint(trigdata->tg_relation,
-									   trigdata->tg_trigger->tgname));
-}
-
-/* The verdict that an order is stored with: of now, or of before, or none. */
-static Datum
-recorded_verdict(TriggerData *trigdata, const Gate *gate, TupleTableSlot *old,
-				 bool scoped, bool judged, PortVerdict verdict, bool *isnull)
-{
-	Form_pg_attribute attribute =
-		TupleDescAttr(RelationGetDescr(trigdata->tg_relation), gate->verdict - 1);
-
-	*isnull = !scoped;
-	if (judged)
-		return ObjectIdGetDatum(VerdictValue(attribute->atttypid, verdict));
-	return scoped ? slot_getattr(old, gate->verdict, isnull) : (Datum) 0;
-}
-
-/* BEFORE: write the verdict into the row and take the PIN out of it. */
-static HeapTuple
-change_order(TriggerData *trigdata, Gate *gate, TupleTableSlot *old,
-			 HeapTuple order, bool scoped, bool judged, PortVerdict verdict)
-{
-	Relation	orders = trigdata->tg_relation;
-	int			columns[2];
-	Datum		values[2];
-	bool		nulls[2];
-	int			changed = 0;
-
-	if (gate->verdict != InvalidAttrNumber)
-	{
-		columns[changed] = gate->verdict;
-		values[changed] = recorded_verdict(trigdata, gate, old, scoped, judged,
-										   verdict, &nulls[changed]);
-		changed++;
-	}
-	if (gate->redact && judged)
-	{
-		columns[changed] = gate->pin;
-		values[changed] = blank_pin(orders, gate->pin, &nulls[changed]);
-		CheckColumnAllows(orders, gate->pin, values[changed], nulls[changed]);
-		changed++;
-	}
-	return heap_modify_tuple_by_cols(order, RelationGetDescr(orders), changed,
-									 columns, values, nulls);
-}
-
-/* The order before an UPDATE or a move between partitions; NULL if it is new. */
-static TupleTableSlot *
-order_before(TriggerData *trigdata)
-{
-	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
-		return trigdata->tg_trigslot;
-	return TRIGGER_FIRED_AFTER(trigdata->tg_event) ?
-		RecallMove(trigdata) : RecallExpectedMove(trigdata);
-}
-
-/* The trigger itself: what it changes or refuses, but not what an error shows. */
-static Datum
-pass_gate(FunctionCallInfo fcinfo)
-{
-	TriggerData *trigdata = CheckTriggerCall(fcinfo, GATE);
-	bool		update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
-	Gate	   *gate;
-	TupleTableSlot *old;
-	TupleTableSlot *new;
-	HeapTuple	order;
-	bool		scoped;
-	bool		judged;
-	PortVerdict verdict = PORT_ACCEPTED;
-
-	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
-	{
-		check_attachment(trigdata);
-		RememberMove(trigdata);
-		return PointerGetDatum(NULL);
-	}
-
-	gate = gate_of(fcinfo, trigdata);
-	old = order_before(trigdata);
-	new = update ? trigdata->tg_newslot : trigdata->tg_trigslot;
-	order = update ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
-
-	gate->in_use = true;
-	scoped = OrderInScope(trigdata, gate, new);
-	judged = scoped && OrderNeedsJudging(trigdata, gate, old, new);
-	if (judged)
-		verdict = JudgeOrder(gate, trigdata->tg_relation, new);
-	gate->in_use = false;
-	if (verdict != PORT_ACCEPTED && gate->verdict == InvalidAttrNumber)
-		refuse(trigdata, verdict);
-
-	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
-	{
-		order = change_order(trigdata, gate, old, order, scoped, judged, verdict);
-		if (update)
-			ExpectMove(fcinfo, order);
-	}
-	if (old != NULL && old != trigdata->tg_trigslot)
-		ForgetMovedRow(old);
-	return PointerGetDatum(order);
-}
-
-/*
- * port_pin_gate_trigger() returns trigger
- *
- * Arguments: pin=, the order's PIN; fk=, its key to the account, or with via= to
- * the number whose key via= leads to the account; account_pin= and number_pin=,
- * their PINs, and overrides=no if numbers have none; scope=, lock= and expires=,
- * columns, the latter two with number_ and account_ before them on just one of the
- * two tables; unset=refuse or allow;
- * verdict=, a column; redact=yes or no.  What is not given is found by the domain
- * port_pin and by foreign keys, or refused.
- * 23PN1 to 23PN7 for refused orders, 39P01 where it is attached wrongly.
- */
-Datum
-port_pin_gate_trigger(PG_FUNCTION_ARGS)
-{
-	ErrorContextCallback *context = error_context_stack;
-	Datum		result;
-
-	/* Waiting for a lock can fail, too, and COPY would show the row that it is at. */
-	error_context_stack = NULL;
-	result = pass_gate(fcinfo);
-	error_context_stack = context;
-	return result;
+	return FindGateOfTrigger(fcinfo, CheckTriggerCall(fcinfo, GATE));
 }

@@ -16,10 +16,17 @@
  * takes the locks for the next statement.  What only a statement may know, being under
  * its locks, is forgotten when it ends: partitions, and who guessed wrongly.
  */
-#include "portpin.h"
+#include "postgres.h"
+
+#include "trigger/gate_cache.h"
 
 #include "access/transam.h"
 #include "utils/memutils.h"
+
+#include "base/catalog.h"
+#include "failure/failure_log.h"
+#include "trigger/account.h"
+#include "trigger/gate.h"
 
 /* For so many tables, or partitions, of orders at a time. */
 #define MAX_IDLE_GATES 16

@@ -12,10 +12,24 @@
  * organizations in the United States".  An order is out of scope where that
  * column is false; in doubt, where it is NULL, it is judged.
  */
-#include "portpin.h"
+#include "postgres.h"
 
+#include "trigger/order.h"
+
+#include "commands/trigger.h"
 #include "executor/executor.h"
+#include "executor/tuptable.h"
 #include "rewrite/rewriteHandler.h"
+#include "utils/rel.h"
+
+#include "failure/failure_limit.h"
+#include "pin/check.h"
+#include "pin/pin.h"
+#include "pin/seal.h"
+#include "table/column.h"
+#include "table/foreign_key.h"
+#include "trigger/account.h"
+#include "trigger/gate.h"
 
 /* What a generated column will be in a row that has not got it yet. */
 static Datum

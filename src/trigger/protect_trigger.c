@@ -14,10 +14,24 @@
  * key=, it forbids to give a row with a PIN another key, which would be to delete
  * it by another name.
  */
-#include "portpin.h"
+#include "postgres.h"
+
+#include "trigger/protect_trigger.h"
 
 #include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "nodes/pg_list.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/catalog.h"
+#include "base/error.h"
+#include "pin/pin.h"
+#include "table/column.h"
+#include "table/row_movement.h"
+#include "trigger/argument.h"
 
 #define KEEP "port_pin_keep_trigger"
 

@@ -11,12 +11,30 @@
  * rights of the table's owner: anybody else could copy another account's PIN to
  * an account of his own, and guess there.
  */
-#include "portpin.h"
+#include "postgres.h"
+
+#include "trigger/seal_trigger.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
+#include "commands/trigger.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "base/catalog.h"
+#include "base/compat.h"
+#include "base/error.h"
+#include "pin/key_file.h"
+#include "pin/pin.h"
+#include "pin/seal.h"
+#include "table/column.h"
+#include "table/row_movement.h"
+#include "trigger/argument.h"
 
 #define SEAL "port_pin_seal_trigger"
 

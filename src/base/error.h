@@ -1,0 +1,33 @@
+/*
+ * error.h
+ *		Errors of portpin: their SQLSTATEs, and how to raise one that shows no PIN.
+ */
+#ifndef PORTPIN_ERROR_H
+#define PORTPIN_ERROR_H
+
+/*
+ * What portpin refuses is a violation of integrity: class 23, so that drivers
+ * and ORMs map it as they map a violated foreign key.
+ */
+#define ERRCODE_PORT_PIN_CLEARED		MAKE_SQLSTATE('2', '3', 'P', 'N', '0')
+#define ERRCODE_PORT_ACCOUNT_UNKNOWN	MAKE_SQLSTATE('2', '3', 'P', 'N', '1')
+#define ERRCODE_PORT_LOCKED				MAKE_SQLSTATE('2', '3', 'P', 'N', '2')
+#define ERRCODE_PORT_TOO_MANY_ATTEMPTS	MAKE_SQLSTATE('2', '3', 'P', 'N', '3')
+#define ERRCODE_PORT_PIN_NOT_SET		MAKE_SQLSTATE('2', '3', 'P', 'N', '4')
+#define ERRCODE_PORT_PIN_REQUIRED		MAKE_SQLSTATE('2', '3', 'P', 'N', '5')
+#define ERRCODE_PORT_PIN_EXPIRED		MAKE_SQLSTATE('2', '3', 'P', 'N', '6')
+#define ERRCODE_PORT_PIN_MISMATCH		MAKE_SQLSTATE('2', '3', 'P', 'N', '7')
+
+/*
+ * Raise an error that can't show a PIN.  COPY and PL/pgSQL add the row or the
+ * literal to the CONTEXT of an error, so the context callbacks are cut off first
+ * (whoever catches the error gets them back); the server log leaves out the
+ * statement.
+ */
+#define ereport_quietly(...) \
+	do { \
+		error_context_stack = NULL; \
+		ereport(ERROR, errhidestmt(true), __VA_ARGS__); \
+	} while (0)
+
+#endif							/* PORTPIN_ERROR_H */

@@ -1,0 +1,22 @@
+/*
+ * key_file.h
+ *		The keys that seal port PINs, from a file that is not in the database.
+ */
+#ifndef PORTPIN_KEY_FILE_H
+#define PORTPIN_KEY_FILE_H
+
+#define SEAL_KEY_ID_MAX 16
+#define SEAL_KEY_BYTES 32
+
+typedef struct SealKey
+{
+	char		id[SEAL_KEY_ID_MAX + 1];
+	uint8		secret[SEAL_KEY_BYTES];
+} SealKey;
+
+extern void DefineKeyFileSetting(void);
+extern bool IsSealKeyId(const char *id, Size length);
+extern const SealKey *FirstSealKey(void);
+extern const SealKey *FindSealKey(const char *id);
+
+#endif							/* PORTPIN_KEY_FILE_H */

@@ -1,0 +1,19 @@
+/*
+ * pin.h
+ *		What a port PIN is, and how to hold one without leaving copies behind.
+ */
+#ifndef PORTPIN_PIN_H
+#define PORTPIN_PIN_H
+
+#define PORT_PIN_MIN_DIGITS 6
+#define PORT_PIN_MAX_DIGITS 10
+
+extern bool PinIsBlank(const text *pin);
+extern bool PinIsValid(const text *pin);
+extern bool SameBytes(const void *a, const void *b, Size length);
+extern text *LookAtPin(Datum value, bool isnull);
+extern void LeavePin(text *pin, Datum value);
+extern text *CopyPin(Datum value, bool isnull);
+extern void ForgetPin(text *pin);
+
+#endif							/* PORTPIN_PIN_H */

@@ -1,0 +1,37 @@
+/*
+ * lookup.h
+ *		The row that a foreign key leads to, by its index and not by SQL.
+ */
+#ifndef PORTPIN_LOOKUP_H
+#define PORTPIN_LOOKUP_H
+
+#include "executor/tuptable.h"
+#include "table/foreign_key.h"
+#include "utils/snapshot.h"
+
+/* The value of a key, in the types of the index that it is looked up in. */
+typedef struct KeyValue
+{
+	bool		complete;		/* no column is NULL */
+	Datum		values[INDEX_MAX_KEYS];
+} KeyValue;
+
+/* A row that a key leads to, in the buffer that it was found in. */
+typedef struct ReferencedRow
+{
+	Oid			table;			/* the partition, if there are any */
+	Oid			index;			/* of that partition */
+	TupleTableSlot *slot;		/* the row there; NULL if none was found */
+	TupleTableSlot *columns;	/* the same as a row of the whole table */
+} ReferencedRow;
+
+extern void LockReferenced(ForeignKey *key);
+extern void ForgetPartitionsOfKey(ForeignKey *key);
+extern void KeyOfRow(ForeignKey *key, TupleTableSlot *row, KeyValue *value);
+extern ReferencedRow FindReferencedRow(ForeignKey *key, const KeyValue *value,
+									   Snapshot snapshot);
+extern bool HoldRow(ReferencedRow *row, Snapshot snapshot);
+extern void ReleaseRow(ReferencedRow *row);
+extern bool RowHadKey(ForeignKey *key, const KeyValue *value, ReferencedRow *row);
+
+#endif							/* PORTPIN_LOOKUP_H */

@@ -1,0 +1,128 @@
+/*
+ * partition.c
+ *		Partitions: the table that they belong to, and which one can have a key.
+ *
+ * The executor's own routing, ExecFindPartition, wants the state of a ModifyTable
+ * node, locks the partition for writing and raises an error where there is none; a
+ * query by SPI costs ten times as much.  So the few lines that choose a partition
+ * by its bounds are here.  Where the bounds compare another type or by another
+ * collation than the key does, they can't tell, and every partition is asked.
+ */
+#include "postgres.h"
+
+#include "table/partition.h"
+
+#include "catalog/partition.h"
+#include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "partitioning/partbounds.h"
+#include "utils/inval.h"
+#include "utils/partcache.h"
+
+#include "base/error.h"
+
+/* The whole table that a partition belongs to, or the table itself. */
+Oid
+RootOfPartitions(Relation rel)
+{
+	if (!rel->rd_rel->relispartition)
+		return RelationGetRelid(rel);
+	return llast_oid(get_partition_ancestors(RelationGetRelid(rel)));
+}
+
+/*
+ * The index of a partition that is a part of the whole table's.  A REINDEX
+ * CONCURRENTLY may put another in its place while this one is looked for.
+ */
+Oid
+IndexOfPartition(Relation partition, Oid whole)
+{
+	for (int tries = 0; tries < 100; tries++)
+	{
+		List	   *indexes = RelationGetIndexList(partition);
+		ListCell   *lc;
+
+		foreach(lc, indexes)
+		{
+			List	   *ancestors = get_partition_ancestors(lfirst_oid(lc));
+
+			if (ancestors != NIL && linitial_oid(ancestors) == whole)
+				return lfirst_oid(lc);
+		}
+		CHECK_FOR_INTERRUPTS();
+		AcceptInvalidationMessages();
+	}
+	ereport_quietly(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("a partition lacks the index that leads to a port PIN"),
+					errhint("Try again; if it stays so, reindex the partition."),
+					errtable(partition));
+	return InvalidOid;
+}
+
+/*
+ * Is a column of the partition key one of the foreign key, compared in the same
+ * way?  Tell which.
+ */
+static bool
+find_partition_value(const ForeignKey *key, Relation table, Relation index, int column,
+					 int *value)
+{
+	PartitionKey partition = RelationGetPartitionKey(table);
+
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		int			position = key->position[i] - 1;
+
+		if (index->rd_index->indkey.values[position] == partition->partattrs[column])
+		{
+			*value = i;
+			return key->operand[i] == partition->partopcintype[column] &&
+				index->rd_indcollation[position] == partition->partcollation[column];
+		}
+	}
+	return false;
+}
+
+/* Find out whether a key that is looked up tells which partition can have it. */
+void
+DescribePartitionRouting(const ForeignKey *key, Relation table, Relation index,
+						 PartitionRouting *routing)
+{
+	routing->prunes = true;
+	for (int i = 0; i < RelationGetPartitionKey(table)->partnatts; i++)
+		routing->prunes &= find_partition_value(key, table, index, i,
+												&routing->values[i]);
+}
+
+/* Which partition can have this key?  As the executor does; -1 if there is none. */
+int
+ChoosePartition(const PartitionRouting *routing, Relation table,
+				PartitionDesc partitions, const Datum *key_values)
+{
+	PartitionKey key = RelationGetPartitionKey(table);
+	PartitionBoundInfo bounds = partitions->boundinfo;
+	Datum		values[PARTITION_MAX_KEYS];
+	bool		nulls[PARTITION_MAX_KEYS] = {false};
+	bool		equal = false;
+	int			part = -1;
+
+	for (int i = 0; i < key->partnatts; i++)
+		values[i] = key_values[routing->values[i]];
+
+	if (key->strategy == PARTITION_STRATEGY_HASH)
+		part = compute_partition_hash_value(key->partnatts, key->partsupfunc,
+											key->partcollation, values, nulls) % bounds->nindexes;
+	else if (key->strategy == PARTITION_STRATEGY_RANGE)
+		part = 1 + partition_range_datum_bsearch(key->partsupfunc, key->partcollation,
+												 bounds, key->partnatts, values, &equal);
+	else
+	{
+		part = partition_list_bsearch(key->partsupfunc, key->partcollation,
+									  bounds, values[0], &equal);
+		if (!equal)
+			part = -1;
+	}
+	if (part >= 0)
+		part = bounds->indexes[part];
+	return part >= 0 ? part : bounds->default_index;
+}

@@ -1,0 +1,17 @@
+/*
+ * protect_trigger.h
+ *		Trigger: a set PIN is never cleared.
+ */
+#ifndef PORTPIN_PROTECT_TRIGGER_H
+#define PORTPIN_PROTECT_TRIGGER_H
+
+#include "access/attnum.h"
+#include "fmgr.h"
+#include "nodes/pg_list.h"
+#include "utils/rel.h"
+
+extern List *CheckKeep(FunctionCallInfo fcinfo);
+extern bool KeepsRowsInPlace(Relation accounts, AttrNumber pin,
+							 int nkeys, const AttrNumber *keys, Oid domain);
+
+#endif							/* PORTPIN_PROTECT_TRIGGER_H */

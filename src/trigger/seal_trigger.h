@@ -1,0 +1,13 @@
+/*
+ * seal_trigger.h
+ *		Trigger: digits that are written to a sealed column are stored sealed.
+ */
+#ifndef PORTPIN_SEAL_TRIGGER_H
+#define PORTPIN_SEAL_TRIGGER_H
+
+#include "fmgr.h"
+#include "nodes/pg_list.h"
+
+extern List *CheckSeal(FunctionCallInfo fcinfo);
+
+#endif							/* PORTPIN_SEAL_TRIGGER_H */
