@@ -16,7 +16,17 @@ OBJS = src/portpin.o src/base/catalog.o \
 	src/trigger/gate_trigger.o \
 	src/ddl/install.o src/ddl/install_protect.o src/ddl/install_seal.o \
 	src/ddl/install_gate.o src/ddl/guards.o
-DATA = src/portpin--1.0.sql
+
+# The script is written in pieces, each beside the C that implements it.
+SCRIPT = src/portpin--1.0.sql
+PIECES = src/portpin.sql \
+	src/pin/pin.sql src/pin/seal.sql src/pin/check.sql src/pin/reject_codes.sql \
+	src/failure/failure_log.sql src/failure/failure_limit.sql \
+	src/trigger/protect_trigger.sql src/trigger/seal_trigger.sql src/trigger/gate_trigger.sql \
+	src/ddl/install_protect.sql src/ddl/install_gate.sql src/ddl/seal_column.sql \
+	src/ddl/guards.sql \
+	src/privileges.sql
+DATA_built = $(SCRIPT)
 PGFILEDESC = "portpin - port-out PINs kept, checked and gated"
 
 REGRESS = install domain check keep legacy protect partitions \
@@ -48,6 +58,12 @@ PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server)
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+
+$(SCRIPT): $(PIECES)
+	awk 'FNR == 1 && NR > 1 { print "" } { print }' $^ >$@
+
+# What a header says, every file may use.
+$(OBJS): $(wildcard $(srcdir)/src/*/*.h)
 
 # What it costs; on a server of its own.  BENCH='--section gate_insert' measures one thing.
 .PHONY: bench

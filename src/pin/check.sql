@@ -1,0 +1,24 @@
+--
+-- A supplied PIN against a stored one
+--
+
+CREATE TYPE port_pin_verdict AS ENUM (
+	'accepted',
+	'account_unknown',
+	'port_locked',
+	'too_many_attempts',
+	'pin_not_set',
+	'pin_required',
+	'pin_expired',
+	'pin_mismatch'
+);
+
+COMMENT ON TYPE port_pin_verdict IS
+'what a gate says of a port order, in the order in which it is decided';
+
+CREATE FUNCTION port_pin_check(stored pg_catalog.text, supplied pg_catalog.text)
+	RETURNS port_pin_verdict
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION port_pin_check(pg_catalog.text, pg_catalog.text) IS
+'accepted, pin_not_set, pin_required or pin_mismatch, in time that does not tell where two PINs differ';
