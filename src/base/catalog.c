@@ -76,7 +76,7 @@ type_in_schema(const char *name, Oid schema)
 									   ObjectIdGetDatum(schema));
 
 	if (!OidIsValid(type))
-		ereport_quietly(errcode(ERRCODE_UNDEFINED_OBJECT),
+		ereport_without_context(errcode(ERRCODE_UNDEFINED_OBJECT),
 						errmsg("the type %s is not in the schema of portpin's functions", name),
 						errhint("Drop the extension portpin and create it again."));
 	return type;
@@ -144,7 +144,7 @@ PortPinTable(const char *name, Oid domain)
 	Oid			table = get_relname_relid(name, schema_of_domain(domain));
 
 	if (!OidIsValid(table))
-		ereport_quietly(errcode(ERRCODE_UNDEFINED_TABLE),
+		ereport_without_context(errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("the table %s is not in the schema of portpin's functions", name),
 						errhint("Give it back its name and its schema."));
 	return table;

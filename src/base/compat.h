@@ -151,6 +151,23 @@ update_row(Relation table, ResultRelInfo *result, EState *estate,
 #define CheckIsEnforced(check) true
 #endif
 
+/*
+ * Comparing secrets in a time that does not tell where they differ came with 18.
+ * Minor releases before that have it or not, so none of theirs is used.
+ */
+#if PG_VERSION_NUM < 180000
+#define timingsafe_bcmp portpin_timingsafe_bcmp
+static inline int
+timingsafe_bcmp(const void *a, const void *b, size_t length)
+{
+	volatile uint8 difference = 0;
+
+	for (size_t i = 0; i < length; i++)
+		difference |= ((const uint8 *) a)[i] ^ ((const uint8 *) b)[i];
+	return difference != 0;
+}
+#endif
+
 /* The identifier of a system cache has a type of its own from 19 on. */
 #if PG_VERSION_NUM < 190000
 typedef int SysCacheIdentifier;

@@ -24,7 +24,7 @@
  * (whoever catches the error gets them back); the server log leaves out the
  * statement.
  */
-#define ereport_quietly(...) \
+#define ereport_without_context(...) \
 	do { \
 		error_context_stack = NULL; \
 		ereport(ERROR, errhidestmt(true), __VA_ARGS__); \

@@ -153,15 +153,15 @@ note_accounts(const Gate *gate, Findings *found)
 {
 	found->tables = NIL;
 	found->pins = NIL;
-	for (int i = 0; i < gate->path.nhops; i++)
+	for (int i = 0; i < gate->path.nsteps; i++)
 	{
-		const AccountHop *hop = &gate->path.hops[i];
+		const PathStep *step = &gate->path.steps[i];
 
-		if (hop->pin == InvalidAttrNumber)
+		if (step->pin == InvalidAttrNumber)
 			continue;
-		found->tables = lappend_oid(found->tables, hop->key.referenced);
+		found->tables = lappend_oid(found->tables, step->key.referenced);
 		found->pins = lappend(found->pins,
-							  get_attname(hop->key.referenced, hop->pin, false));
+							  get_attname(step->key.referenced, step->pin, false));
 	}
 }
 
@@ -172,7 +172,7 @@ note_accounts(const Gate *gate, Findings *found)
 static List *
 note_order(Relation orders, const Gate *gate, Oid domain, Findings *found)
 {
-	const ForeignKey *key = &gate->path.hops[0].key;
+	const ForeignKey *key = &gate->path.steps[0].key;
 	List	   *watched = list_make1_int(gate->pin);
 
 	found->key = ColumnNames(orders, key->nkeys, key->from);
@@ -207,15 +207,15 @@ ask_trigger(Relation rel, Trigger *trigger, TriggerEvent event, Oid domain,
 	trigdata.tg_trigger = trigger;
 
 	if (strcmp(found->guard, "keep") == 0)
-		watched = CheckKeep(fcinfo);
+		watched = CheckProtectTrigger(fcinfo);
 	else if (strcmp(found->guard, "seal") == 0)
 	{
-		watched = CheckSeal(fcinfo);
+		watched = CheckSealTrigger(fcinfo);
 		note_check(rel, linitial_int(watched), domain, found);
 	}
 	else
 	{
-		const Gate *gate = CheckGate(fcinfo);
+		const Gate *gate = CheckGateTrigger(fcinfo);
 
 		note_accounts(gate, found);
 		watched = note_order(rel, gate, domain, found);
@@ -273,11 +273,11 @@ parts_of(const Trigger *trigger, const char *guard)
 
 	for (Size i = 0; i < lengthof(events); i++)
 	{
-		bool		move = follows ||
+		bool		movement = follows ||
 			(gate && events[i].type == TRIGGER_TYPE_DELETE);
 
 		if ((trigger->tgtype & events[i].type) != 0)
-			parts = lappend(parts, psprintf("%s%s", move ? "move " : "",
+			parts = lappend(parts, psprintf("%s%s", movement ? "move " : "",
 											events[i].part));
 	}
 	if (keep && ArgumentValue(trigger, "key") != NULL)

@@ -98,9 +98,9 @@ gate_names(FunctionCallInfo fcinfo)
 static void
 check_actions(Relation orders, const Gate *gate)
 {
-	for (int i = 0; i < gate->path.nhops; i++)
+	for (int i = 0; i < gate->path.nsteps; i++)
 	{
-		const ForeignKey *key = &gate->path.hops[i].key;
+		const ForeignKey *key = &gate->path.steps[i].key;
 
 		if (key->on_update == FKCONSTR_ACTION_SETDEFAULT ||
 			key->on_delete == FKCONSTR_ACTION_SETDEFAULT)
@@ -118,11 +118,11 @@ note_unkept_accounts(const Gate *gate, Oid domain)
 {
 	Oid			function = PortPinTrigger("port_pin_keep_trigger", domain);
 
-	for (int i = 0; i < gate->path.nhops; i++)
+	for (int i = 0; i < gate->path.nsteps; i++)
 	{
-		const AccountHop *hop = &gate->path.hops[i];
-		Relation	table = table_open(hop->key.referenced, AccessShareLock);
-		bool		kept = hop->pin == InvalidAttrNumber;
+		const PathStep *step = &gate->path.steps[i];
+		Relation	table = table_open(step->key.referenced, AccessShareLock);
+		bool		kept = step->pin == InvalidAttrNumber;
 
 		for (int t = 0; table->trigdesc != NULL && t < table->trigdesc->numtriggers; t++)
 			kept |= table->trigdesc->triggers[t].tgfoid == function;
@@ -140,27 +140,27 @@ note_unkept_accounts(const Gate *gate, Oid domain)
 static void
 add_gate_arguments(Installation *install, const GateNames *names, const Gate *gate)
 {
-	const AccountHop *hop = gate->path.hops;
-	const ForeignKey *key = &hop->key;
-	bool		one = gate->path.nhops == 1;
+	const PathStep *step = gate->path.steps;
+	const ForeignKey *key = &step->key;
+	bool		one = gate->path.nsteps == 1;
 
 	AddColumnArgument(install, "pin", install->table, gate->pin);
 	AddArgument(install, "fk",
 				ColumnList(ColumnNames(install->table, key->nkeys, key->from)));
-	for (int i = 0; i < gate->path.nhops; i++, hop++)
+	for (int i = 0; i < gate->path.nsteps; i++, step++)
 	{
-		Relation	table = table_open(hop->key.referenced, AccessShareLock);
-		bool		last = i == gate->path.nhops - 1;
+		Relation	table = table_open(step->key.referenced, AccessShareLock);
+		bool		last = i == gate->path.nsteps - 1;
 
 		AddColumnArgument(install, last ? "account_pin" : "number_pin",
-						  table, hop->pin);
-		if (!last && hop->pin == InvalidAttrNumber)
+						  table, step->pin);
+		if (!last && step->pin == InvalidAttrNumber)
 			AddArgument(install, "overrides", "no");
 		AddColumnArgument(install, one ? "lock" : last ? "account_lock" : "number_lock",
-						  table, hop->lock);
+						  table, step->lock);
 		AddColumnArgument(install,
 						  one ? "expires" : last ? "account_expires" : "number_expires",
-						  table, hop->expires);
+						  table, step->expires);
 		if (!last)
 			AddArgument(install, "via", ColumnList(names->account.via));
 		table_close(table, NoLock);
@@ -177,7 +177,7 @@ add_gate_arguments(Installation *install, const GateNames *names, const Gate *ga
 static char *
 gate_condition(Relation orders, const Gate *gate)
 {
-	const ForeignKey *key = &gate->path.hops[0].key;
+	const ForeignKey *key = &gate->path.steps[0].key;
 	char	   *condition = ColumnsDiffer(orders, key->nkeys, key->from);
 	char	   *pin = ColumnsDiffer(orders, 1, &gate->pin);
 
@@ -259,7 +259,7 @@ check_nobody_reads_redacted(const Installation *install, const Gate *gate)
 		const Trigger *other = &triggers->triggers[i];
 
 		if (other->tgfoid == function &&
-			(gate->redact || ArgumentIs(other, "redact", "yes", "no")) &&
+			(gate->redact || ArgumentFlag(other, "redact", "yes", "no")) &&
 			FindPinColumn(install->table, ArgumentColumn(other, "pin"),
 						  install->domain, "pin=") == gate->pin)
 			ereport(ERROR,
@@ -291,8 +291,8 @@ port_pin_gate(PG_FUNCTION_ARGS)
 
 	check_actions(install.table, gate);
 	CheckNotGuardedYet(&install, "fk",
-					   ColumnNames(install.table, gate->path.hops[0].key.nkeys,
-								   gate->path.hops[0].key.from));
+					   ColumnNames(install.table, gate->path.steps[0].key.nkeys,
+								   gate->path.steps[0].key.from));
 	check_nobody_reads_redacted(&install, gate);
 	note_unkept_accounts(gate, install.domain);
 

@@ -58,7 +58,7 @@ primary_key(Relation table)
  * NULL where that can't be written: then it looks at every row.
  */
 static char *
-keep_condition(Installation *install, AttrNumber pin, List *key)
+protect_condition(Installation *install, AttrNumber pin, List *key)
 {
 	Relation	table = install->table;
 	const char *name = quote_identifier(ColumnName(table, pin));
@@ -111,7 +111,7 @@ check_moves_can_be_followed(Relation table)
 	{
 		Relation	partition = table_open(lfirst_oid(lc), NoLock);
 
-		if (!CanFollowMoves(partition))
+		if (!CanFollowRowMovement(partition))
 			ereport(ERROR,
 					errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					errmsg("partition \"%s\" can't be guarded: rows that move there or away can't be followed",
@@ -123,11 +123,11 @@ check_moves_can_be_followed(Relation table)
 }
 
 static void
-add_keep_triggers(Installation *install, AttrNumber pin, List *key, bool forbid_delete)
+add_protect_triggers(Installation *install, AttrNumber pin, List *key, bool forbid_delete)
 {
 	bool		partitioned =
 		install->table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
-	char	   *condition = keep_condition(install, pin, key);
+	char	   *condition = protect_condition(install, pin, key);
 
 	if (key != NIL)
 		AddArgument(install, "key", ColumnList(key));
@@ -211,7 +211,7 @@ port_pin_protect(PG_FUNCTION_ARGS)
 	CheckNotGuardedYet(&install, "pin", ColumnNames(install.table, 1, &column));
 	if (ColumnIsSealed(install.table, column, install.domain))
 		AddSeal(&install, column);
-	add_keep_triggers(&install, column,
+	add_protect_triggers(&install, column,
 					  forbid_delete ? primary_key(install.table) : NIL, forbid_delete);
 	if (check_format)
 		add_format_check(&install, column, fcinfo->flinfo->fn_oid);

@@ -13,7 +13,7 @@
  * Sessions that guess at one account take turns as soon as it has a guess on
  * record, so that each counts what the others recorded.  At an account without
  * any, nobody waits for anybody: that is the path of honest orders, one look into
- * an index, or none in a statement of many orders (LogIsKnown in failure_log.c).  A
+ * an index, or none in a statement of many orders (FailuresAreKnown in failure_log.c).  A
  * guess that turns out wrong there takes its turn then, and counts again.  So of an
  * account no more than max_failures wrong guesses are told and recorded, exactly.
  * What can be learned is one answer more for each session but the first that had
@@ -60,7 +60,7 @@
  * The last part of the lock tag, where SQL's advisory locks have 1 or 2: nobody
  * can take or see through a lock of ours by calling pg_advisory_lock().
  */
-#define TURN_LOCK 0x5050
+#define ATTEMPT_LOCK 0x5050
 
 PG_FUNCTION_INFO_V1(port_pin_failure_limits);
 PG_FUNCTION_INFO_V1(port_pin_unlock);
@@ -109,48 +109,48 @@ account_of(PinAttempt *attempt)
 /* ----- Taking turns ----- */
 
 static LOCKTAG
-turn_of(const AccountKey *account)
+attempt_lock_of(const AccountKey *account)
 {
 	uint64		hash = HashAccountKey(account);
 	LOCKTAG		tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash,
-						 TURN_LOCK);
+						 ATTEMPT_LOCK);
 	return tag;
 }
 
 /* The lock goes by itself if the (sub)transaction fails. */
 static bool
-take_turn(PinAttempt *attempt, TimestampTz deadline)
+acquire_attempt_lock(PinAttempt *attempt, TimestampTz deadline)
 {
-	LOCKTAG		tag = turn_of(account_of(attempt));
+	LOCKTAG		tag = attempt_lock_of(account_of(attempt));
 
 	while (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
 	{
-		if (!WaitABit(deadline))
+		if (!WaitBriefly(deadline))
 			return false;
 	}
-	attempt->has_turn = true;
+	attempt->has_attempt_lock = true;
 	return true;
 }
 
 static void
-end_turn(PinAttempt *attempt)
+release_attempt_lock(PinAttempt *attempt)
 {
-	if (attempt->has_turn)
+	if (attempt->has_attempt_lock)
 	{
-		LOCKTAG		tag = turn_of(account_of(attempt));
+		LOCKTAG		tag = attempt_lock_of(account_of(attempt));
 
 		LockRelease(&tag, ExclusiveLock, false);
 	}
-	attempt->has_turn = false;
+	attempt->has_attempt_lock = false;
 }
 
 static int
 count_failures(PinAttempt *attempt, TimestampTz deadline)
 {
 	if (attempt->log->window != failure_window)
-		ForgetLog(attempt->log);
+		ForgetFailures(attempt->log);
 	attempt->log->window = failure_window;
 	return CountFailures(attempt->log, account_of(attempt), start_of_window(),
 						 max_failures, deadline);
@@ -204,9 +204,9 @@ count_and_record(PinAttempt *attempt, Relation orders, PortVerdict *verdict,
 {
 	Failure		failure;
 
-	if (!attempt->has_turn)
+	if (!attempt->has_attempt_lock)
 	{
-		if (!take_turn(attempt, deadline))
+		if (!acquire_attempt_lock(attempt, deadline))
 			return "Other sessions that guess at the same account took too long.";
 		if (count_failures(attempt, deadline) >= max_failures)
 		{
@@ -226,7 +226,7 @@ static void
 end_session(const char *problem, TimestampTz deadline)
 {
 	HOLD_INTERRUPTS();
-	while (WaitABit(deadline))
+	while (WaitBriefly(deadline))
 		;
 	error_context_stack = NULL;
 	ereport(FATAL,
@@ -272,9 +272,9 @@ record_or_end_session(PinAttempt *attempt, Relation orders, PortVerdict *verdict
 static bool
 has_clean_record(PinAttempt *attempt)
 {
-	return attempt->log->window == failure_window && LogIsKnown(attempt->log) &&
-		(NobodyIsOnRecord(attempt->log) ||
-		 !IsOnRecord(attempt->log, account_of(attempt)));
+	return attempt->log->window == failure_window && FailuresAreKnown(attempt->log) &&
+		(FailureLogIsEmpty(attempt->log) ||
+		 !AccountMayHaveFailures(attempt->log, account_of(attempt)));
 }
 
 /* Count what is on record, in turn if there is something.  May there be one more? */
@@ -285,11 +285,11 @@ may_guess(PinAttempt *attempt)
 	int			failures = count_failures(attempt, deadline);
 
 	if (failures > 0 && failures < max_failures)
-		failures = take_turn(attempt, deadline) ?
+		failures = acquire_attempt_lock(attempt, deadline) ?
 			count_failures(attempt, deadline) : max_failures;
 	if (failures < max_failures)
 		return true;
-	end_turn(attempt);
+	release_attempt_lock(attempt);
 	return false;
 }
 
@@ -322,7 +322,7 @@ EndAttempt(PinAttempt *attempt, Relation orders, PortVerdict verdict)
 		return verdict;
 	if (verdict == PORT_PIN_MISMATCH)
 		record_or_end_session(attempt, orders, &verdict);
-	end_turn(attempt);
+	release_attempt_lock(attempt);
 	RESUME_INTERRUPTS();
 	return verdict;
 }
@@ -419,6 +419,6 @@ port_pin_unlock(PG_FUNCTION_ARGS)
 	SetUserIdAndSecContext(caller, context);
 	check_may_unlock(account.table, function);	/* of a partition, the whole table */
 	table_close(accounts, NoLock);
-	PG_RETURN_INT64(ForgiveFailures(PortPinDomain(function), &account,
+	PG_RETURN_INT64(ClearFailures(PortPinDomain(function), &account,
 									start_of_window()));
 }

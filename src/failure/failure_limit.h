@@ -16,7 +16,7 @@ typedef struct PinAttempt
 	AccountIdentity *identity;
 	TupleTableSlot *row;
 	AccountKey	account;		/* the name of that row; see account_of */
-	bool		has_turn;		/* others wait that guess at the same account */
+	bool		has_attempt_lock;		/* others wait that guess at the same account */
 } PinAttempt;
 
 extern void DefineFailureSettings(void);

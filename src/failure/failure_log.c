@@ -58,7 +58,7 @@ DeadlineFromNow(void)
 
 /* Let a millisecond pass.  False if the time is over. */
 bool
-WaitABit(TimestampTz deadline)
+WaitBriefly(TimestampTz deadline)
 {
 	if (GetCurrentTimestamp() >= deadline)
 		return false;
@@ -78,8 +78,8 @@ lock_in_time(Oid relid, TimestampTz deadline)
 {
 	while (!ConditionalLockRelationOid(relid, AccessShareLock))
 	{
-		if (!WaitABit(deadline))
-			ereport_quietly(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+		if (!WaitBriefly(deadline))
+			ereport_without_context(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 							errmsg("port order refused: the wrong port PINs of its account can't be counted"),
 							errdetail("Table port_pin_failures has been locked for too long."),
 							errhint("Submit the order again later."));
@@ -109,7 +109,7 @@ counting_index(Relation table, TimestampTz deadline)
 		index_close(index, AccessShareLock);
 	}
 	if (!fits)
-		ereport_quietly(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("the table port_pin_failures lacks its primary key (accounts, key, at)"),
 						errhint("Add it again: wrong port PINs are counted by its index."),
 						errtable(table));
@@ -121,7 +121,7 @@ static void
 describe(Relation table, FailureLog *log, TimestampTz deadline)
 {
 	if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relispartition)
-		ereport_quietly(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+		ereport_without_context(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 						errmsg("port_pin_failures is not an ordinary table"),
 						errhint("Drop the extension portpin and create it again."),
 						errtable(table));
@@ -148,7 +148,7 @@ open_for_counting(FailureLog *log, TimestampTz deadline)
 	table = table_open(relid, NoLock);
 	if (log->table != relid || log->generation != CatalogGeneration())
 	{
-		ForgetLog(log);
+		ForgetFailures(log);
 		log->generation = CatalogGeneration();
 		describe(table, log, deadline);
 	}
@@ -167,7 +167,7 @@ open_for_counting(FailureLog *log, TimestampTz deadline)
 
 /* What a statement came to know of the guesses on record is not known to the next. */
 void
-ForgetLog(FailureLog *log)
+ForgetFailures(FailureLog *log)
 {
 	if (log->accounts != NULL)
 		hash_destroy(log->accounts);
@@ -181,21 +181,21 @@ ForgetLog(FailureLog *log)
  * is of another generation then.
  */
 bool
-LogIsKnown(const FailureLog *log)
+FailuresAreKnown(const FailureLog *log)
 {
 	AcceptInvalidationMessages();
 	return log->accounts != NULL && log->generation == CatalogGeneration();
 }
 
 bool
-NobodyIsOnRecord(const FailureLog *log)
+FailureLogIsEmpty(const FailureLog *log)
 {
 	return hash_get_num_entries(log->accounts) == 0;
 }
 
 /* Does the log have guesses at this account?  It may have none, and true be told. */
 bool
-IsOnRecord(const FailureLog *log, const AccountKey *account)
+AccountMayHaveFailures(const FailureLog *log, const AccountKey *account)
 {
 	uint64		hash = HashAccountKey(account);
 
@@ -244,7 +244,7 @@ read_accounts(FailureLog *log, Relation table, TimestampTz since, Snapshot snaps
  * statements place one order, and need not even know how many pages there are.
  */
 static void
-get_to_know(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot)
+learn_failures(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot)
 {
 	if (log->accounts != NULL || log->looks++ == 0)
 		return;
@@ -299,7 +299,7 @@ CountFailures(FailureLog *log, const AccountKey *account, TimestampTz since,
 			count++;
 	}
 	index_endscan(scan);
-	get_to_know(log, table, since, snapshot);
+	learn_failures(log, table, since, snapshot);
 	ExecDropSingleTupleTableSlot(slot);
 	UnregisterSnapshot(snapshot);
 	index_close(index, AccessShareLock);
@@ -371,7 +371,7 @@ check_nothing_is_missing(Relation table, TupleTableSlot *row)
 		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(table), i);
 
 		if (attribute->attnotnull && !attribute->attisdropped && row->tts_isnull[i])
-			ereport_quietly(errcode(ERRCODE_NOT_NULL_VIOLATION),
+			ereport_without_context(errcode(ERRCODE_NOT_NULL_VIOLATION),
 							errmsg("column \"%s\" of port_pin_failures is NOT NULL, and nothing fills it",
 								   NameStr(attribute->attname)),
 							errhint("Allow NULL in columns that you add."),
@@ -405,13 +405,13 @@ AppendFailure(Oid relid, const Failure *failure)
 	table_tuple_insert(table, writer.slot, GetCurrentCommandId(true), 0, NULL);
 	insert_index_entries(writer.result, writer.estate, writer.slot, false, false);
 	end_writing(&writer);
-	CacheInvalidateRelcache(table); /* for LogIsKnown */
+	CacheInvalidateRelcache(table); /* for FailuresAreKnown */
 	table_close(table, NoLock);
 }
 
 /* Mark one row as forgiven; false if somebody else did so or removed it. */
 static bool
-forgive(Writer *writer, const FailureLog *log, TupleTableSlot *row,
+clear_failure(Writer *writer, const FailureLog *log, TupleTableSlot *row,
 		Snapshot snapshot)
 {
 	int			natts = RelationGetDescr(writer->table)->natts;
@@ -430,7 +430,7 @@ forgive(Writer *writer, const FailureLog *log, TupleTableSlot *row,
 
 /* Let the guesses at an account since some time count no more; how many did? */
 int64
-ForgiveFailures(Oid domain, const AccountKey *account, TimestampTz since)
+ClearFailures(Oid domain, const AccountKey *account, TimestampTz since)
 {
 	Relation	table = table_open(PortPinTable(FAILURE_TABLE, domain), RowExclusiveLock);
 	FailureLog	log = {0};
@@ -448,7 +448,7 @@ ForgiveFailures(Oid domain, const AccountKey *account, TimestampTz since)
 	while (index_getnext_slot(scan, ForwardScanDirection, row))
 	{
 		if (slot_attisnull(row, log.unlocked) &&
-			forgive(&writer, &log, row, snapshot))
+			clear_failure(&writer, &log, row, snapshot))
 			count++;
 	}
 	end_writing(&writer);

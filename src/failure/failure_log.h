@@ -46,15 +46,15 @@ typedef struct Failure
 } Failure;
 
 extern TimestampTz DeadlineFromNow(void);
-extern bool WaitABit(TimestampTz deadline);
-extern bool LogIsKnown(const FailureLog *log);
-extern void ForgetLog(FailureLog *log);
-extern bool NobodyIsOnRecord(const FailureLog *log);
-extern bool IsOnRecord(const FailureLog *log, const AccountKey *account);
+extern bool WaitBriefly(TimestampTz deadline);
+extern bool FailuresAreKnown(const FailureLog *log);
+extern void ForgetFailures(FailureLog *log);
+extern bool FailureLogIsEmpty(const FailureLog *log);
+extern bool AccountMayHaveFailures(const FailureLog *log, const AccountKey *account);
 extern int	CountFailures(FailureLog *log, const AccountKey *account,
 						  TimestampTz since, int limit, TimestampTz deadline);
 extern void AppendFailure(Oid table, const Failure *failure);
-extern int64 ForgiveFailures(Oid domain, const AccountKey *account,
+extern int64 ClearFailures(Oid domain, const AccountKey *account,
 							 TimestampTz since);
 
 #endif							/* PORTPIN_FAILURE_LOG_H */

@@ -45,16 +45,16 @@
 #define WORKER_LOCK_TIMEOUT "2000ms"
 
 /* What a session hands to its worker, in shared memory. */
-typedef struct Errand
+typedef struct FailureRequest
 {
 	PGPROC	   *session;		/* to be woken when all is done */
 	pg_atomic_uint32 done;
 	Oid			database;
 	Oid			table;
 	Failure		failure;		/* its key follows */
-} Errand;
+} FailureRequest;
 
-#define ERRAND_KEY(errand) ((ArrayType *) ((char *) (errand) + MAXALIGN(sizeof(Errand))))
+#define REQUEST_KEY(request) ((ArrayType *) ((char *) (request) + MAXALIGN(sizeof(FailureRequest))))
 
 pg_noreturn extern PGDLLEXPORT void port_pin_failure_worker(Datum main_arg);
 
@@ -62,18 +62,18 @@ pg_noreturn extern PGDLLEXPORT void port_pin_failure_worker(Datum main_arg);
 /* ----- The session's side ----- */
 
 static dsm_segment *
-prepare_errand(Oid table, const Failure *failure)
+prepare_request(Oid table, const Failure *failure)
 {
 	Size		keysize = VARSIZE(failure->key);
-	dsm_segment *segment = dsm_create(MAXALIGN(sizeof(Errand)) + keysize, 0);
-	Errand	   *errand = dsm_segment_address(segment);
+	dsm_segment *segment = dsm_create(MAXALIGN(sizeof(FailureRequest)) + keysize, 0);
+	FailureRequest	   *request = dsm_segment_address(segment);
 
-	errand->session = MyProc;
-	pg_atomic_init_u32(&errand->done, 0);
-	errand->database = MyDatabaseId;
-	errand->table = table;
-	errand->failure = *failure;
-	memcpy(ERRAND_KEY(errand), failure->key, keysize);
+	request->session = MyProc;
+	pg_atomic_init_u32(&request->done, 0);
+	request->database = MyDatabaseId;
+	request->table = table;
+	request->failure = *failure;
+	memcpy(REQUEST_KEY(request), failure->key, keysize);
 	return segment;
 }
 
@@ -96,7 +96,7 @@ start_worker(dsm_segment *segment, BackgroundWorkerHandle **handle,
 
 	while (!RegisterDynamicBackgroundWorker(&worker, handle))
 	{
-		if (!WaitABit(deadline))
+		if (!WaitBriefly(deadline))
 			return false;
 	}
 	return true;
@@ -104,7 +104,7 @@ start_worker(dsm_segment *segment, BackgroundWorkerHandle **handle,
 
 /* Wait for the commit, not for the worker's end. */
 static const char *
-wait_for_record(Errand *errand, BackgroundWorkerHandle *handle, TimestampTz deadline)
+wait_for_record(FailureRequest *request, BackgroundWorkerHandle *handle, TimestampTz deadline)
 {
 	for (;;)
 	{
@@ -113,7 +113,7 @@ wait_for_record(Errand *errand, BackgroundWorkerHandle *handle, TimestampTz dead
 		long		patience;
 
 		/* In this order: a worker may be done and ended in the meantime. */
-		if (pg_atomic_read_u32(&errand->done) != 0)
+		if (pg_atomic_read_u32(&request->done) != 0)
 			return NULL;
 		if (ended)
 			return "The background worker failed; its own message is above.";
@@ -133,7 +133,7 @@ wait_for_record(Errand *errand, BackgroundWorkerHandle *handle, TimestampTz dead
 const char *
 RecordFailure(Oid table, const Failure *failure, TimestampTz deadline)
 {
-	dsm_segment *segment = prepare_errand(table, failure);
+	dsm_segment *segment = prepare_request(table, failure);
 	BackgroundWorkerHandle *handle;
 	const char *problem;
 
@@ -235,7 +235,7 @@ void
 port_pin_failure_worker(Datum main_arg)
 {
 	dsm_segment *segment;
-	Errand	   *errand;
+	FailureRequest	   *request;
 	Failure		failure;
 
 	pqsignal(SIGTERM, die);
@@ -244,20 +244,20 @@ port_pin_failure_worker(Datum main_arg)
 	segment = dsm_attach(DatumGetUInt32(main_arg));
 	if (segment == NULL)
 		proc_exit(0);			/* the session has ended, and knows why */
-	errand = dsm_segment_address(segment);
-	failure = errand->failure;
-	failure.key = ERRAND_KEY(errand);
+	request = dsm_segment_address(segment);
+	failure = request->failure;
+	failure.key = REQUEST_KEY(request);
 
-	BackgroundWorkerInitializeConnectionByOid(errand->database, InvalidOid,
+	BackgroundWorkerInitializeConnectionByOid(request->database, InvalidOid,
 											  BGWORKER_BYPASS_ALLOWCONN);
 	pin_worker_settings();
 	pgstat_report_activity(STATE_RUNNING, "recording a wrong port PIN");
 
 	begin_transaction();
-	AppendFailure(errand->table, &failure);
+	AppendFailure(request->table, &failure);
 	commit_transaction();
-	pg_atomic_write_u32(&errand->done, 1);
-	SetLatch(&errand->session->procLatch);
+	pg_atomic_write_u32(&request->done, 1);
+	SetLatch(&request->session->procLatch);
 
 	notify(&failure);
 	proc_exit(0);

@@ -97,7 +97,7 @@ VerdictHint(PortVerdict verdict)
 
 /* Lay a PIN out at full length, so that every comparison reads as many bytes. */
 static void
-lay_out(const text *pin, uint8 *digits)
+pad_pin(const text *pin, uint8 *digits)
 {
 	memset(digits, 0, PORT_PIN_MAX_DIGITS);
 	memcpy(digits, VARDATA_ANY(pin), VARSIZE_ANY_EXHDR(pin));
@@ -110,9 +110,9 @@ same_pin(const text *stored, const text *supplied)
 	uint8		b[PORT_PIN_MAX_DIGITS];
 	bool		same;
 
-	lay_out(stored, a);
-	lay_out(supplied, b);
-	same = SameBytes(a, b, PORT_PIN_MAX_DIGITS);
+	pad_pin(stored, a);
+	pad_pin(supplied, b);
+	same = timingsafe_bcmp(a, b, PORT_PIN_MAX_DIGITS) == 0;
 	explicit_bzero(a, sizeof(a));
 	explicit_bzero(b, sizeof(b));
 
@@ -160,12 +160,12 @@ VerdictValue(Oid type, PortVerdict verdict)
 Datum
 port_pin_check(PG_FUNCTION_ARGS)
 {
-	text	   *stored = LookAtPin(PG_GETARG_DATUM(0), PG_ARGISNULL(0));
-	text	   *supplied = LookAtPin(PG_GETARG_DATUM(1), PG_ARGISNULL(1));
+	text	   *stored = PinFromDatum(PG_GETARG_DATUM(0), PG_ARGISNULL(0));
+	text	   *supplied = PinFromDatum(PG_GETARG_DATUM(1), PG_ARGISNULL(1));
 	PortVerdict verdict = CheckPin(stored, supplied);
 
-	LeavePin(stored, PG_GETARG_DATUM(0));
-	LeavePin(supplied, PG_GETARG_DATUM(1));
+	PinFreeIfCopy(stored, PG_GETARG_DATUM(0));
+	PinFreeIfCopy(supplied, PG_GETARG_DATUM(1));
 
 	PG_RETURN_OID(VerdictValue(get_func_rettype(fcinfo->flinfo->fn_oid), verdict));
 }

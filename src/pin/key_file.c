@@ -168,7 +168,7 @@ parse_content(const char *content, Size size, SealKey *list, int *count, int *li
 static void
 refuse_file(int sqlstate, const char *problem, const char *hint)
 {
-	ereport_quietly(errcode(sqlstate),
+	ereport_without_context(errcode(sqlstate),
 					errmsg("the key file of port PINs %s", problem),
 					errdetail_log("portpin.key_file is \"%s\".", key_file),
 					errhint("%s", hint));
@@ -177,7 +177,7 @@ refuse_file(int sqlstate, const char *problem, const char *hint)
 static void
 refuse_access(void)
 {
-	ereport_quietly(errcode_for_file_access(),
+	ereport_without_context(errcode_for_file_access(),
 					errmsg("could not read the key file of port PINs: %m"),
 					errdetail_log("portpin.key_file is \"%s\".", key_file),
 					errhint("portpin.key_file must name a file that the server's user can read. " MAKE_KEY_HINT));
@@ -279,7 +279,7 @@ load_keys(void)
 		pfree(list);
 	}
 	if (problem != NULL)
-		ereport_quietly(errcode(ERRCODE_CONFIG_FILE_ERROR),
+		ereport_without_context(errcode(ERRCODE_CONFIG_FILE_ERROR),
 						errmsg("line %d of the key file of port PINs is wrong", line),
 						errdetail("%s", problem),
 						errdetail_log("%s portpin.key_file is \"%s\".", problem, key_file),
@@ -297,7 +297,7 @@ static void
 need_keys(void)
 {
 	if (key_file == NULL || key_file[0] == '\0')
-		ereport_quietly(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("there is no key for sealed port PINs"),
 						errhint("Set portpin.key_file to a file with a key, outside the data directory, and reload the configuration. " MAKE_KEY_HINT));
 	if (keys != NULL && keys_loaded == PgReloadTime)
@@ -324,7 +324,7 @@ FindSealKey(const char *id)
 		if (strcmp(keys[i].id, id) == 0)
 			return &keys[i];
 	}
-	ereport_quietly(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+	ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("a port PIN is sealed with a key that the key file does not have"),
 					errdetail("The id of the key is \"%s\".", id),
 					errhint("Add that key to the file that portpin.key_file names, and reload the configuration. If the key is lost, the customer must set a new port PIN."));

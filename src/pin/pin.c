@@ -83,32 +83,21 @@ PinIsValid(const text *pin)
 		all_digits(VARDATA_ANY(pin), length);
 }
 
-/* Compare secrets: the time does not tell where they differ. */
-bool
-SameBytes(const void *a, const void *b, Size length)
-{
-	volatile uint8 difference = 0;
-
-	for (Size i = 0; i < length; i++)
-		difference |= ((const uint8 *) a)[i] ^ ((const uint8 *) b)[i];
-	return difference == 0;
-}
-
 /*
  * A PIN where it lies in its row, for as long as the row is there.  One that is
- * compressed or stored apart has to be copied: LeavePin wipes that.
+ * compressed or stored apart has to be copied: PinFreeIfCopy wipes that.
  */
 text *
-LookAtPin(Datum value, bool isnull)
+PinFromDatum(Datum value, bool isnull)
 {
 	return isnull ? NULL : DatumGetTextPP(value);
 }
 
 void
-LeavePin(text *pin, Datum value)
+PinFreeIfCopy(text *pin, Datum value)
 {
 	if (pin != NULL && PointerGetDatum(pin) != value)
-		ForgetPin(pin);
+		WipePin(pin);
 }
 
 /* A copy of a PIN, which can be wiped; whatever becomes of the row. */
@@ -119,7 +108,7 @@ CopyPin(Datum value, bool isnull)
 }
 
 void
-ForgetPin(text *pin)
+WipePin(text *pin)
 {
 	if (pin == NULL)
 		return;
@@ -206,7 +195,7 @@ port_pin_check_format(PG_FUNCTION_ARGS)
 	const text *pin = PG_GETARG_TEXT_PP(0);
 
 	if (!PinIsBlank(pin) && !PinIsValid(pin))
-		ereport_quietly(errcode(ERRCODE_CHECK_VIOLATION),
+		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
 						errmsg("a port PIN has %d to %d digits, or is blank",
 							   PORT_PIN_MIN_DIGITS, PORT_PIN_MAX_DIGITS),
 						errhint("port_pin_problem() tells what is wrong with a value."));

@@ -10,10 +10,9 @@
 
 extern bool PinIsBlank(const text *pin);
 extern bool PinIsValid(const text *pin);
-extern bool SameBytes(const void *a, const void *b, Size length);
-extern text *LookAtPin(Datum value, bool isnull);
-extern void LeavePin(text *pin, Datum value);
+extern text *PinFromDatum(Datum value, bool isnull);
+extern void PinFreeIfCopy(text *pin, Datum value);
 extern text *CopyPin(Datum value, bool isnull);
-extern void ForgetPin(text *pin);
+extern void WipePin(text *pin);
 
 #endif							/* PORTPIN_PIN_H */

@@ -176,7 +176,7 @@ keyed_pin(const SealKey *key, const text *pin)
 		pg_hmac_update(hmac, (const uint8 *) VARDATA_ANY(pin),
 					   VARSIZE_ANY_EXHDR(pin)) < 0 ||
 		pg_hmac_final(hmac, digest, sizeof(digest)) < 0)
-		ereport_quietly(errcode(ERRCODE_INTERNAL_ERROR),
+		ereport_without_context(errcode(ERRCODE_INTERNAL_ERROR),
 						errmsg("could not compute the HMAC of a port PIN"),
 						errhint("The server's cryptographic library refused HMAC-SHA-256."));
 	pg_hmac_free(hmac);
@@ -215,7 +215,7 @@ call_pgcrypto(const char *symbol, text *first, Datum second)
 		ErrorData  *error;
 
 		MemoryContextSwitchTo(caller);
-		ForgetPin(first);
+		WipePin(first);
 		error = CopyErrorData();
 		FlushErrorState();
 		error->hide_stmt = true;
@@ -224,7 +224,7 @@ call_pgcrypto(const char *symbol, text *first, Datum second)
 	PG_END_TRY();
 	error_context_stack = context;
 
-	ForgetPin(first);
+	WipePin(first);
 	return DatumGetTextPP(result);
 }
 
@@ -313,20 +313,20 @@ HashMatches(const text *stored, const text *supplied)
 	{
 		text	   *password = keyed_pin(key, pin);
 
-		ForgetPin(pin);
+		WipePin(pin);
 		pin = password;
 	}
 	computed = call_pgcrypto("pg_crypt", pin, PointerGetDatum(setting));
 	same = VARSIZE_ANY_EXHDR(computed) == BCRYPT_LENGTH &&
-		SameBytes(VARDATA_ANY(computed), VARDATA(setting), BCRYPT_LENGTH);
-	ForgetPin(computed);
-	ForgetPin(setting);
+		timingsafe_bcmp(VARDATA_ANY(computed), VARDATA(setting), BCRYPT_LENGTH) == 0;
+	WipePin(computed);
+	WipePin(setting);
 	return valid && same;
 }
 
 /* Take as long as a comparison, where there is nothing to compare with. */
 void
-SpendTimeOfHash(void)
+DummyHash(void)
 {
 	text	   *salt = new_salt();
 
@@ -351,11 +351,11 @@ port_pin_seal(PG_FUNCTION_ARGS)
 	text	   *sealed;
 
 	if (!PinIsValid(pin))
-		ereport_quietly(errcode(ERRCODE_CHECK_VIOLATION),
+		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
 						errmsg("what is to be sealed is not a port PIN"),
 						errhint("A port PIN has 6 to 10 digits."));
 	sealed = SealPin(pin);
-	ForgetPin(pin);
+	WipePin(pin);
 	PG_RETURN_TEXT_P(sealed);
 }
 

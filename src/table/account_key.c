@@ -40,7 +40,7 @@
 
 /* Does a value of this type read the same under all settings? */
 static bool
-reads_the_same(Oid type)
+output_is_stable(Oid type)
 {
 	switch (type)
 	{
@@ -72,7 +72,7 @@ add_column(Relation table, AttrNumber column, AccountIdentity *identity,
 
 	getTypeOutputInfo(type, &output, &varlena);
 	fmgr_info_cxt(output, &identity->output[identity->ncolumns], mcxt);
-	identity->reads_the_same &= reads_the_same(getBaseType(type));
+	identity->output_is_stable &= output_is_stable(getBaseType(type));
 	identity->columns[identity->ncolumns++] = column;
 }
 
@@ -122,7 +122,7 @@ refuse_pin_in_key(Relation table, AttrNumber pin, const AccountIdentity *identit
 	for (int i = 0; i < identity->ncolumns; i++)
 	{
 		if (identity->columns[i] == pin)
-			ereport_quietly(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+			ereport_without_context(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 							errmsg("the port PIN is part of the key of its account"),
 							errhint("Give the accounts a primary key without the PIN: wrong guesses are recorded under it."),
 							errtablecol(table, pin));
@@ -137,7 +137,7 @@ DescribeAccountKey(Relation table, int nkeys, const AttrNumber *keys,
 	Relation	root = table_open(RootOfPartitions(table), AccessShareLock);
 
 	memset(identity, 0, sizeof(AccountIdentity));
-	identity->reads_the_same = true;
+	identity->output_is_stable = true;
 	add_primary_key(root, table, identity, mcxt);
 	if (identity->ncolumns == 0)
 		add_primary_key(table, table, identity, mcxt);
@@ -207,7 +207,7 @@ static ArrayType *
 write_key(AccountIdentity *identity, const Datum *values)
 {
 	Datum		texts[INDEX_MAX_KEYS];
-	int			nestlevel = identity->reads_the_same ? 0 : pin_output_settings();
+	int			nestlevel = identity->output_is_stable ? 0 : pin_output_settings();
 
 	for (int i = 0; i < identity->ncolumns; i++)
 		texts[i] = CStringGetTextDatum(OutputFunctionCall(&identity->output[i], values[i]));

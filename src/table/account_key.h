@@ -18,7 +18,7 @@ typedef struct AccountIdentity
 	int			ncolumns;
 	AttrNumber	columns[INDEX_MAX_KEYS];
 	FmgrInfo	output[INDEX_MAX_KEYS];
-	bool		reads_the_same; /* under all settings */
+	bool		output_is_stable; /* under all settings */
 } AccountIdentity;
 
 /* The name of one row; no table where there is nothing to guess. */

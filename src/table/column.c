@@ -118,7 +118,7 @@ check_column_is_stored(Relation rel, AttrNumber column)
 	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), column - 1);
 
 	if (attribute->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
-		ereport_quietly(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+		ereport_without_context(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("portpin can't look at column \"%s\": it is a virtual generated column",
 							   NameStr(attribute->attname)),
 						errhint("Generate it STORED: the value of a virtual column is not in the row that a trigger sees."),
@@ -131,7 +131,7 @@ FindColumn(Relation rel, const char *name)
 	AttrNumber	column = column_named(rel, name);
 
 	if (column == InvalidAttrNumber)
-		ereport_quietly(errcode(ERRCODE_UNDEFINED_COLUMN),
+		ereport_without_context(errcode(ERRCODE_UNDEFINED_COLUMN),
 						errmsg("column \"%s\", which a guard of port PINs is to look at, does not exist", name),
 						errhint("If the column was renamed, drop the guard's triggers and install it again. In a trigger argument a mixed-case name is written in double quotes."),
 						errtable(rel));
@@ -146,7 +146,7 @@ FindColumnOfType(Relation rel, const char *name, Oid type)
 	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), column - 1);
 
 	if (getBaseType(attribute->atttypid) != type)
-		ereport_quietly(errcode(ERRCODE_DATATYPE_MISMATCH),
+		ereport_without_context(errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("column \"%s\" is of type %s, not %s", name,
 							   format_type_be(attribute->atttypid),
 							   format_type_be(type)),
@@ -222,7 +222,7 @@ find_named_pin(Relation rel, const char *name)
 	Oid			base = getBaseType(attribute->atttypid);
 
 	if (base != TEXTOID && base != VARCHAROID)
-		ereport_quietly(errcode(ERRCODE_DATATYPE_MISMATCH),
+		ereport_without_context(errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("column \"%s\" can't hold a port PIN: its type is %s",
 							   name, format_type_be(attribute->atttypid)),
 						errhint("A port PIN is of type port_pin, or in a legacy table text or varchar: numbers lose leading zeros, char(n) pads."),
@@ -245,7 +245,7 @@ FindPinColumn(Relation rel, const char *name, Oid domain, const char *argument)
 
 	column = next_port_pin(rel, InvalidAttrNumber, domain);
 	if (column == InvalidAttrNumber)
-		ereport_quietly(errcode(ERRCODE_UNDEFINED_COLUMN),
+		ereport_without_context(errcode(ERRCODE_UNDEFINED_COLUMN),
 						errmsg("table \"%s\" has no column of type port_pin",
 							   RelationGetRelationName(rel)),
 						errhint("Name the text or varchar column that holds the PIN with %s.", argument),
@@ -257,7 +257,7 @@ FindPinColumn(Relation rel, const char *name, Oid domain, const char *argument)
 		AttrNumber	both[] = {column, another};
 		List	   *names = ColumnNames(rel, 2, both);
 
-		ereport_quietly(errcode(ERRCODE_AMBIGUOUS_COLUMN),
+		ereport_without_context(errcode(ERRCODE_AMBIGUOUS_COLUMN),
 						errmsg("table \"%s\" has more than one column of type port_pin",
 							   RelationGetRelationName(rel)),
 						errdetail("Columns \"%s\" and \"%s\" both could be meant.",

@@ -82,7 +82,7 @@ leads_to_pin(const ForeignKeyCacheInfo *key, const char *pin, Oid domain)
 
 /* Is the table that a key references this one, or the one that it is a partition of? */
 bool
-LeadsBack(Oid referenced, Relation rel)
+IsSelfReference(Oid referenced, Relation rel)
 {
 	return referenced == RelationGetRelid(rel) ||
 		(rel->rd_rel->relispartition &&
@@ -135,8 +135,8 @@ append_ways(StringInfo ways, Relation rel, const ForeignKeyCacheInfo *key,
 	{
 		ForeignKeyCacheInfo *onward = lfirst(lc);
 
-		if (!is_clone_for_partition(onward) && !LeadsBack(onward->confrelid, next) &&
-			!LeadsBack(onward->confrelid, rel) && leads_to_pin(onward, pin, domain))
+		if (!is_clone_for_partition(onward) && !IsSelfReference(onward->confrelid, next) &&
+			!IsSelfReference(onward->confrelid, rel) && leads_to_pin(onward, pin, domain))
 			appendStringInfo(ways, "%sfk=%s with via=%s", ways->len > 0 ? ", or " : "",
 							 key_columns_for_hint(rel, key),
 							 key_columns_for_hint(next, onward));
@@ -146,7 +146,7 @@ append_ways(StringInfo ways, Relation rel, const ForeignKeyCacheInfo *key,
 
 /* All ways over one table more, as arguments; '' where there are none. */
 char *
-WaysOverTables(Relation rel, const char *pin, Oid domain)
+IndirectPaths(Relation rel, const char *pin, Oid domain)
 {
 	StringInfoData ways;
 	List	   *keys = copyObject(RelationGetFKeyList(rel));
@@ -157,7 +157,7 @@ WaysOverTables(Relation rel, const char *pin, Oid domain)
 	{
 		ForeignKeyCacheInfo *key = lfirst(lc);
 
-		if (!is_clone_for_partition(key) && !LeadsBack(key->confrelid, rel))
+		if (!is_clone_for_partition(key) && !IsSelfReference(key->confrelid, rel))
 			append_ways(&ways, rel, key, pin, domain);
 	}
 	return ways.data;
@@ -175,7 +175,7 @@ refuse_ambiguous_key(Relation rel, const ForeignKeyCacheInfo *a,
 					 const ForeignKeyCacheInfo *b, const char *argument)
 {
 	if (same_columns(a, b))
-		ereport_quietly(errcode(ERRCODE_AMBIGUOUS_COLUMN),
+		ereport_without_context(errcode(ERRCODE_AMBIGUOUS_COLUMN),
 						errmsg("table \"%s\" has more than one foreign key on the columns that lead to a port PIN",
 							   RelationGetRelationName(rel)),
 						errdetail("Those on (%s) lead to \"%s\" and to \"%s\".",
@@ -184,7 +184,7 @@ refuse_ambiguous_key(Relation rel, const ForeignKeyCacheInfo *a,
 								  get_rel_name(b->confrelid)),
 						errhint("Drop the one that does not count, or give it a column of its own."),
 						errtable(rel));
-	ereport_quietly(errcode(ERRCODE_AMBIGUOUS_COLUMN),
+	ereport_without_context(errcode(ERRCODE_AMBIGUOUS_COLUMN),
 					errmsg("table \"%s\" has more than one foreign key that could lead to a port PIN",
 						   RelationGetRelationName(rel)),
 					errdetail("Both (%s) and (%s) could be meant.",
@@ -200,7 +200,7 @@ refuse_named_key(Relation rel, const char *argument)
 {
 	char	   *keys = keys_for_hint(rel);
 
-	ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+	ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
 					errmsg("table \"%s\" has no foreign key on the columns named by %s",
 						   RelationGetRelationName(rel), argument),
 					keys[0] == '\0' ? errdetail("It has no foreign key at all.") :
@@ -213,9 +213,9 @@ refuse_named_key(Relation rel, const char *argument)
 static void
 refuse_no_key(Relation rel, const char *pin, Oid domain)
 {
-	char	   *ways = WaysOverTables(rel, pin, domain);
+	char	   *ways = IndirectPaths(rel, pin, domain);
 
-	ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+	ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
 					errmsg("table \"%s\" has no foreign key that leads to a port PIN",
 						   RelationGetRelationName(rel)),
 					ways[0] != '\0' ?
@@ -232,7 +232,7 @@ static bool
 is_candidate(Relation rel, const ForeignKeyCacheInfo *key, const char *pin, Oid domain)
 {
 	return leads_to_pin(key, pin, domain) &&
-		(pin != NULL || !LeadsBack(key->confrelid, rel));
+		(pin != NULL || !IsSelfReference(key->confrelid, rel));
 }
 
 /*
@@ -272,12 +272,12 @@ static void
 check_key_is_enforced(Relation rel, Form_pg_constraint constraint)
 {
 	if (!ForeignKeyIsEnforced(constraint))
-		ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+		ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
 						errmsg("the foreign key that leads to the port PIN is not enforced"),
 						errhint("Make it ENFORCED."),
 						errtableconstraint(rel, NameStr(constraint->conname)));
 	if (ForeignKeyHasPeriod(constraint))
-		ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+		ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
 						errmsg("the foreign key that leads to the port PIN has a PERIOD"),
 						errhint("Use a foreign key that references one row."),
 						errtableconstraint(rel, NameStr(constraint->conname)));

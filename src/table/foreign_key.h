@@ -32,8 +32,8 @@ typedef struct ForeignKey
 extern ForeignKeyCacheInfo *ChooseForeignKey(Relation rel, List *columns,
 											 const char *argument,
 											 const char *pin, Oid domain);
-extern char *WaysOverTables(Relation rel, const char *pin, Oid domain);
-extern bool LeadsBack(Oid referenced, Relation rel);
+extern char *IndirectPaths(Relation rel, const char *pin, Oid domain);
+extern bool IsSelfReference(Oid referenced, Relation rel);
 extern void DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info,
 							   ForeignKey *key, MemoryContext mcxt);
 

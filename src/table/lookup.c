@@ -229,7 +229,7 @@ find_in_table(Lookup *lookup, KeyedTable *keyed, Relation table, ReferencedRow *
 	if (index_getnext_slot(scan, ForwardScanDirection, keyed->slot))
 	{
 		if (row->slot != NULL || has_another_row(scan, table))
-			ereport_quietly(errcode(ERRCODE_INDEX_CORRUPTED),
+			ereport_without_context(errcode(ERRCODE_INDEX_CORRUPTED),
 							errmsg("more than one row has the key that leads to a port PIN"),
 							errhint("Reindex the table; its unique index is damaged."),
 							errtable(table));
@@ -300,7 +300,7 @@ FindReferencedRow(ForeignKey *key, const KeyValue *value, Snapshot snapshot)
  * foreign key itself will take.  false if it has changed since the snapshot.
  */
 bool
-HoldRow(ReferencedRow *row, Snapshot snapshot)
+LockRowKeyShare(ReferencedRow *row, Snapshot snapshot)
 {
 	Relation	table = table_open(row->table, RowShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);

@@ -30,7 +30,7 @@ extern void ForgetPartitionsOfKey(ForeignKey *key);
 extern void KeyOfRow(ForeignKey *key, TupleTableSlot *row, KeyValue *value);
 extern ReferencedRow FindReferencedRow(ForeignKey *key, const KeyValue *value,
 									   Snapshot snapshot);
-extern bool HoldRow(ReferencedRow *row, Snapshot snapshot);
+extern bool LockRowKeyShare(ReferencedRow *row, Snapshot snapshot);
 extern void ReleaseRow(ReferencedRow *row);
 extern bool RowHadKey(ForeignKey *key, const KeyValue *value, ReferencedRow *row);
 

@@ -52,7 +52,7 @@ IndexOfPartition(Relation partition, Oid whole)
 		CHECK_FOR_INTERRUPTS();
 		AcceptInvalidationMessages();
 	}
-	ereport_quietly(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+	ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("a partition lacks the index that leads to a port PIN"),
 					errhint("Try again; if it stays so, reindex the partition."),
 					errtable(partition));

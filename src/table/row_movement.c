@@ -42,7 +42,7 @@
 
 #include "table/partition.h"
 
-typedef struct Move
+typedef struct RowMovement
 {
 	int			depth;			/* of triggers within triggers */
 	TransactionId xid;
@@ -55,13 +55,13 @@ typedef struct Move
 	Oid			target;			/* partition that it came to, once that is known */
 	ItemPointerData target_tid;
 	List	   *recalled_by;	/* triggers BEFORE INSERT there, by OID */
-} Move;
+} RowMovement;
 
 /*
  * The last move at each depth, so that commands which triggers run on the way
  * don't disturb it.  All in TopTransactionContext, and forgotten with it.
  */
-static List *moves = NIL;
+static List *movements = NIL;
 static List *expected = NIL;
 static bool forgetting_at_end = false;
 static MemoryContextCallback at_end;
@@ -71,21 +71,21 @@ static MemoryContext watched_statement = NULL;
 
 /* A row that moved may hold a PIN. */
 static void
-wipe(Move *move)
+wipe(RowMovement *movement)
 {
-	explicit_bzero(move->old->t_data, move->old->t_len);
+	explicit_bzero(movement->old->t_data, movement->old->t_len);
 }
 
 static void
-forget_moves(void *arg pg_attribute_unused())
+forget_movements(void *arg pg_attribute_unused())
 {
 	ListCell   *lc;
 
-	foreach(lc, moves)
+	foreach(lc, movements)
 		wipe(lfirst(lc));
 	foreach(lc, expected)
 		wipe(lfirst(lc));
-	moves = NIL;
+	movements = NIL;
 	expected = NIL;
 	forgetting_at_end = false;
 }
@@ -98,14 +98,14 @@ forget_from(List *list, int depth)
 
 	foreach(lc, list)
 	{
-		Move	   *move = lfirst(lc);
+		RowMovement	   *movement = lfirst(lc);
 
-		if (move->depth >= depth)
+		if (movement->depth >= depth)
 		{
-			wipe(move);
-			heap_freetuple(move->old);
-			list_free(move->recalled_by);
-			pfree(move);
+			wipe(movement);
+			heap_freetuple(movement->old);
+			list_free(movement->recalled_by);
+			pfree(movement);
 			list = foreach_delete_current(list, lc);
 		}
 	}
@@ -117,7 +117,7 @@ forget_from(List *list, int depth)
  * What has partitions has no rows itself.
  */
 bool
-CanFollowMoves(Relation table)
+CanFollowRowMovement(Relation table)
 {
 	return table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ||
 		(table->rd_rel->relkind == RELKIND_RELATION &&
@@ -131,85 +131,85 @@ trigger_depth(void)
 }
 
 /* Put a row on one of the lists, in place of what is over. */
-static Move *
+static RowMovement *
 remember(List **list, TriggerData *trigdata, HeapTuple row)
 {
 	int			depth = trigger_depth();
 	Oid			root = RootOfPartitions(trigdata->tg_relation);
 	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
-	Move	   *move = palloc0(sizeof(Move));
+	RowMovement	   *movement = palloc0(sizeof(RowMovement));
 
 	if (!forgetting_at_end)
 	{
-		at_end.func = forget_moves;
+		at_end.func = forget_movements;
 		MemoryContextRegisterResetCallback(TopTransactionContext, &at_end);
 		forgetting_at_end = true;
 	}
-	move->depth = depth;
-	move->root = root;
-	move->source = RelationGetRelid(trigdata->tg_relation);
-	move->source_tid = trigdata->tg_trigtuple->t_self;
-	move->old = heap_copytuple(row);
-	*list = lappend(forget_from(*list, depth), move);
+	movement->depth = depth;
+	movement->root = root;
+	movement->source = RelationGetRelid(trigdata->tg_relation);
+	movement->source_tid = trigdata->tg_trigtuple->t_self;
+	movement->old = heap_copytuple(row);
+	*list = lappend(forget_from(*list, depth), movement);
 	MemoryContextSwitchTo(caller);
-	return move;
+	return movement;
 }
 
 /* AFTER DELETE: keep the old row if it was moved rather than deleted. */
 void
-RememberMove(TriggerData *trigdata)
+RememberRowMovement(TriggerData *trigdata)
 {
 	HeapTuple	old = trigdata->tg_trigtuple;
-	Move	   *move;
+	RowMovement	   *movement;
 
 	if (!HeapTupleHeaderIndicatesMovedPartitions(old->t_data))
 		return;
-	move = remember(&moves, trigdata, old);
-	move->xid = HeapTupleHeaderGetUpdateXid(old->t_data);
-	move->cid = HeapTupleHeaderGetCmax(old->t_data);
+	movement = remember(&movements, trigdata, old);
+	movement->xid = HeapTupleHeaderGetUpdateXid(old->t_data);
+	movement->cid = HeapTupleHeaderGetCmax(old->t_data);
 }
 
 /* Is this the row of the move?  The first one inserted after the DELETE is. */
 static bool
-is_row_of(Move *move, TriggerData *trigdata)
+is_row_of(RowMovement *movement, TriggerData *trigdata)
 {
 	HeapTuple	new = trigdata->tg_trigtuple;
 	Oid			target = RelationGetRelid(trigdata->tg_relation);
 
-	if (move->depth != trigger_depth() ||
-		move->xid != HeapTupleHeaderGetXmin(new->t_data) ||
-		move->cid != HeapTupleHeaderGetCmin(new->t_data) ||
-		move->root != RootOfPartitions(trigdata->tg_relation))
+	if (movement->depth != trigger_depth() ||
+		movement->xid != HeapTupleHeaderGetXmin(new->t_data) ||
+		movement->cid != HeapTupleHeaderGetCmin(new->t_data) ||
+		movement->root != RootOfPartitions(trigdata->tg_relation))
 		return false;
 
-	if (!OidIsValid(move->target))
+	if (!OidIsValid(movement->target))
 	{
-		move->target = target;
-		move->target_tid = new->t_self;
+		movement->target = target;
+		movement->target_tid = new->t_self;
 	}
-	return move->target == target &&
-		ItemPointerEquals(&move->target_tid, &new->t_self);
+	return movement->target == target &&
+		ItemPointerEquals(&movement->target_tid, &new->t_self);
 }
 
 /* The remembered row, as a row of the partition that it moved to. */
 static TupleTableSlot *
-convert_to_partition(Move *move, Relation target)
+convert_to_partition(RowMovement *movement, Relation target)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(target),
 													&TTSOpsHeapTuple);
-	Relation	source = table_open(move->source, AccessShareLock);
+	Relation	source = table_open(movement->source, AccessShareLock);
 	TupleConversionMap *map = convert_tuples_by_name(RelationGetDescr(source),
 													 RelationGetDescr(target));
 
-	ExecStoreHeapTuple(map == NULL ? heap_copytuple(move->old) :
-					   execute_attr_map_tuple(move->old, map), slot, true);
+	ExecStoreHeapTuple(map == NULL ? heap_copytuple(movement->old) :
+					   execute_attr_map_tuple(movement->old, map), slot, true);
 	table_close(source, NoLock);
 	return slot;
 }
 
 /* To be called for a row that was recalled: it may hold a PIN. */
 void
-ForgetMovedRow(TupleTableSlot *row)
+FreeMovedRow(TupleTableSlot *row)
 {
 	HeapTuple	tuple = ExecFetchSlotHeapTuple(row, false, NULL);
 
@@ -219,11 +219,11 @@ ForgetMovedRow(TupleTableSlot *row)
 
 /* AFTER INSERT: the row as it was before the move; NULL for a row that is new. */
 TupleTableSlot *
-RecallMove(TriggerData *trigdata)
+RecallRowMovement(TriggerData *trigdata)
 {
 	ListCell   *lc;
 
-	foreach(lc, moves)
+	foreach(lc, movements)
 	{
 		if (is_row_of(lfirst(lc), trigdata))
 			return convert_to_partition(lfirst(lc), trigdata->tg_relation);
@@ -239,13 +239,13 @@ forget_expected(void *statement)
 
 	foreach(lc, expected)
 	{
-		Move	   *move = lfirst(lc);
+		RowMovement	   *movement = lfirst(lc);
 
-		if (move->statement == statement)
+		if (movement->statement == statement)
 		{
-			wipe(move);
-			heap_freetuple(move->old);
-			pfree(move);
+			wipe(movement);
+			heap_freetuple(movement->old);
+			pfree(movement);
 			expected = foreach_delete_current(expected, lc);
 		}
 	}
@@ -270,36 +270,36 @@ watch_statement(MemoryContext statement)
 
 /* BEFORE UPDATE of a partition: the row as it will be, should it have to move. */
 void
-ExpectMove(FunctionCallInfo fcinfo, HeapTuple updated)
+ExpectRowMovement(FunctionCallInfo fcinfo, HeapTuple updated)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	Move	   *move;
+	RowMovement	   *movement;
 
 	if (!trigdata->tg_relation->rd_rel->relispartition)
 		return;
 	watch_statement(fcinfo->flinfo->fn_mcxt);
-	move = remember(&expected, trigdata, updated);
-	move->statement = fcinfo->flinfo->fn_mcxt;
-	move->xid = GetCurrentTransactionId();
+	movement = remember(&expected, trigdata, updated);
+	movement->statement = fcinfo->flinfo->fn_mcxt;
+	movement->xid = GetCurrentTransactionId();
 }
 
 /* Has the row that was to be updated been moved meanwhile, by that UPDATE? */
 static bool
-has_moved(Move *move)
+has_moved(RowMovement *movement)
 {
-	Relation	source = table_open(move->source, AccessShareLock);
+	Relation	source = table_open(movement->source, AccessShareLock);
 	HeapTupleData tuple;
 	Buffer		buffer;
 	bool		moved = false;
 
 	/* Of other access methods nothing is known. */
-	tuple.t_self = move->source_tid;
+	tuple.t_self = movement->source_tid;
 	if (source->rd_rel->relam == HEAP_TABLE_AM_OID &&
 		heap_fetch(source, SnapshotAny, &tuple, &buffer, false))
 	{
 		moved = HeapTupleHeaderIndicatesMovedPartitions(tuple.t_data) &&
-			HeapTupleHeaderGetUpdateXid(tuple.t_data) == move->xid &&
-			TransactionIdIsCurrentTransactionId(move->xid);
+			HeapTupleHeaderGetUpdateXid(tuple.t_data) == movement->xid &&
+			TransactionIdIsCurrentTransactionId(movement->xid);
 		ReleaseBuffer(buffer);
 	}
 	table_close(source, NoLock);
@@ -311,25 +311,25 @@ has_moved(Move *move)
  * as its triggers take their turns.
  */
 static bool
-is_expected(Move *move, TriggerData *trigdata)
+is_expected(RowMovement *movement, TriggerData *trigdata)
 {
 	Oid			target = RelationGetRelid(trigdata->tg_relation);
 	Oid			trigger = trigdata->tg_trigger->tgoid;
 	MemoryContext caller;
 
-	if (OidIsValid(move->target) &&
-		(move->target != target || list_member_oid(move->recalled_by, trigger)))
+	if (OidIsValid(movement->target) &&
+		(movement->target != target || list_member_oid(movement->recalled_by, trigger)))
 		return false;
-	move->target = target;
+	movement->target = target;
 	caller = MemoryContextSwitchTo(TopTransactionContext);
-	move->recalled_by = lappend_oid(move->recalled_by, trigger);
+	movement->recalled_by = lappend_oid(movement->recalled_by, trigger);
 	MemoryContextSwitchTo(caller);
 	return true;
 }
 
 /* BEFORE INSERT: the row as its UPDATE made it, if it moves here; else NULL. */
 TupleTableSlot *
-RecallExpectedMove(TriggerData *trigdata)
+RecallExpectedRowMovement(TriggerData *trigdata)
 {
 	int			depth;
 	ListCell   *lc;
@@ -339,13 +339,13 @@ RecallExpectedMove(TriggerData *trigdata)
 	depth = trigger_depth();
 	foreach(lc, expected)
 	{
-		Move	   *move = lfirst(lc);
+		RowMovement	   *movement = lfirst(lc);
 
-		if (move->depth != depth ||
-			move->root != RootOfPartitions(trigdata->tg_relation) || !has_moved(move))
+		if (movement->depth != depth ||
+			movement->root != RootOfPartitions(trigdata->tg_relation) || !has_moved(movement))
 			continue;
-		if (is_expected(move, trigdata))
-			return convert_to_partition(move, trigdata->tg_relation);
+		if (is_expected(movement, trigdata))
+			return convert_to_partition(movement, trigdata->tg_relation);
 		expected = forget_from(expected, depth);
 		break;
 	}

@@ -10,11 +10,11 @@
 #include "executor/tuptable.h"
 #include "utils/rel.h"
 
-extern bool CanFollowMoves(Relation table);
-extern void RememberMove(TriggerData *trigdata);
-extern TupleTableSlot *RecallMove(TriggerData *trigdata);
-extern void ExpectMove(FunctionCallInfo fcinfo, HeapTuple updated);
-extern TupleTableSlot *RecallExpectedMove(TriggerData *trigdata);
-extern void ForgetMovedRow(TupleTableSlot *row);
+extern bool CanFollowRowMovement(Relation table);
+extern void RememberRowMovement(TriggerData *trigdata);
+extern TupleTableSlot *RecallRowMovement(TriggerData *trigdata);
+extern void ExpectRowMovement(FunctionCallInfo fcinfo, HeapTuple updated);
+extern TupleTableSlot *RecallExpectedRowMovement(TriggerData *trigdata);
+extern void FreeMovedRow(TupleTableSlot *row);
 
 #endif							/* PORTPIN_ROW_MOVEMENT_H */

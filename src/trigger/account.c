@@ -57,7 +57,7 @@ check_readable(Relation accounts, AttrNumber column, Oid owner)
 		pg_attribute_aclcheck(relid, column, owner, ACL_SELECT) == ACLCHECK_OK)
 		return;
 
-	ereport_quietly(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+	ereport_without_context(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					errmsg("the owner of the port orders may not read the account's port PIN"),
 					errdetail("Role \"%s\" lacks SELECT on a column that the gate reads for it.",
 							  GetUserNameFromId(owner, false)),
@@ -74,7 +74,7 @@ check_row_security(Relation accounts, Oid owner)
 		has_bypassrls_privilege(owner))
 		return;
 
-	ereport_quietly(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+	ereport_without_context(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					errmsg("the owner of the port orders is subject to row security on the accounts"),
 					errhint("Let both tables have one owner, or give the owner of the orders BYPASSRLS."),
 					errtable(accounts));
@@ -99,27 +99,27 @@ find_optional(Relation rel, const char *anywhere, const char *here, Oid type)
 
 /* Find the columns of one table on the way, and ask whether they may be read. */
 static void
-describe_hop(Relation table, const AccountNames *names, bool last, Oid owner,
-			 Oid domain, AccountHop *hop, MemoryContext mcxt)
+describe_step(Relation table, const AccountNames *names, bool last, Oid owner,
+			 Oid domain, PathStep *step, MemoryContext mcxt)
 {
 	if (last)
-		hop->pin = FindPinColumn(table, names->account_pin, domain, "account_pin=");
+		step->pin = FindPinColumn(table, names->account_pin, domain, "account_pin=");
 	else if (names->number_pin != NULL ||
 			 (!names->no_overrides && HasPinColumn(table, NULL, domain)))
-		hop->pin = FindPinColumn(table, names->number_pin, domain, "number_pin=");
-	hop->lock = find_optional(table, names->lock,
+		step->pin = FindPinColumn(table, names->number_pin, domain, "number_pin=");
+	step->lock = find_optional(table, names->lock,
 							  last ? names->account_lock : names->number_lock, BOOLOID);
-	hop->expires = find_optional(table, names->expires,
+	step->expires = find_optional(table, names->expires,
 								 last ? names->account_expires : names->number_expires,
 								 TIMESTAMPTZOID);
 
-	if (hop->pin != InvalidAttrNumber)
-		DescribeAccountKey(table, hop->key.nkeys, hop->key.to, hop->pin,
-						   &hop->identity, mcxt);
+	if (step->pin != InvalidAttrNumber)
+		DescribeAccountKey(table, step->key.nkeys, step->key.to, step->pin,
+						   &step->identity, mcxt);
 
-	check_readable(table, hop->pin, owner);
-	check_readable(table, hop->lock, owner);
-	check_readable(table, hop->expires, owner);
+	check_readable(table, step->pin, owner);
+	check_readable(table, step->lock, owner);
+	check_readable(table, step->expires, owner);
 	check_row_security(table, owner);
 }
 
@@ -130,9 +130,9 @@ check_somewhere(Relation table, const AccountPath *path, bool lock,
 {
 	if (name == NULL)
 		return;
-	for (int i = 0; i < path->nhops; i++)
+	for (int i = 0; i < path->nsteps; i++)
 	{
-		if (lock ? path->hops[i].lock : path->hops[i].expires)
+		if (lock ? path->steps[i].lock : path->steps[i].expires)
 			return;
 	}
 	(void) FindColumn(table, name);
@@ -142,7 +142,7 @@ static void
 check_via_has_fk(Relation orders, const AccountNames *names)
 {
 	if (names->via != NIL && names->fk == NIL)
-		ereport_quietly(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		ereport_without_context(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("via= needs fk="),
 						errhint("Name the order's key to the number with fk=, and the number's key to its account with via=."),
 						errtable(orders));
@@ -152,8 +152,8 @@ check_via_has_fk(Relation orders, const AccountNames *names)
 static void
 check_leads_on(const ForeignKeyCacheInfo *key, Relation orders, Relation from)
 {
-	if (LeadsBack(key->confrelid, orders) || LeadsBack(key->confrelid, from))
-		ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+	if (IsSelfReference(key->confrelid, orders) || IsSelfReference(key->confrelid, from))
+		ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
 						errmsg("the foreign key named by via= leads back to table \"%s\"",
 							   get_rel_name(key->confrelid)),
 						errhint("Name the foreign key that leads from the number to its account."),
@@ -168,9 +168,9 @@ check_way_goes_on(Relation orders, Relation to, const AccountNames *names, Oid d
 
 	if (names->via != NIL || HasPinColumn(to, names->account_pin, domain))
 		return;
-	ways = WaysOverTables(orders, names->account_pin, domain);
+	ways = IndirectPaths(orders, names->account_pin, domain);
 	if (ways[0] != '\0')
-		ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+		ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
 						errmsg("table \"%s\" has no port PIN", RelationGetRelationName(to)),
 						errhint("To find the PIN over another table, name both foreign keys: %s.", ways),
 						errtable(orders));
@@ -193,21 +193,21 @@ FindAccountPath(Relation orders, const AccountNames *names, Oid domain,
 	memset(path, 0, sizeof(AccountPath));
 	for (;;)
 	{
-		bool		last = names->via == NIL || path->nhops == 1;
-		AccountHop *hop = &path->hops[path->nhops++];
+		bool		last = names->via == NIL || path->nsteps == 1;
+		PathStep *step = &path->steps[path->nsteps++];
 		ForeignKeyCacheInfo *key;
 		Relation	to;
 
 		key = ChooseForeignKey(from, columns, argument,
 							   names->account_pin, domain);
-		if (path->nhops > 1)
+		if (path->nsteps > 1)
 			check_leads_on(key, orders, from);
 		to = table_open(key->confrelid, AccessShareLock);
-		DescribeForeignKey(from, key, &hop->key, mcxt);
+		DescribeForeignKey(from, key, &step->key, mcxt);
 		check_way_goes_on(orders, to, names, domain);
-		describe_hop(to, names, last, owner, domain, hop, mcxt);
-		path->sealed |= hop->pin != InvalidAttrNumber &&
-			ColumnIsSealed(to, hop->pin, domain);
+		describe_step(to, names, last, owner, domain, step, mcxt);
+		path->sealed |= step->pin != InvalidAttrNumber &&
+			ColumnIsSealed(to, step->pin, domain);
 
 		if (from != orders)
 			table_close(from, NoLock);
@@ -231,16 +231,16 @@ FindAccountPath(Relation orders, const AccountNames *names, Oid domain,
 void
 LockAccountPath(AccountPath *path)
 {
-	for (int i = 0; i < path->nhops; i++)
-		LockReferenced(&path->hops[i].key);
+	for (int i = 0; i < path->nsteps; i++)
+		LockReferenced(&path->steps[i].key);
 }
 
 /* ... and what was found out under the locks of a statement that ends is no more. */
 void
 ForgetPartitions(AccountPath *path)
 {
-	for (int i = 0; i < path->nhops; i++)
-		ForgetPartitionsOfKey(&path->hops[i].key);
+	for (int i = 0; i < path->nsteps; i++)
+		ForgetPartitionsOfKey(&path->steps[i].key);
 }
 
 
@@ -248,52 +248,52 @@ ForgetPartitions(AccountPath *path)
 
 /* NULL is not locked: a lock is what somebody asked for. */
 static bool
-row_is_locked(const AccountHop *hop, TupleTableSlot *row)
+row_is_locked(const PathStep *step, TupleTableSlot *row)
 {
 	bool		isnull;
 	Datum		lock;
 
-	if (hop->lock == InvalidAttrNumber)
+	if (step->lock == InvalidAttrNumber)
 		return false;
-	lock = slot_getattr(row, hop->lock, &isnull);
+	lock = slot_getattr(row, step->lock, &isnull);
 	return !isnull && DatumGetBool(lock);
 }
 
 /* NULL never expires.  The clock counts, not the start of the transaction. */
 static bool
-pin_has_expired(const AccountHop *hop, TupleTableSlot *row)
+pin_has_expired(const PathStep *step, TupleTableSlot *row)
 {
 	bool		isnull;
 	Datum		expires;
 
-	if (hop->expires == InvalidAttrNumber)
+	if (step->expires == InvalidAttrNumber)
 		return false;
-	expires = slot_getattr(row, hop->expires, &isnull);
+	expires = slot_getattr(row, step->expires, &isnull);
 	return !isnull && DatumGetTimestampTz(expires) <= GetCurrentTimestamp();
 }
 
 /* Take from a row what it says; a PIN that was found before it overrides its own. */
 static void
-read_row(AccountHop *hop, TupleTableSlot *row, Account *account)
+read_row(PathStep *step, TupleTableSlot *row, Account *account)
 {
 	bool		isnull;
 	Datum		value;
 
-	account->locked |= row_is_locked(hop, row);
-	if (account->pin != NULL || hop->pin == InvalidAttrNumber)
+	account->locked |= row_is_locked(step, row);
+	if (account->pin != NULL || step->pin == InvalidAttrNumber)
 		return;
 
-	value = slot_getattr(row, hop->pin, &isnull);
-	account->pin = LookAtPin(value, isnull);
+	value = slot_getattr(row, step->pin, &isnull);
+	account->pin = PinFromDatum(value, isnull);
 	account->stored = value;
 	if (PinIsBlank(account->pin))
 	{
-		LeavePin(account->pin, value);
+		PinFreeIfCopy(account->pin, value);
 		account->pin = NULL;
 		return;
 	}
-	account->expired = pin_has_expired(hop, row);
-	account->identity = &hop->identity;
+	account->expired = pin_has_expired(step, row);
+	account->identity = &step->identity;
 	account->row = row;
 }
 
@@ -323,7 +323,7 @@ find_and_hold(ForeignKey *key, const KeyValue *value, Snapshot *snapshot)
 	{
 		ReferencedRow row = FindReferencedRow(key, value, *snapshot);
 
-		if (row.slot == NULL || HoldRow(&row, *snapshot))
+		if (row.slot == NULL || LockRowKeyShare(&row, *snapshot))
 			return row;
 		ReleaseRow(&row);
 		*snapshot = newest_snapshot();
@@ -333,7 +333,7 @@ find_and_hold(ForeignKey *key, const KeyValue *value, Snapshot *snapshot)
 /*
  * Read all rows on the way from an order.  The account is found only if each of
  * them is: a key that is NULL half way is an unknown account, not one without PIN.
- * The rows are held, and the PIN lies in one of them, until LeaveAccount.
+ * The rows are held, and the PIN lies in one of them, until ReleaseAccount.
  */
 void
 ReadAccount(AccountPath *path, TupleTableSlot *order, Account *account)
@@ -342,26 +342,26 @@ ReadAccount(AccountPath *path, TupleTableSlot *order, Account *account)
 	Snapshot	snapshot = newest_snapshot();
 
 	memset(account, 0, sizeof(Account));
-	for (int i = 0; i < path->nhops && from != NULL; i++)
+	for (int i = 0; i < path->nsteps && from != NULL; i++)
 	{
 		KeyValue	value;
 
-		KeyOfRow(&path->hops[i].key, from, &value);
+		KeyOfRow(&path->steps[i].key, from, &value);
 		account->rows[i] = i == 0 && path->hold ?
-			find_and_hold(&path->hops[i].key, &value, &snapshot) :
-			FindReferencedRow(&path->hops[i].key, &value, snapshot);
+			find_and_hold(&path->steps[i].key, &value, &snapshot) :
+			FindReferencedRow(&path->steps[i].key, &value, snapshot);
 		from = account->rows[i].columns;
 		if (from != NULL)
-			read_row(&path->hops[i], from, account);
+			read_row(&path->steps[i], from, account);
 	}
 	account->found = from != NULL;
 }
 
 void
-LeaveAccount(Account *account)
+ReleaseAccount(Account *account)
 {
-	LeavePin(account->pin, account->stored);
-	for (int i = 0; i < MAX_ACCOUNT_HOPS; i++)
+	PinFreeIfCopy(account->pin, account->stored);
+	for (int i = 0; i < MAX_PATH_STEPS; i++)
 		ReleaseRow(&account->rows[i]);
 }
 
@@ -380,7 +380,7 @@ LeaveAccount(Account *account)
 bool
 IsSameAccount(AccountPath *path, TupleTableSlot *old, TupleTableSlot *new)
 {
-	ForeignKey *key = &path->hops[0].key;
+	ForeignKey *key = &path->steps[0].key;
 	KeyValue	oldvalue;
 	KeyValue	newvalue;
 	ReferencedRow row;

@@ -9,23 +9,23 @@
 #include "table/lookup.h"
 
 /* One table on the way from an order to its PIN. */
-typedef struct AccountHop
+typedef struct PathStep
 {
 	ForeignKey	key;			/* leads here */
 	AttrNumber	pin;			/* 0 where the row can't have a PIN */
 	AttrNumber	lock;			/* 0 where the row can't be locked */
 	AttrNumber	expires;		/* 0 where its PIN does not expire */
 	AccountIdentity identity;	/* what its rows are called when guessed at */
-} AccountHop;
+} PathStep;
 
-#define MAX_ACCOUNT_HOPS 2		/* order to number, number to account */
+#define MAX_PATH_STEPS 2		/* order to number, number to account */
 
 typedef struct AccountPath
 {
 	bool		hold;			/* judged before the foreign key is checked */
-	int			nhops;
+	int			nsteps;
 	bool		sealed;			/* a PIN on the way is in a sealed column */
-	AccountHop	hops[MAX_ACCOUNT_HOPS];
+	PathStep	steps[MAX_PATH_STEPS];
 } AccountPath;
 
 /* What names the way: columns, by name; NULL or NIL where portpin finds them. */
@@ -47,7 +47,7 @@ typedef struct AccountNames
 /* What the rows on the way said; see ReadAccount. */
 typedef struct Account
 {
-	ReferencedRow rows[MAX_ACCOUNT_HOPS];
+	ReferencedRow rows[MAX_PATH_STEPS];
 	bool		found;
 	bool		locked;
 	bool		expired;
@@ -63,7 +63,7 @@ extern void LockAccountPath(AccountPath *path);
 extern void ForgetPartitions(AccountPath *path);
 extern void ReadAccount(AccountPath *path, TupleTableSlot *order,
 						Account *account);
-extern void LeaveAccount(Account *account);
+extern void ReleaseAccount(Account *account);
 extern bool IsSameAccount(AccountPath *path, TupleTableSlot *old,
 						  TupleTableSlot *new);
 

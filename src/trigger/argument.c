@@ -23,9 +23,9 @@
 
 /* Report a trigger that can't work where it is attached. */
 void
-RefuseAttachment(const char *function, const char *problem, const char *hint)
+ReportTriggerMisuse(const char *function, const char *problem, const char *hint)
 {
-	ereport_quietly(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+	ereport_without_context(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 					errmsg("function \"%s\" %s", function, problem),
 					errhint("%s", hint));
 }
@@ -41,21 +41,21 @@ CheckTriggerCall(FunctionCallInfo fcinfo, const char *function)
 	TriggerData *trigdata;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
-		RefuseAttachment(function, "was not called by a trigger",
+		ReportTriggerMisuse(function, "was not called by a trigger",
 						 "It can only be used in CREATE TRIGGER.");
 
 	trigdata = (TriggerData *) fcinfo->context;
 	if (TRIGGER_FIRED_INSTEAD(trigdata->tg_event))
-		RefuseAttachment(function, "can't be used INSTEAD OF",
+		ReportTriggerMisuse(function, "can't be used INSTEAD OF",
 						 "Attach it to the table that is under the view.");
 	if (trigdata->tg_trigger->tgnattr > 0)
-		RefuseAttachment(function, "must not be attached with a list of columns",
+		ReportTriggerMisuse(function, "must not be attached with a list of columns",
 						 "Leave out OF: other triggers can change a column that the statement does not name.");
 	if (trigdata->tg_trigger->tgdeferrable)
-		RefuseAttachment(function, "must not be attached as DEFERRABLE",
+		ReportTriggerMisuse(function, "must not be attached as DEFERRABLE",
 						 "Create the trigger without DEFERRABLE.");
 	if (OidIsValid(trigdata->tg_trigger->tgconstrrelid))
-		RefuseAttachment(function, "must not be attached with FROM",
+		ReportTriggerMisuse(function, "must not be attached with FROM",
 						 "Leave out FROM: the order's foreign key tells which table is meant.");
 	return trigdata;
 }
@@ -97,13 +97,13 @@ CheckArguments(const Trigger *trigger, const char *const *known)
 			   (value = value_if_named(trigger->tgargs[i], *name)) == NULL)
 			name++;
 		if (value == NULL)
-			ereport_quietly(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			ereport_without_context(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("trigger \"%s\" has an argument that its function does not know",
 								   trigger->tgname),
 							errdetail("The argument is number %d.", i + 1),
 							errhint("Arguments are written name=value, with the names that the documentation of the function lists."));
 		if (value != ArgumentValue(trigger, *name))
-			ereport_quietly(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			ereport_without_context(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("trigger \"%s\" has its argument \"%s\" twice",
 								   trigger->tgname, *name),
 							errhint("Give each argument once."));
@@ -112,7 +112,7 @@ CheckArguments(const Trigger *trigger, const char *const *known)
 
 /* For an argument that is one of two words; the second is what its absence means. */
 bool
-ArgumentIs(const Trigger *trigger, const char *name,
+ArgumentFlag(const Trigger *trigger, const char *name,
 		   const char *value, const char *otherwise)
 {
 	const char *given = ArgumentValue(trigger, name);
@@ -120,7 +120,7 @@ ArgumentIs(const Trigger *trigger, const char *name,
 	if (given == NULL || strcmp(given, otherwise) == 0)
 		return false;
 	if (strcmp(given, value) != 0)
-		ereport_quietly(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		ereport_without_context(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"%s\" of trigger \"%s\" must be \"%s\" or \"%s\"",
 							   name, trigger->tgname, value, otherwise),
 						errhint("Without the argument, \"%s\" holds.", otherwise));
@@ -137,7 +137,7 @@ ArgumentColumns(const Trigger *trigger, const char *name)
 	if (value == NULL)
 		return NIL;
 	if (!SplitIdentifierString(pstrdup(value), ',', &columns) || columns == NIL)
-		ereport_quietly(errcode(ERRCODE_INVALID_NAME),
+		ereport_without_context(errcode(ERRCODE_INVALID_NAME),
 						errmsg("argument \"%s\" of trigger \"%s\" names no columns",
 							   name, trigger->tgname),
 						errhint("Write column names as in SQL, with commas between them."));
@@ -150,7 +150,7 @@ ArgumentColumn(const Trigger *trigger, const char *name)
 	List	   *columns = ArgumentColumns(trigger, name);
 
 	if (list_length(columns) > 1)
-		ereport_quietly(errcode(ERRCODE_INVALID_NAME),
+		ereport_without_context(errcode(ERRCODE_INVALID_NAME),
 						errmsg("argument \"%s\" of trigger \"%s\" names more than one column",
 							   name, trigger->tgname),
 						errhint("Name one column."));

@@ -12,12 +12,12 @@
 
 extern void CheckArguments(const Trigger *trigger, const char *const *known);
 extern const char *ArgumentValue(const Trigger *trigger, const char *name);
-extern bool ArgumentIs(const Trigger *trigger, const char *name,
+extern bool ArgumentFlag(const Trigger *trigger, const char *name,
 					   const char *value, const char *otherwise);
 extern char *ArgumentColumn(const Trigger *trigger, const char *name);
 extern List *ArgumentColumns(const Trigger *trigger, const char *name);
 extern TriggerData *CheckTriggerCall(FunctionCallInfo fcinfo, const char *function);
-pg_noreturn extern void RefuseAttachment(const char *function, const char *problem,
+pg_noreturn extern void ReportTriggerMisuse(const char *function, const char *problem,
 										 const char *hint);
 
 #endif							/* PORTPIN_ARGUMENT_H */

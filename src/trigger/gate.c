@@ -43,7 +43,7 @@ static bool
 changes_orders(const Trigger *trigger)
 {
 	return ArgumentValue(trigger, "verdict") != NULL ||
-		ArgumentIs(trigger, "redact", "yes", "no");
+		ArgumentFlag(trigger, "redact", "yes", "no");
 }
 
 /* What the gate alone may write, a statement that it does not see could forge. */
@@ -52,10 +52,10 @@ check_sees_every_order(const Trigger *trigger)
 {
 	if (!TRIGGER_FOR_INSERT(trigger->tgtype) || !TRIGGER_FOR_UPDATE(trigger->tgtype) ||
 		TRIGGER_FOR_DELETE(trigger->tgtype))
-		RefuseAttachment(GATE, "must be fired BEFORE INSERT OR UPDATE to record a verdict or to redact",
+		ReportTriggerMisuse(GATE_TRIGGER, "must be fired BEFORE INSERT OR UPDATE to record a verdict or to redact",
 						 "Create one trigger for both events, and for no other.");
 	if (trigger->tgqual != NULL)
-		RefuseAttachment(GATE, "must not be attached with WHEN to record a verdict or to redact",
+		ReportTriggerMisuse(GATE_TRIGGER, "must not be attached with WHEN to record a verdict or to redact",
 						 "Leave out WHEN; scope= tells which orders are judged.");
 }
 
@@ -66,16 +66,16 @@ CheckGateAttachment(const TriggerData *trigdata)
 	bool		changes;
 
 	if (!TRIGGER_FIRED_FOR_ROW(event))
-		RefuseAttachment(GATE, "must be fired for each row",
+		ReportTriggerMisuse(GATE_TRIGGER, "must be fired for each row",
 						 "Create the trigger with FOR EACH ROW.");
 	CheckArguments(trigdata->tg_trigger, gate_arguments);
 
 	changes = changes_orders(trigdata->tg_trigger);
 	if (!changes && !TRIGGER_FIRED_AFTER(event))
-		RefuseAttachment(GATE, "must be fired AFTER",
+		ReportTriggerMisuse(GATE_TRIGGER, "must be fired AFTER",
 						 "A BEFORE trigger is for verdict= and redact=yes only.");
 	if (changes && !TRIGGER_FIRED_BEFORE(event))
-		RefuseAttachment(GATE, "must be fired BEFORE to record a verdict or to redact",
+		ReportTriggerMisuse(GATE_TRIGGER, "must be fired BEFORE to record a verdict or to redact",
 						 "A row that has been stored can't be changed any more.");
 	if (changes)
 		check_sees_every_order(trigdata->tg_trigger);
@@ -89,8 +89,8 @@ names_from_arguments(const Trigger *trigger)
 	names.pin = ArgumentColumn(trigger, "pin");
 	names.scope = ArgumentColumn(trigger, "scope");
 	names.verdict = ArgumentColumn(trigger, "verdict");
-	names.redact = ArgumentIs(trigger, "redact", "yes", "no");
-	names.unset_allow = ArgumentIs(trigger, "unset", "allow", "refuse");
+	names.redact = ArgumentFlag(trigger, "redact", "yes", "no");
+	names.unset_allow = ArgumentFlag(trigger, "unset", "allow", "refuse");
 	names.account.fk = ArgumentColumns(trigger, "fk");
 	names.account.via = ArgumentColumns(trigger, "via");
 	names.account.number_pin = ArgumentColumn(trigger, "number_pin");
@@ -101,7 +101,7 @@ names_from_arguments(const Trigger *trigger)
 	names.account.expires = ArgumentColumn(trigger, "expires");
 	names.account.number_expires = ArgumentColumn(trigger, "number_expires");
 	names.account.account_expires = ArgumentColumn(trigger, "account_expires");
-	names.account.no_overrides = ArgumentIs(trigger, "overrides", "no", "yes");
+	names.account.no_overrides = ArgumentFlag(trigger, "overrides", "no", "yes");
 	return names;
 }
 
@@ -113,21 +113,21 @@ names_from_arguments(const Trigger *trigger)
 static void
 check_columns_are_known_before(Relation orders, const Gate *gate)
 {
-	const ForeignKey *key = &gate->path.hops[0].key;
+	const ForeignKey *key = &gate->path.steps[0].key;
 	bool		generated = ColumnIsGenerated(orders, gate->pin) ||
 		ColumnIsGenerated(orders, gate->verdict);
 
 	for (int i = 0; i < key->nkeys; i++)
 		generated |= ColumnIsGenerated(orders, key->from[i]);
 	if (generated)
-		ereport_quietly(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+		ereport_without_context(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("a gate that records verdicts or redacts needs a key, PIN and verdict that are not generated"),
 						errhint("Only scope= may name a generated column."),
 						errtable(orders));
 	if (ColumnIsGenerated(orders, gate->scope) &&
 		(ColumnIsGeneratedFrom(orders, gate->scope, gate->verdict) ||
 		 (gate->redact && ColumnIsGeneratedFrom(orders, gate->scope, gate->pin))))
-		ereport_quietly(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+		ereport_without_context(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("the scope of a gate must not be generated from what the gate writes"),
 						errhint("Generate it from other columns than the verdict and the redacted PIN."),
 						errtablecol(orders, gate->scope));
@@ -142,14 +142,14 @@ find_verdict_column(Relation orders, const GateNames *names, Oid domain)
 	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(orders), column - 1);
 
 	if (attribute->atttypid != type)
-		ereport_quietly(errcode(ERRCODE_DATATYPE_MISMATCH),
+		ereport_without_context(errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("column \"%s\" is of a domain over %s",
 							   NameStr(attribute->attname), format_type_be(type)),
 						errhint("Name a column of type %s itself; CHECKs belong to the table.",
 								format_type_be(type)),
 						errtablecol(orders, column));
 	if (attribute->attnotnull && names->scope != NULL)
-		ereport_quietly(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("column \"%s\" can't take the verdicts of a gate with a scope: it is NOT NULL",
 							   NameStr(attribute->attname)),
 						errhint("Allow NULL in it, the verdict on an order that is out of scope."),
@@ -170,7 +170,7 @@ check_redactable(Relation orders, AttrNumber column)
 
 	if (attribute->attnotnull ? get_typtype(attribute->atttypid) == TYPTYPE_DOMAIN :
 		DomainForbidsNull(attribute->atttypid))
-		ereport_quietly(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("column \"%s\" can't be redacted: it can't be blank",
 							   NameStr(attribute->attname)),
 						errhint("Allow NULL in the column, and in its domain if that is one of your own."),
@@ -181,13 +181,13 @@ check_redactable(Relation orders, AttrNumber column)
 static void
 check_pin_is_of_account(Relation orders, const Gate *gate)
 {
-	const AccountHop *hop = &gate->path.hops[0];
-	Oid			referenced = hop->key.referenced;
+	const PathStep *step = &gate->path.steps[0];
+	Oid			referenced = step->key.referenced;
 
-	if (LeadsBack(referenced, orders) && hop->pin != InvalidAttrNumber &&
-		strcmp(get_attname(referenced, hop->pin, false),
+	if (IsSelfReference(referenced, orders) && step->pin != InvalidAttrNumber &&
+		strcmp(get_attname(referenced, step->pin, false),
 			   get_attname(RelationGetRelid(orders), gate->pin, false)) == 0)
-		ereport_quietly(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+		ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
 						errmsg("the foreign key of the orders leads to orders, and to the PIN that they carry"),
 						errhint("Name the foreign key to the table of the number or account with fk=, or with account_pin= another column of this one."),
 						errtable(orders));
@@ -197,14 +197,14 @@ check_pin_is_of_account(Relation orders, const Gate *gate)
 static void
 check_unset_allow(Gate *gate, Oid domain)
 {
-	for (int i = 0; i < gate->path.nhops; i++)
+	for (int i = 0; i < gate->path.nsteps; i++)
 	{
-		AccountHop *hop = &gate->path.hops[i];
-		Relation	table = table_open(hop->key.referenced, AccessShareLock);
+		PathStep *step = &gate->path.steps[i];
+		Relation	table = table_open(step->key.referenced, AccessShareLock);
 
-		if (hop->pin != InvalidAttrNumber &&
-			!KeepsRowsInPlace(table, hop->pin, hop->key.nkeys, hop->key.to, domain))
-			ereport_quietly(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		if (step->pin != InvalidAttrNumber &&
+			!ForbidsDelete(table, step->pin, step->key.nkeys, step->key.to, domain))
+			ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 							errmsg("unset=allow needs accounts whose rows stay once they have a port PIN"),
 							errhint("Protect the table with port_pin_protect(..., forbid_delete => true), its foreign-key columns being its primary key."),
 							errtable(table));
@@ -219,7 +219,7 @@ check_unset_allow(Gate *gate, Oid domain)
 Gate *
 FindGate(Relation orders, const GateNames *names, Oid domain)
 {
-	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, GATE,
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, GATE_TRIGGER,
 											   ALLOCSET_SMALL_SIZES);
 	Gate	   *gate = MemoryContextAllocZero(mcxt, sizeof(Gate));
 
@@ -235,7 +235,7 @@ FindGate(Relation orders, const GateNames *names, Oid domain)
 	FindAccountPath(orders, &names->account, domain, &gate->path, mcxt);
 	check_pin_is_of_account(orders, gate);
 	gate->path.hold = names->verdict != NULL || names->redact ||
-		gate->path.hops[0].key.deferrable;
+		gate->path.steps[0].key.deferrable;
 	if (gate->unset_allow)
 		check_unset_allow(gate, domain);
 	if (names->verdict != NULL || names->redact)
@@ -265,7 +265,7 @@ CheckGateFiresLast(Relation orders, const char *gate, bool now)
 			(TRIGGER_FOR_INSERT(other->tgtype) || TRIGGER_FOR_UPDATE(other->tgtype)) &&
 			!(now && other->tgenabled == TRIGGER_DISABLED) &&
 			strcmp(other->tgname, gate) > 0)
-			ereport_quietly(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			ereport_without_context(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 							errmsg("trigger \"%s\" fires behind the gate, trigger \"%s\"",
 								   other->tgname, gate),
 							errdetail("It could change an order that has been judged."),
@@ -294,7 +294,7 @@ FindGateOfTrigger(FunctionCallInfo fcinfo, TriggerData *trigdata)
 
 /* The view port_pin_guards asks it too, and says what the trigger would. */
 const Gate *
-CheckGate(FunctionCallInfo fcinfo)
+CheckGateTrigger(FunctionCallInfo fcinfo)
 {
-	return FindGateOfTrigger(fcinfo, CheckTriggerCall(fcinfo, GATE));
+	return FindGateOfTrigger(fcinfo, CheckTriggerCall(fcinfo, GATE_TRIGGER));
 }

@@ -39,12 +39,12 @@ typedef struct GateNames
 } GateNames;
 
 /* The trigger function. */
-#define GATE "port_pin_gate_trigger"
+#define GATE_TRIGGER "port_pin_gate_trigger"
 
 extern void CheckGateAttachment(const TriggerData *trigdata);
 extern Gate *FindGate(Relation orders, const GateNames *names, Oid domain);
 extern void CheckGateFiresLast(Relation orders, const char *gate, bool now);
 extern Gate *FindGateOfTrigger(FunctionCallInfo fcinfo, TriggerData *trigdata);
-extern const Gate *CheckGate(FunctionCallInfo fcinfo);
+extern const Gate *CheckGateTrigger(FunctionCallInfo fcinfo);
 
 #endif							/* PORTPIN_GATE_H */

@@ -74,18 +74,18 @@ is_built_in(const FmgrInfo *function)
 static bool
 calls_built_ins_only(const AccountPath *path)
 {
-	for (int i = 0; i < path->nhops; i++)
+	for (int i = 0; i < path->nsteps; i++)
 	{
-		const AccountHop *hop = &path->hops[i];
+		const PathStep *step = &path->steps[i];
 
-		for (int k = 0; k < hop->key.nkeys; k++)
+		for (int k = 0; k < step->key.nkeys; k++)
 		{
-			if (!is_built_in(&hop->key.equal[k]) || !is_built_in(&hop->key.cast[k]))
+			if (!is_built_in(&step->key.equal[k]) || !is_built_in(&step->key.cast[k]))
 				return false;
 		}
-		for (int k = 0; k < hop->identity.ncolumns; k++)
+		for (int k = 0; k < step->identity.ncolumns; k++)
 		{
-			if (!is_built_in(&hop->identity.output[k]))
+			if (!is_built_in(&step->identity.output[k]))
 				return false;
 		}
 	}
@@ -111,7 +111,7 @@ find_place(void)
 
 /* Called when a statement's memory is freed, perhaps by an error: it must not fail. */
 static void
-give_back(void *arg)
+release_gate(void *arg)
 {
 	Gate	   *gate = ((GateLoan *) arg)->gate;
 	Gate	  **place;
@@ -125,7 +125,7 @@ give_back(void *arg)
 		return;
 	}
 	ForgetPartitions(&gate->path);
-	ForgetLog(&gate->failures);
+	ForgetFailures(&gate->failures);
 	place = find_place();
 	if (*place != NULL)
 		discard_gate(*place);
@@ -141,7 +141,7 @@ LendGate(Oid trigger, MemoryContext statement)
 {
 	GateLoan   *loan = MemoryContextAllocZero(statement, sizeof(GateLoan));
 
-	loan->at_end.func = give_back;
+	loan->at_end.func = release_gate;
 	loan->at_end.arg = loan;
 	MemoryContextRegisterResetCallback(statement, &loan->at_end);
 	loan->gate = take_idle_gate(trigger);

@@ -45,7 +45,7 @@ gate_of(FunctionCallInfo fcinfo, TriggerData *trigdata)
 static void
 refuse(TriggerData *trigdata, PortVerdict verdict)
 {
-	ereport_quietly(errcode(VerdictSqlstate(verdict)),
+	ereport_without_context(errcode(VerdictSqlstate(verdict)),
 					errmsg("%s", VerdictMessage(verdict)),
 					errhint("%s", VerdictHint(verdict)),
 					errtableconstraint(trigdata->tg_relation,
@@ -113,14 +113,14 @@ order_before(TriggerData *trigdata)
 	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 		return trigdata->tg_trigslot;
 	return TRIGGER_FIRED_AFTER(trigdata->tg_event) ?
-		RecallMove(trigdata) : RecallExpectedMove(trigdata);
+		RecallRowMovement(trigdata) : RecallExpectedRowMovement(trigdata);
 }
 
 /* The trigger itself: what it changes or refuses, but not what an error shows. */
 static Datum
 pass_gate(FunctionCallInfo fcinfo)
 {
-	TriggerData *trigdata = CheckTriggerCall(fcinfo, GATE);
+	TriggerData *trigdata = CheckTriggerCall(fcinfo, GATE_TRIGGER);
 	bool		update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
 	Gate	   *gate;
 	TupleTableSlot *old;
@@ -133,7 +133,7 @@ pass_gate(FunctionCallInfo fcinfo)
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 	{
 		CheckGateAttachment(trigdata);
-		RememberMove(trigdata);
+		RememberRowMovement(trigdata);
 		return PointerGetDatum(NULL);
 	}
 
@@ -155,10 +155,10 @@ pass_gate(FunctionCallInfo fcinfo)
 	{
 		order = change_order(trigdata, gate, old, order, scoped, judged, verdict);
 		if (update)
-			ExpectMove(fcinfo, order);
+			ExpectRowMovement(fcinfo, order);
 	}
 	if (old != NULL && old != trigdata->tg_trigslot)
-		ForgetMovedRow(old);
+		FreeMovedRow(old);
 	return PointerGetDatum(order);
 }
 

@@ -69,17 +69,17 @@ carries_no_pin(const Gate *gate, TupleTableSlot *order)
 {
 	bool		isnull;
 	Datum		value = slot_getattr(order, gate->pin, &isnull);
-	text	   *pin = LookAtPin(value, isnull);
+	text	   *pin = PinFromDatum(value, isnull);
 	bool		blank = PinIsBlank(pin);
 
-	LeavePin(pin, value);
+	PinFreeIfCopy(pin, value);
 	return blank;
 }
 
 static bool
 key_changed(const Gate *gate, TupleTableSlot *old, TupleTableSlot *new)
 {
-	const ForeignKey *key = &gate->path.hops[0].key;
+	const ForeignKey *key = &gate->path.steps[0].key;
 
 	for (int i = 0; i < key->nkeys; i++)
 	{
@@ -111,10 +111,10 @@ check_supplied(const Gate *gate, const Account *account, TupleTableSlot *order)
 {
 	bool		isnull;
 	Datum		value = slot_getattr(order, gate->pin, &isnull);
-	text	   *supplied = LookAtPin(value, isnull);
+	text	   *supplied = PinFromDatum(value, isnull);
 	PortVerdict verdict = CheckPin(account->pin, supplied);
 
-	LeavePin(supplied, value);
+	PinFreeIfCopy(supplied, value);
 	if (verdict == PORT_PIN_NOT_SET && gate->unset_allow)
 		return PORT_ACCEPTED;
 	if (account->expired &&
@@ -134,7 +134,7 @@ JudgeOrder(Gate *gate, Relation orders, TupleTableSlot *order)
 
 	/* Refusals for which no PIN is compared must not be told by their haste. */
 	if (gate->path.sealed && (account.pin == NULL || account.locked))
-		SpendTimeOfHash();
+		DummyHash();
 
 	if (!account.found)
 		verdict = PORT_ACCOUNT_UNKNOWN;
@@ -144,6 +144,6 @@ JudgeOrder(Gate *gate, Relation orders, TupleTableSlot *order)
 		verdict = PORT_TOO_MANY_ATTEMPTS;
 	else
 		verdict = EndAttempt(&attempt, orders, check_supplied(gate, &account, order));
-	LeaveAccount(&account);
+	ReleaseAccount(&account);
 	return verdict;
 }

@@ -33,16 +33,16 @@
 #include "table/row_movement.h"
 #include "trigger/argument.h"
 
-#define KEEP "port_pin_keep_trigger"
+#define PROTECT_TRIGGER "port_pin_keep_trigger"
 
 PG_FUNCTION_INFO_V1(port_pin_keep_trigger);
 
-static const char *const keep_arguments[] = {"pin", "key", "moves", NULL};
+static const char *const protect_arguments[] = {"pin", "key", "moves", NULL};
 
 static void
 refuse(TriggerData *trigdata, const char *message, const char *hint)
 {
-	ereport_quietly(errcode(ERRCODE_PORT_PIN_CLEARED),
+	ereport_without_context(errcode(ERRCODE_PORT_PIN_CLEARED),
 					errmsg("%s", message),
 					errhint("%s", hint),
 					errtableconstraint(trigdata->tg_relation,
@@ -59,39 +59,39 @@ refuse_another_key(TriggerData *trigdata)
 static bool
 follows_moves(const Trigger *trigger)
 {
-	return ArgumentIs(trigger, "moves", "follow", "ignore");
+	return ArgumentFlag(trigger, "moves", "follow", "ignore");
 }
 
 /* Every use of the trigger that has a meaning passes; no row is touched before. */
 static TriggerData *
 check_call(FunctionCallInfo fcinfo)
 {
-	TriggerData *trigdata = CheckTriggerCall(fcinfo, KEEP);
+	TriggerData *trigdata = CheckTriggerCall(fcinfo, PROTECT_TRIGGER);
 	TriggerEvent event = trigdata->tg_event;
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(event))
 	{
 		if (trigdata->tg_trigger->tgnargs > 0)
-			RefuseAttachment(KEEP, "takes no arguments on TRUNCATE",
+			ReportTriggerMisuse(PROTECT_TRIGGER, "takes no arguments on TRUNCATE",
 							 "Leave the arguments out: TRUNCATE has no rows to look at.");
 		return trigdata;
 	}
 
 	if (!TRIGGER_FIRED_FOR_ROW(event))
-		RefuseAttachment(KEEP, "must be fired for each row",
+		ReportTriggerMisuse(PROTECT_TRIGGER, "must be fired for each row",
 						 "Create the trigger with FOR EACH ROW.");
-	CheckArguments(trigdata->tg_trigger, keep_arguments);
+	CheckArguments(trigdata->tg_trigger, protect_arguments);
 	if (follows_moves(trigdata->tg_trigger))
 	{
 		if (!TRIGGER_FIRED_AFTER(event) || TRIGGER_FIRED_BY_UPDATE(event))
-			RefuseAttachment(KEEP, "must be fired AFTER INSERT and AFTER DELETE to follow moves",
+			ReportTriggerMisuse(PROTECT_TRIGGER, "must be fired AFTER INSERT and AFTER DELETE to follow moves",
 							 "Use port_pin_protect(), which creates both triggers.");
-		if (!CanFollowMoves(trigdata->tg_relation))
-			RefuseAttachment(KEEP, "can't follow moves in this partition",
+		if (!CanFollowRowMovement(trigdata->tg_relation))
+			ReportTriggerMisuse(PROTECT_TRIGGER, "can't follow moves in this partition",
 							 "Only ordinary tables of access method heap tell a row that moves from one that is deleted.");
 	}
 	else if (TRIGGER_FIRED_BY_INSERT(event))
-		RefuseAttachment(KEEP, "can't be fired by INSERT",
+		ReportTriggerMisuse(PROTECT_TRIGGER, "can't be fired by INSERT",
 						 "A new row has no PIN that could be lost: attach it AFTER UPDATE.");
 	return trigdata;
 }
@@ -101,10 +101,10 @@ pin_is_set(TupleTableSlot *row, AttrNumber column)
 {
 	bool		isnull;
 	Datum		value = slot_getattr(row, column, &isnull);
-	text	   *pin = LookAtPin(value, isnull);
+	text	   *pin = PinFromDatum(value, isnull);
 	bool		set = !PinIsBlank(pin);
 
-	LeavePin(pin, value);
+	PinFreeIfCopy(pin, value);
 	return set;
 }
 
@@ -147,12 +147,12 @@ keep_pin(TriggerData *trigdata, AttrNumber pin,
 static void
 keep_pin_of_moved_row(TriggerData *trigdata, AttrNumber pin)
 {
-	TupleTableSlot *old = RecallMove(trigdata);
+	TupleTableSlot *old = RecallRowMovement(trigdata);
 
 	if (old == NULL)
 		return;
 	keep_pin(trigdata, pin, old, trigdata->tg_trigslot);
-	ForgetMovedRow(old);
+	FreeMovedRow(old);
 }
 
 /*
@@ -164,14 +164,14 @@ keep_pin_of_moved_row(TriggerData *trigdata, AttrNumber pin)
 static void
 keep_row(TriggerData *trigdata, AttrNumber pin)
 {
-	bool		moves = TRIGGER_FIRED_AFTER(trigdata->tg_event) &&
+	bool		movements = TRIGGER_FIRED_AFTER(trigdata->tg_event) &&
 		HeapTupleHeaderIndicatesMovedPartitions(trigdata->tg_trigtuple->t_data);
 
-	if (moves && ArgumentValue(trigdata->tg_trigger, "key") == NULL)
+	if (movements && ArgumentValue(trigdata->tg_trigger, "key") == NULL)
 		return;
 	if (!pin_is_set(trigdata->tg_trigslot, pin))
 		return;
-	if (moves)
+	if (movements)
 		refuse_another_key(trigdata);
 	refuse(trigdata, "a row with a port PIN can't be deleted",
 		   "The PIN would be gone with it, and could be left blank when the row is created again.");
@@ -201,7 +201,7 @@ port_pin_keep_trigger(PG_FUNCTION_ARGS)
 	else if (TRIGGER_FIRED_BY_INSERT(event))
 		keep_pin_of_moved_row(trigdata, pin);
 	else if (follows_moves(trigdata->tg_trigger))
-		RememberMove(trigdata);
+		RememberRowMovement(trigdata);
 	else
 		keep_row(trigdata, pin);
 
@@ -216,7 +216,7 @@ port_pin_keep_trigger(PG_FUNCTION_ARGS)
  * PIN first; none for TRUNCATE.
  */
 List *
-CheckKeep(FunctionCallInfo fcinfo)
+CheckProtectTrigger(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigdata = check_call(fcinfo);
 
@@ -253,10 +253,10 @@ keeps_columns(Relation rel, const Trigger *trigger, int ncolumns,
  * without a PIN that was put in its place.
  */
 bool
-KeepsRowsInPlace(Relation accounts, AttrNumber pin,
+ForbidsDelete(Relation accounts, AttrNumber pin,
 				 int nkeys, const AttrNumber *keys, Oid domain)
 {
-	Oid			function = PortPinTrigger(KEEP, domain);
+	Oid			function = PortPinTrigger(PROTECT_TRIGGER, domain);
 	int			ntriggers = accounts->trigdesc ? accounts->trigdesc->numtriggers : 0;
 	bool		partitioned = accounts->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 	bool		truncates = false;

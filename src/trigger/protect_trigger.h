@@ -10,8 +10,8 @@
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 
-extern List *CheckKeep(FunctionCallInfo fcinfo);
-extern bool KeepsRowsInPlace(Relation accounts, AttrNumber pin,
+extern List *CheckProtectTrigger(FunctionCallInfo fcinfo);
+extern bool ForbidsDelete(Relation accounts, AttrNumber pin,
 							 int nkeys, const AttrNumber *keys, Oid domain);
 
 #endif							/* PORTPIN_PROTECT_TRIGGER_H */

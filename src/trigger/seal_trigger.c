@@ -36,7 +36,7 @@
 #include "table/row_movement.h"
 #include "trigger/argument.h"
 
-#define SEAL "port_pin_seal_trigger"
+#define SEAL_TRIGGER "port_pin_seal_trigger"
 
 PG_FUNCTION_INFO_V1(port_pin_seal_trigger);
 PG_FUNCTION_INFO_V1(port_pin_must_be_sealed);
@@ -46,14 +46,14 @@ static const char *const seal_arguments[] = {"pin", NULL};
 static TriggerData *
 check_call(FunctionCallInfo fcinfo)
 {
-	TriggerData *trigdata = CheckTriggerCall(fcinfo, SEAL);
+	TriggerData *trigdata = CheckTriggerCall(fcinfo, SEAL_TRIGGER);
 	TriggerEvent event = trigdata->tg_event;
 
 	if (!TRIGGER_FIRED_FOR_ROW(event))
-		RefuseAttachment(SEAL, "must be fired for each row",
+		ReportTriggerMisuse(SEAL_TRIGGER, "must be fired for each row",
 						 "Create the trigger with FOR EACH ROW.");
 	if (!TRIGGER_FIRED_BEFORE(event) || TRIGGER_FIRED_BY_DELETE(event))
-		RefuseAttachment(SEAL, "must be fired BEFORE INSERT or UPDATE",
+		ReportTriggerMisuse(SEAL_TRIGGER, "must be fired BEFORE INSERT or UPDATE",
 						 "It changes what is stored, so it must come first.");
 	CheckArguments(trigdata->tg_trigger, seal_arguments);
 	return trigdata;
@@ -68,7 +68,7 @@ find_sealed_column(TriggerData *trigdata, Oid domain)
 									   domain, "pin=");
 
 	if (!ColumnIsSealed(rel, column, domain))
-		ereport_quietly(errcode(ERRCODE_DATATYPE_MISMATCH),
+		ereport_without_context(errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("a column whose port PINs are sealed must be of type port_pin_sealed"),
 						errhint("ALTER TABLE ... ALTER COLUMN ... TYPE port_pin_sealed does not rewrite the table."),
 						errtablecol(rel, column));
@@ -82,7 +82,7 @@ check_may_be_copied(TriggerData *trigdata, const text *sealed)
 	Relation	rel = trigdata->tg_relation;
 
 	if (!object_ownercheck(RelationRelationId, RelationGetRelid(rel), GetUserId()))
-		ereport_quietly(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+		ereport_without_context(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("only the table's owner may write a port PIN that is sealed already"),
 						errhint("Write the digits: they are sealed on their way in."),
 						errtable(rel));
@@ -107,13 +107,13 @@ replace_pin(Relation rel, HeapTuple row, AttrNumber column, text *sealed)
 static bool
 is_moved_here(TriggerData *trigdata, AttrNumber column)
 {
-	TupleTableSlot *moved = RecallExpectedMove(trigdata);
+	TupleTableSlot *moved = RecallExpectedRowMovement(trigdata);
 	bool		same;
 
 	if (moved == NULL)
 		return false;
 	same = SameColumnValue(moved, trigdata->tg_trigslot, column);
-	ForgetMovedRow(moved);
+	FreeMovedRow(moved);
 	return same;
 }
 
@@ -125,9 +125,9 @@ seal_row(Relation rel, HeapTuple row, AttrNumber column, text *pin)
 
 	if (valid)
 		row = replace_pin(rel, row, column, SealPin(pin));
-	ForgetPin(pin);
+	WipePin(pin);
 	if (!valid)
-		ereport_quietly(errcode(ERRCODE_CHECK_VIOLATION),
+		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
 						errmsg("what is to be sealed is not a port PIN"),
 						errhint("A port PIN has 6 to 10 digits; NULL is blank."),
 						errtablecol(rel, column));
@@ -168,7 +168,7 @@ port_pin_seal_trigger(PG_FUNCTION_ARGS)
 		check_may_be_copied(trigdata, pin);
 
 	if (update)
-		ExpectMove(fcinfo, row);
+		ExpectRowMovement(fcinfo, row);
 	return PointerGetDatum(row);
 }
 
@@ -177,7 +177,7 @@ port_pin_seal_trigger(PG_FUNCTION_ARGS)
  * too, and says what the trigger would.  Returns the column that it seals.
  */
 List *
-CheckSeal(FunctionCallInfo fcinfo)
+CheckSealTrigger(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigdata = check_call(fcinfo);
 
@@ -195,7 +195,7 @@ Datum
 port_pin_must_be_sealed(PG_FUNCTION_ARGS)
 {
 	if (!PinIsSealed(PG_GETARG_TEXT_PP(0)))
-		ereport_quietly(errcode(ERRCODE_CHECK_VIOLATION),
+		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
 						errmsg("a port PIN that is not sealed can't be stored in a sealed column"),
 						errhint("Enable the trigger that seals, or create it with port_pin_protect(); rows from before are sealed by CALL port_pin_seal_column()."));
 	PG_RETURN_BOOL(true);

@@ -8,6 +8,6 @@
 #include "fmgr.h"
 #include "nodes/pg_list.h"
 
-extern List *CheckSeal(FunctionCallInfo fcinfo);
+extern List *CheckSealTrigger(FunctionCallInfo fcinfo);
 
 #endif							/* PORTPIN_SEAL_TRIGGER_H */
