@@ -252,7 +252,7 @@ UPDATE customer_orders SET customer_id = 2 WHERE customer_id = 1;
 UPDATE customers SET id = 1 WHERE id = 99;
 COMMIT;
 SELECT o.id, o.customer_id, c.pin AS account_pin FROM customer_orders o JOIN customers c ON c.id = o.customer_id;
-DROP TRIGGER port_pin_keep ON customers;
+DROP TRIGGER port_pin_protect ON customers;
 SELECT count(*) FROM port_pin_protect('customers', forbid_delete => true);
 UPDATE customers SET id = 99 WHERE id = 1;
 

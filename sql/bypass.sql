@@ -544,7 +544,7 @@ ROLLBACK;
 -- From here on, the powers of the owner of the tables.
 -- 61. NOT STOPPED: a guard that is disabled or dropped.
 BEGIN;
-ALTER TABLE accounts DISABLE TRIGGER port_pin_keep;
+ALTER TABLE accounts DISABLE TRIGGER port_pin_protect;
 UPDATE accounts SET pin = NULL;
 DROP TRIGGER port_pin_gate ON port_orders;
 INSERT INTO port_orders VALUES (61, 1, '999999');
@@ -595,9 +595,9 @@ ROLLBACK;
 BEGIN;
 DROP TRIGGER port_pin_gate_update ON port_orders;
 UPDATE port_orders SET account_id = 2;
-DROP TRIGGER port_pin_keep ON accounts;
-CREATE TRIGGER port_pin_keep AFTER UPDATE ON accounts FOR EACH ROW WHEN (NEW.id > 10)
-    EXECUTE FUNCTION port_pin_keep_trigger();
+DROP TRIGGER port_pin_protect ON accounts;
+CREATE TRIGGER port_pin_protect AFTER UPDATE ON accounts FOR EACH ROW WHEN (NEW.id > 10)
+    EXECUTE FUNCTION port_pin_protect_trigger();
 UPDATE accounts SET pin = NULL;
 ROLLBACK;
 -- 68. NOT STOPPED: a rule that leads orders to another table.

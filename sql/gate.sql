@@ -294,7 +294,7 @@ INSERT INTO free_accounts VALUES (1, NULL), (2, '246801');
 SELECT * FROM port_pin_gate('free_orders', unset => 'allow');
 SELECT * FROM port_pin_protect('free_accounts');
 SELECT * FROM port_pin_gate('free_orders', unset => 'allow');
-DROP TRIGGER port_pin_keep ON free_accounts;
+DROP TRIGGER port_pin_protect ON free_accounts;
 SELECT * FROM port_pin_protect('free_accounts', forbid_delete => true);
 SELECT * FROM port_pin_gate('free_orders', unset => 'allow');
 INSERT INTO free_orders VALUES (1, 1, NULL), (2, 1, '999999'), (3, 2, '246801');
@@ -307,13 +307,13 @@ UPDATE free_accounts SET id = 4 WHERE id = 3;
 DELETE FROM free_accounts WHERE id = 3;
 TRUNCATE free_accounts CASCADE;
 -- Gone is the guard, shut is the gate.
-ALTER TABLE free_accounts DISABLE TRIGGER port_pin_keep_delete;
+ALTER TABLE free_accounts DISABLE TRIGGER port_pin_protect_delete;
 INSERT INTO free_orders VALUES (4, 1, NULL);
-ALTER TABLE free_accounts ENABLE REPLICA TRIGGER port_pin_keep_delete;
+ALTER TABLE free_accounts ENABLE REPLICA TRIGGER port_pin_protect_delete;
 INSERT INTO free_orders VALUES (4, 1, NULL);
-ALTER TABLE free_accounts ENABLE TRIGGER port_pin_keep_delete;
+ALTER TABLE free_accounts ENABLE TRIGGER port_pin_protect_delete;
 INSERT INTO free_orders VALUES (4, 1, NULL);
-DROP TRIGGER port_pin_keep_truncate ON free_accounts;
+DROP TRIGGER port_pin_protect_truncate ON free_accounts;
 INSERT INTO free_orders VALUES (5, 1, NULL);
 SELECT * FROM free_orders ORDER BY id;
 -- The key that orders use must be the one that stays.

@@ -66,22 +66,22 @@ TABLE seen;
 -- A plain table that keeps its PINs
 --
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_keep ON accounts',
+	'DROP TRIGGER port_pin_protect ON accounts',
 	'SELECT port_pin_protect(''accounts'')');
 SELECT * FROM try(
-	'ALTER TABLE accounts DISABLE TRIGGER port_pin_keep',
-	'ALTER TABLE accounts ENABLE TRIGGER port_pin_keep');
+	'ALTER TABLE accounts DISABLE TRIGGER port_pin_protect',
+	'ALTER TABLE accounts ENABLE TRIGGER port_pin_protect');
 SELECT * FROM try(
 	'ALTER TABLE accounts DISABLE TRIGGER ALL',
 	'ALTER TABLE accounts ENABLE TRIGGER ALL');
 SELECT * FROM try(
-	'ALTER TABLE accounts ENABLE REPLICA TRIGGER port_pin_keep',
-	'ALTER TABLE accounts ENABLE TRIGGER port_pin_keep');
+	'ALTER TABLE accounts ENABLE REPLICA TRIGGER port_pin_protect',
+	'ALTER TABLE accounts ENABLE TRIGGER port_pin_protect');
 
 -- Kept on a subscriber too: no problem.
 SELECT * FROM try(
-	'ALTER TABLE accounts ENABLE ALWAYS TRIGGER port_pin_keep',
-	'ALTER TABLE accounts ENABLE TRIGGER port_pin_keep');
+	'ALTER TABLE accounts ENABLE ALWAYS TRIGGER port_pin_protect',
+	'ALTER TABLE accounts ENABLE TRIGGER port_pin_protect');
 
 -- Another column of PINs, a table of them, a domain of one's own.
 SELECT * FROM try(
@@ -101,22 +101,22 @@ SELECT * FROM try(
 
 -- A WHEN that can blind it.
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_keep ON accounts;
-	 CREATE TRIGGER port_pin_keep AFTER UPDATE ON accounts FOR EACH ROW
-		WHEN (NEW.name <> ''Contoso'') EXECUTE FUNCTION port_pin_keep_trigger(''pin=pin'')',
-	'DROP TRIGGER port_pin_keep ON accounts; SELECT port_pin_protect(''accounts'')');
+	'DROP TRIGGER port_pin_protect ON accounts;
+	 CREATE TRIGGER port_pin_protect AFTER UPDATE ON accounts FOR EACH ROW
+		WHEN (NEW.name <> ''Contoso'') EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')',
+	'DROP TRIGGER port_pin_protect ON accounts; SELECT port_pin_protect(''accounts'')');
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_keep ON accounts;
-	 CREATE TRIGGER port_pin_keep AFTER UPDATE ON accounts FOR EACH ROW
-		WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION port_pin_keep_trigger(''pin=pin'')',
-	'DROP TRIGGER port_pin_keep ON accounts; SELECT port_pin_protect(''accounts'')');
+	'DROP TRIGGER port_pin_protect ON accounts;
+	 CREATE TRIGGER port_pin_protect AFTER UPDATE ON accounts FOR EACH ROW
+		WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')',
+	'DROP TRIGGER port_pin_protect ON accounts; SELECT port_pin_protect(''accounts'')');
 
 -- A list of columns.
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_keep ON accounts;
-	 CREATE TRIGGER port_pin_keep AFTER UPDATE OF pin ON accounts FOR EACH ROW
-		EXECUTE FUNCTION port_pin_keep_trigger(''pin=pin'')',
-	'DROP TRIGGER port_pin_keep ON accounts; SELECT port_pin_protect(''accounts'')');
+	'DROP TRIGGER port_pin_protect ON accounts;
+	 CREATE TRIGGER port_pin_protect AFTER UPDATE OF pin ON accounts FOR EACH ROW
+		EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')',
+	'DROP TRIGGER port_pin_protect ON accounts; SELECT port_pin_protect(''accounts'')');
 
 --
 -- The gate of a plain table
@@ -233,7 +233,7 @@ CREATE TABLE legacy_orders (id bigint PRIMARY KEY, account_id bigint REFERENCES 
 SELECT count(*) FROM port_pin_protect('legacy', 'code');
 SELECT count(*) FROM port_pin_gate('legacy_orders', pin => 'code', account_pin => 'code');
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_keep ON legacy',
+	'DROP TRIGGER port_pin_protect ON legacy',
 	'SELECT port_pin_protect(''legacy'', ''code'')');
 
 --
@@ -242,35 +242,35 @@ SELECT * FROM try(
 CREATE TABLE lasting (id bigint PRIMARY KEY, pin port_pin);
 SELECT count(*) FROM port_pin_protect('lasting', forbid_delete => true);
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_keep_delete ON lasting',
-	'CREATE TRIGGER port_pin_keep_delete AFTER DELETE ON lasting
-		FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger(''pin=pin'', ''key=id'')');
+	'DROP TRIGGER port_pin_protect_delete ON lasting',
+	'CREATE TRIGGER port_pin_protect_delete AFTER DELETE ON lasting
+		FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'', ''key=id'')');
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_keep_truncate ON lasting',
-	'CREATE TRIGGER port_pin_keep_truncate BEFORE TRUNCATE ON lasting
-		FOR EACH STATEMENT EXECUTE FUNCTION port_pin_keep_trigger()');
+	'DROP TRIGGER port_pin_protect_truncate ON lasting',
+	'CREATE TRIGGER port_pin_protect_truncate BEFORE TRUNCATE ON lasting
+		FOR EACH STATEMENT EXECUTE FUNCTION port_pin_protect_trigger()');
 SELECT * FROM try(
-	'ALTER TABLE lasting DISABLE TRIGGER port_pin_keep_truncate',
-	'ALTER TABLE lasting ENABLE TRIGGER port_pin_keep_truncate');
+	'ALTER TABLE lasting DISABLE TRIGGER port_pin_protect_truncate',
+	'ALTER TABLE lasting ENABLE TRIGGER port_pin_protect_truncate');
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_keep ON lasting',
-	'CREATE TRIGGER port_pin_keep AFTER UPDATE ON lasting
-		FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger(''pin=pin'', ''key=id'')');
+	'DROP TRIGGER port_pin_protect ON lasting',
+	'CREATE TRIGGER port_pin_protect AFTER UPDATE ON lasting
+		FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'', ''key=id'')');
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_keep ON lasting; DROP TRIGGER port_pin_keep_delete ON lasting;
-	 CREATE TRIGGER port_pin_keep AFTER UPDATE OR DELETE ON lasting
-		FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger(''pin=pin'')',
-	'DROP TRIGGER port_pin_keep ON lasting;
-	 CREATE TRIGGER port_pin_keep AFTER UPDATE OR DELETE ON lasting
-		FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger(''pin=pin'', ''key=id'')');
+	'DROP TRIGGER port_pin_protect ON lasting; DROP TRIGGER port_pin_protect_delete ON lasting;
+	 CREATE TRIGGER port_pin_protect AFTER UPDATE OR DELETE ON lasting
+		FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')',
+	'DROP TRIGGER port_pin_protect ON lasting;
+	 CREATE TRIGGER port_pin_protect AFTER UPDATE OR DELETE ON lasting
+		FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'', ''key=id'')');
 
 -- unset=allow rests on all of them: two guards are broken.
 CREATE TABLE lasting_orders (id bigint PRIMARY KEY, account_id bigint REFERENCES lasting, pin port_pin);
 SELECT count(*) FROM port_pin_gate('lasting_orders', unset => 'allow');
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_keep_truncate ON lasting',
-	'CREATE TRIGGER port_pin_keep_truncate BEFORE TRUNCATE ON lasting
-		FOR EACH STATEMENT EXECUTE FUNCTION port_pin_keep_trigger()');
+	'DROP TRIGGER port_pin_protect_truncate ON lasting',
+	'CREATE TRIGGER port_pin_protect_truncate BEFORE TRUNCATE ON lasting
+		FOR EACH STATEMENT EXECUTE FUNCTION port_pin_protect_trigger()');
 
 --
 -- Partitions
@@ -288,8 +288,8 @@ SELECT * FROM seen WHERE relation::text LIKE 'part%';
 
 -- A healthy partition has no row; one that is ill has.
 SELECT * FROM try(
-	'ALTER TABLE parts_w1 DISABLE TRIGGER port_pin_keep',
-	'ALTER TABLE parts_w1 ENABLE TRIGGER port_pin_keep');
+	'ALTER TABLE parts_w1 DISABLE TRIGGER port_pin_protect',
+	'ALTER TABLE parts_w1 ENABLE TRIGGER port_pin_protect');
 SELECT * FROM try(
 	'ALTER TABLE part_orders1 ENABLE ALWAYS TRIGGER port_pin_gate',
 	'ALTER TABLE part_orders1 ENABLE TRIGGER port_pin_gate');
@@ -299,21 +299,21 @@ SELECT * FROM try(
 
 -- What ails the partitioned table is said once.
 SELECT * FROM try(
-	'ALTER TABLE parts DISABLE TRIGGER port_pin_keep',
-	'ALTER TABLE parts ENABLE TRIGGER port_pin_keep');
+	'ALTER TABLE parts DISABLE TRIGGER port_pin_protect',
+	'ALTER TABLE parts ENABLE TRIGGER port_pin_protect');
 SELECT * FROM try(
 	'ALTER TABLE part_orders DROP CONSTRAINT account',
 	'ALTER TABLE part_orders ADD CONSTRAINT account FOREIGN KEY (region, account) REFERENCES parts');
 
 -- One of the pair that follows moves.
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_keep_move_from ON parts',
-	'CREATE TRIGGER port_pin_keep_move_from AFTER DELETE ON parts
-		FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger(''pin=pin'', ''key=region,id'', ''moves=follow'')');
+	'DROP TRIGGER port_pin_protect_move_from ON parts',
+	'CREATE TRIGGER port_pin_protect_move_from AFTER DELETE ON parts
+		FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'', ''key=region,id'', ''moves=follow'')');
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_keep_move_to ON parts',
-	'CREATE TRIGGER port_pin_keep_move_to AFTER INSERT ON parts
-		FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger(''pin=pin'', ''key=region,id'', ''moves=follow'')');
+	'DROP TRIGGER port_pin_protect_move_to ON parts',
+	'CREATE TRIGGER port_pin_protect_move_to AFTER INSERT ON parts
+		FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'', ''key=region,id'', ''moves=follow'')');
 SELECT * FROM try(
 	'DROP TRIGGER port_pin_gate_move ON part_orders',
 	'CREATE TRIGGER port_pin_gate_move AFTER DELETE ON part_orders
@@ -322,15 +322,15 @@ SELECT * FROM try(
 -- A partition made later gets the clones by itself, but no trigger on TRUNCATE.
 SELECT * FROM try(
 	'CREATE TABLE parts_n PARTITION OF parts FOR VALUES IN (''north'')',
-	'CREATE TRIGGER port_pin_keep_truncate BEFORE TRUNCATE ON parts_n
-		FOR EACH STATEMENT EXECUTE FUNCTION port_pin_keep_trigger()');
+	'CREATE TRIGGER port_pin_protect_truncate BEFORE TRUNCATE ON parts_n
+		FOR EACH STATEMENT EXECUTE FUNCTION port_pin_protect_trigger()');
 SELECT * FROM try(
 	'CREATE TABLE parts_s (LIKE parts INCLUDING INDEXES); ALTER TABLE parts ATTACH PARTITION parts_s FOR VALUES IN (''south'')',
 	'ALTER TABLE parts DETACH PARTITION parts_s; DROP TABLE parts_s');
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_keep_truncate ON parts_e',
-	'CREATE TRIGGER port_pin_keep_truncate BEFORE TRUNCATE ON parts_e
-		FOR EACH STATEMENT EXECUTE FUNCTION port_pin_keep_trigger()');
+	'DROP TRIGGER port_pin_protect_truncate ON parts_e',
+	'CREATE TRIGGER port_pin_protect_truncate BEFORE TRUNCATE ON parts_e
+		FOR EACH STATEMENT EXECUTE FUNCTION port_pin_protect_trigger()');
 
 -- Detached, it keeps none of the clones.
 SELECT * FROM try(
@@ -344,9 +344,9 @@ SELECT * FROM try(
 SET allow_system_table_mods = on;
 SELECT * FROM try(
 	'UPDATE pg_trigger SET tgrelid = 0
-	 WHERE tgrelid = ''parts_w1''::regclass AND tgname = ''port_pin_keep_move_to''',
+	 WHERE tgrelid = ''parts_w1''::regclass AND tgname = ''port_pin_protect_move_to''',
 	'UPDATE pg_trigger SET tgrelid = ''parts_w1''::regclass
-	 WHERE tgrelid = 0 AND tgname = ''port_pin_keep_move_to''');
+	 WHERE tgrelid = 0 AND tgname = ''port_pin_protect_move_to''');
 RESET allow_system_table_mods;
 
 --
@@ -362,12 +362,12 @@ FROM public.port_pin_guards JOIN pg_class ON oid = relation
 WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'guards')
 ORDER BY relation::text COLLATE "C";
 SELECT count(*) FROM public.port_pin_guards AS g WHERE g::text LIKE '%123456%';
-SELECT * FROM public.port_pin_inspect('guards.accounts', 'port_pin_keep');
+SELECT * FROM public.port_pin_inspect('guards.accounts', 'port_pin_protect');
 SELECT * FROM public.port_pin_inspect('guards.redacted', 'zz_port_pin_gate');
 
 -- Other triggers are none of its business, nor are tables that are gone.
 SELECT * FROM public.port_pin_inspect('guards.redacted', 'a');
-SELECT * FROM public.port_pin_inspect(4294967295::oid, 'port_pin_keep');
+SELECT * FROM public.port_pin_inspect(4294967295::oid, 'port_pin_protect');
 RESET ROLE;
 RESET search_path;
 

@@ -91,7 +91,7 @@ SELECT * FROM try(
 
 -- To seal is one thing, to keep another.
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_keep ON accounts',
+	'DROP TRIGGER port_pin_protect ON accounts',
 	'SELECT protect_anew(''accounts'')');
 
 -- Attached wrongly, it says what it would say at the first row.
@@ -132,13 +132,13 @@ SELECT * FROM try(
 --
 SELECT * FROM try(
 	'ALTER TABLE accounts DROP CONSTRAINT pin_is_sealed',
-	'ALTER TABLE accounts ADD CHECK (port_pin_must_be_sealed(pin))');
+	'ALTER TABLE accounts ADD CHECK (port_pin_check_sealed(pin))');
 ALTER TABLE accounts RENAME CONSTRAINT accounts_pin_check TO pin_is_sealed;
 SELECT * FROM try(
 	'ALTER TABLE accounts DROP CONSTRAINT pin_is_sealed, ADD CONSTRAINT pin_is_sealed
-		CHECK (name = ''Contoso'' OR port_pin_must_be_sealed(pin)) NOT VALID',
+		CHECK (name = ''Contoso'' OR port_pin_check_sealed(pin)) NOT VALID',
 	'ALTER TABLE accounts DROP CONSTRAINT pin_is_sealed, ADD CONSTRAINT pin_is_sealed
-		CHECK (length(pin) > 60 AND port_pin_must_be_sealed(pin))');
+		CHECK (length(pin) > 60 AND port_pin_check_sealed(pin))');
 
 -- Rows from before: no row is read to find out whether they are readable, so it is
 -- said until the CHECK is validated, which port_pin_seal_column does at its end.
@@ -171,7 +171,7 @@ SELECT * FROM try(
 		EXECUTE FUNCTION port_pin_seal_trigger(''pin="Second PIN"'')');
 SELECT * FROM try(
 	'ALTER TABLE two DROP CONSTRAINT "Second PIN_is_sealed"',
-	'ALTER TABLE two ADD CONSTRAINT "Second PIN_is_sealed" CHECK (port_pin_must_be_sealed("Second PIN"))');
+	'ALTER TABLE two ADD CONSTRAINT "Second PIN_is_sealed" CHECK (port_pin_check_sealed("Second PIN"))');
 
 -- Inheritance: two guards of a table that do not apply to the rows of its children.
 SELECT * FROM try(
@@ -194,7 +194,7 @@ SELECT * FROM try(
 	'ALTER TABLE regional ENABLE TRIGGER port_pin_seal');
 SELECT * FROM try(
 	'ALTER TABLE regional DROP CONSTRAINT pin_is_sealed',
-	'ALTER TABLE regional ADD CONSTRAINT pin_is_sealed CHECK (port_pin_must_be_sealed(pin))');
+	'ALTER TABLE regional ADD CONSTRAINT pin_is_sealed CHECK (port_pin_check_sealed(pin))');
 -- Detached, a partition has neither guard any more.
 SELECT * FROM try(
 	'ALTER TABLE regional DETACH PARTITION west',

@@ -103,7 +103,7 @@ SELECT port_pin_check('004211', '004211');
 SELECT port_pin_protect('pg_class');
 SELECT port_pin_gate('pg_class');
 CREATE TEMP TABLE mine (id int PRIMARY KEY, pin port_pin);
-CREATE TRIGGER keep AFTER UPDATE ON mine FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger();
+CREATE TRIGGER keep AFTER UPDATE ON mine FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger();
 CREATE TRIGGER gate AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION port_pin_gate_trigger();
 DROP TABLE mine;
 RESET ROLE;

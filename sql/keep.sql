@@ -9,7 +9,7 @@ CREATE TABLE accounts (
 	pin port_pin
 );
 CREATE TRIGGER keep AFTER UPDATE ON accounts
-	FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger();
+	FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger();
 
 -- A PIN starts blank, and may stay so.
 INSERT INTO accounts VALUES (1, 'Contoso', NULL), (2, 'Fabrikam', NULL), (3, 'Litware', '033333');
@@ -170,7 +170,7 @@ DROP TRIGGER z ON accounts;
 --
 DROP TRIGGER keep ON accounts;
 CREATE TRIGGER keep BEFORE UPDATE ON accounts
-	FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger();
+	FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger();
 UPDATE accounts SET pin = NULL WHERE id = 1;
 UPDATE accounts SET pin = '066666' WHERE id = 1 RETURNING pin;
 UPDATE accounts SET name = 'unharmed' WHERE id = 1 RETURNING *;
@@ -186,18 +186,18 @@ DROP TRIGGER keep ON accounts;
 -- With WHEN, as port_pin_protect() attaches it, or with transition tables
 CREATE TRIGGER keep AFTER UPDATE ON accounts REFERENCING OLD TABLE AS before NEW TABLE AS after
 	FOR EACH ROW WHEN (OLD.pin IS NOT NULL AND NEW.pin IS NULL)
-	EXECUTE FUNCTION port_pin_keep_trigger();
+	EXECUTE FUNCTION port_pin_protect_trigger();
 UPDATE accounts SET pin = NULL WHERE id = 1;
 -- A WHEN that is wider than need be changes nothing.
 DROP TRIGGER keep ON accounts;
 CREATE TRIGGER keep AFTER UPDATE ON accounts FOR EACH ROW WHEN (true)
-	EXECUTE FUNCTION port_pin_keep_trigger('pin=pin');
+	EXECUTE FUNCTION port_pin_protect_trigger('pin=pin');
 UPDATE accounts SET name = name, pin = '077777';
 UPDATE accounts SET pin = NULL WHERE id = 1;
 DROP TRIGGER keep ON accounts;
 -- A constraint trigger will do, if it can't be deferred.
 CREATE CONSTRAINT TRIGGER keep AFTER UPDATE ON accounts NOT DEFERRABLE
-	FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger();
+	FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger();
 UPDATE accounts SET pin = NULL WHERE id = 1;
 DROP TRIGGER keep ON accounts;
 \set VERBOSITY default
@@ -206,11 +206,11 @@ DROP TRIGGER keep ON accounts;
 -- DELETE and TRUNCATE, where rows with a PIN are to stay, and their keys
 --
 CREATE TRIGGER keep AFTER UPDATE ON accounts
-	FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger('key=id');
+	FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('key=id');
 CREATE TRIGGER keep_delete AFTER DELETE ON accounts
-	FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger();
+	FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger();
 CREATE TRIGGER keep_truncate BEFORE TRUNCATE ON accounts
-	FOR EACH STATEMENT EXECUTE FUNCTION port_pin_keep_trigger();
+	FOR EACH STATEMENT EXECUTE FUNCTION port_pin_protect_trigger();
 INSERT INTO accounts VALUES (4, 'Blank', NULL), (5, 'Blank too', NULL);
 UPDATE accounts SET id = 99 WHERE id = 1;
 DELETE FROM accounts WHERE id = 1;
@@ -233,7 +233,7 @@ TRUNCATE tenants CASCADE;
 -- BEFORE DELETE does it too.
 DROP TRIGGER keep_delete ON accounts;
 CREATE TRIGGER keep_delete BEFORE DELETE ON accounts
-	FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger();
+	FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger();
 DELETE FROM accounts;
 UPDATE accounts SET tenant = 1;
 SELECT id, pin FROM accounts ORDER BY id;
@@ -249,12 +249,12 @@ CREATE VIEW shown AS SELECT * FROM accounts;
 CREATE FUNCTION attach(clause text, statement text, arguments text DEFAULT '',
 	on_what text DEFAULT 'accounts') RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN
 	RETURN NEXT clause || CASE arguments WHEN '' THEN '' ELSE ' (' || arguments || ')' END;
-	EXECUTE format('CREATE %s EXECUTE FUNCTION public.port_pin_keep_trigger(%s)',
+	EXECUTE format('CREATE %s EXECUTE FUNCTION public.port_pin_protect_trigger(%s)',
 		replace(clause, '@', on_what), arguments);
 	RETURN NEXT try(statement);
 	EXECUTE format('DROP TRIGGER keep ON %s', on_what);
 END $$;
-SELECT port_pin_keep_trigger();
+SELECT port_pin_protect_trigger();
 SELECT attach(clause, statement) FROM (VALUES
 	('TRIGGER keep AFTER UPDATE ON @ FOR EACH STATEMENT', 'UPDATE accounts SET id = 2'),
 	('TRIGGER keep BEFORE UPDATE ON @ FOR EACH STATEMENT', 'UPDATE accounts SET id = 2'),
@@ -296,7 +296,7 @@ CREATE DOMAIN chief_pin AS staff_pin;
 CREATE TABLE "Kunden ""A""" (gone text, "Nr." int, also_gone port_pin, "Port-PIN" chief_pin, last text);
 ALTER TABLE "Kunden ""A""" DROP COLUMN gone, DROP COLUMN also_gone;
 CREATE TRIGGER "Keep, ""please""" AFTER UPDATE ON "Kunden ""A"""
-	FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger();
+	FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger();
 INSERT INTO "Kunden ""A""" VALUES (1, '00421199', 'x');
 UPDATE "Kunden ""A""" SET last = 'y', "Port-PIN" = '00421198';
 SELECT try('UPDATE "Kunden ""A""" SET "Port-PIN" = NULL');
@@ -314,7 +314,7 @@ ALTER TABLE "Kunden ""A""" ADD COLUMN former port_pin;
 SELECT try('UPDATE "Kunden ""A""" SET last = ''two columns''');
 DROP TRIGGER "Keep, ""please""" ON "Kunden ""A""";
 CREATE TRIGGER keep AFTER UPDATE ON "Kunden ""A"""
-	FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger('pin=former');
+	FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=former');
 UPDATE "Kunden ""A""" SET former = '123457', pin = NULL;
 SELECT try('UPDATE "Kunden ""A""" SET former = NULL');
 

@@ -84,7 +84,7 @@ ALTER TABLE customer ALTER COLUMN port_pin DROP DEFAULT,
 	ALTER COLUMN port_pin TYPE port_pin USING nullif(trim(port_pin), '');
 \set VERBOSITY default
 BEGIN;
-DROP TRIGGER port_pin_keep ON customer;
+DROP TRIGGER port_pin_protect ON customer;
 UPDATE customer SET port_pin = NULL WHERE port_pin_problem(port_pin) IS NOT NULL;
 ALTER TABLE customer ALTER COLUMN port_pin DROP DEFAULT,
 	ALTER COLUMN port_pin TYPE port_pin USING nullif(trim(port_pin), '');
@@ -107,7 +107,7 @@ INSERT INTO "Kunde" VALUES (1, '004211', 'x'), (2, '', 'y');
 UPDATE "Kunde" SET "Port, ""PIN""" = ' ';
 UPDATE "Kunde" SET "user" = 'z';
 SELECT * FROM "Kunde" ORDER BY 1;
-DROP TRIGGER port_pin_keep ON "Kunde";
+DROP TRIGGER port_pin_protect ON "Kunde";
 -- A reserved word needs its quotes in an argument as in SQL.
 SELECT port_pin_protect('"Kunde"', 'user');
 UPDATE "Kunde" SET "user" = '' WHERE "Nr" = 2;

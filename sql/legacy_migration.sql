@@ -41,9 +41,9 @@ UPDATE customers SET pin = regexp_replace(pin, '[ -]', '', 'g')
 -- what was no PIN takes the owner, since the guard can't tell it from one.
 UPDATE customers SET pin = '' WHERE port_pin_problem(pin) <> 'blank';
 BEGIN;
-ALTER TABLE customers DISABLE TRIGGER port_pin_keep;
+ALTER TABLE customers DISABLE TRIGGER port_pin_protect;
 UPDATE customers SET pin = NULL WHERE port_pin_problem(pin) IS NOT NULL;
-ALTER TABLE customers ENABLE TRIGGER port_pin_keep;
+ALTER TABLE customers ENABLE TRIGGER port_pin_protect;
 COMMIT;
 ALTER TABLE customers VALIDATE CONSTRAINT port_pin_format;
 SELECT port_pin_problem(pin) AS problem, count(*) FROM customers GROUP BY 1 ORDER BY 2 DESC, 1;
@@ -53,7 +53,7 @@ SELECT conname, pg_get_constraintdef(oid) AS definition, convalidated FROM pg_co
 SELECT port_pin_protect('customers', pin => 'pin', check_format => true);
 
 -- A small table can now have the type.  The check is part of that then.
-DROP TRIGGER port_pin_keep ON customers;
+DROP TRIGGER port_pin_protect ON customers;
 ALTER TABLE customers DROP CONSTRAINT port_pin_format, ALTER pin DROP DEFAULT, ALTER pin TYPE port_pin;
 SELECT port_pin_protect('customers', check_format => true);
 SELECT count(*) FROM port_pin_protect('customers');
@@ -64,7 +64,7 @@ CREATE TABLE others (id int, pin text);
 CREATE ROLE regress_legacy;
 GRANT USAGE ON SCHEMA legacy_migration TO regress_legacy;
 GRANT TRIGGER ON others TO regress_legacy;
-GRANT EXECUTE ON FUNCTION port_pin_protect, port_pin_keep_trigger TO regress_legacy;
+GRANT EXECUTE ON FUNCTION port_pin_protect, port_pin_protect_trigger TO regress_legacy;
 SET ROLE regress_legacy;
 SELECT port_pin_protect('others', pin => 'pin', check_format => true);
 RESET ROLE;
@@ -152,5 +152,5 @@ SELECT * FROM documents ORDER BY id;
 
 SET client_min_messages = warning;
 DROP SCHEMA legacy_migration CASCADE;
-REVOKE EXECUTE ON FUNCTION port_pin_protect, port_pin_keep_trigger FROM regress_legacy;
+REVOKE EXECUTE ON FUNCTION port_pin_protect, port_pin_protect_trigger FROM regress_legacy;
 DROP ROLE regress_legacy;

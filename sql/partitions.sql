@@ -210,7 +210,7 @@ SELECT port_pin_protect('accounts_old');
 UPDATE accounts_old SET pin = NULL;
 -- To come back it leaves its own guard behind.
 ALTER TABLE accounts ATTACH PARTITION accounts_old FOR VALUES IN ('old');
-DROP TRIGGER port_pin_keep ON accounts_old;
+DROP TRIGGER port_pin_protect ON accounts_old;
 ALTER TABLE accounts ATTACH PARTITION accounts_old FOR VALUES IN ('old');
 UPDATE accounts_old SET pin = NULL;
 -- A partition whose moves can't be followed takes no rows.
@@ -222,7 +222,7 @@ DROP TABLE accounts_odd;
 DROP ACCESS METHOD regress_portpin_am;
 
 -- Attached by hand without the pair, a move goes unseen: port_pin_protect() adds it.
-DROP TRIGGER port_pin_keep_move_to ON accounts;
+DROP TRIGGER port_pin_protect_move_to ON accounts;
 BEGIN;
 UPDATE accounts SET region = 'west', pin = NULL WHERE id = 1;
 SELECT pin FROM accounts WHERE id = 1;

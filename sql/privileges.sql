@@ -17,12 +17,12 @@ SET ROLE regress_portpin_mallory;
 SELECT port_pin_check('246801', '246801');
 SELECT port_pin_protect('pg_class');
 SELECT port_pin_gate('pg_class');
-SELECT port_pin_keep_trigger();
+SELECT port_pin_protect_trigger();
 SELECT port_pin_gate_trigger();
 CREATE TEMP TABLE my_accounts (id int PRIMARY KEY, pin port_pin);
 CREATE TEMP TABLE my_orders (id int REFERENCES my_accounts, pin port_pin);
 CREATE TRIGGER g AFTER INSERT ON my_orders FOR EACH ROW EXECUTE FUNCTION port_pin_gate_trigger();
-CREATE TRIGGER g AFTER UPDATE ON my_accounts FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger();
+CREATE TRIGGER g AFTER UPDATE ON my_accounts FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger();
 DROP TABLE my_orders, my_accounts;
 -- But everybody may know what a PIN is.
 SELECT port_pin_is_valid('246801'), port_pin_problem('2468'), port_pin_is_weak('123456'),
@@ -35,7 +35,7 @@ RESET ROLE;
 --
 -- The desk sets up a gate
 --
-GRANT EXECUTE ON FUNCTION port_pin_gate, port_pin_gate_trigger, port_pin_protect, port_pin_keep_trigger
+GRANT EXECUTE ON FUNCTION port_pin_gate, port_pin_gate_trigger, port_pin_protect, port_pin_protect_trigger
     TO regress_portpin_carrier, regress_portpin_desk;
 SET ROLE regress_portpin_carrier;
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, frozen boolean, good_until timestamptz, name text);
@@ -210,7 +210,7 @@ CREATE OPERATOR trap.= (LEFTARG = text, RIGHTARG = text, FUNCTION = trap.yes);
 CREATE OPERATOR trap.= (LEFTARG = public.port_pin, RIGHTARG = public.port_pin, FUNCTION = trap.yes);
 CREATE FUNCTION trap.port_pin_is_valid(text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
 CREATE FUNCTION trap.port_pin_gate_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-CREATE FUNCTION trap.port_pin_keep_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE FUNCTION trap.port_pin_protect_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 INSERT INTO port_orders VALUES (11, 1, '999999');
 UPDATE port_orders SET pin = '999999';
 UPDATE privileges.accounts SET pin = NULL;
@@ -233,7 +233,7 @@ SET search_path = privileges, public;
 
 SET client_min_messages = warning;
 DROP SCHEMA privileges, trap CASCADE;
-REVOKE EXECUTE ON FUNCTION port_pin_gate, port_pin_gate_trigger, port_pin_protect, port_pin_keep_trigger
+REVOKE EXECUTE ON FUNCTION port_pin_gate, port_pin_gate_trigger, port_pin_protect, port_pin_protect_trigger
     FROM regress_portpin_carrier, regress_portpin_desk;
 DROP FUNCTION pg_temp.spy();
 DROP ROLE regress_portpin_carrier, regress_portpin_desk, regress_portpin_clerk,

@@ -217,27 +217,27 @@ SET ROLE regress_portpin_dba;
 SELECT port_pin_protect('accounts');
 RESET ROLE;
 SELECT guards('accounts');
-GRANT EXECUTE ON FUNCTION port_pin_keep_trigger TO regress_portpin_dba;
+GRANT EXECUTE ON FUNCTION port_pin_protect_trigger TO regress_portpin_dba;
 SET ROLE regress_portpin_dba;
 SELECT port_pin_protect('accounts');
 RESET ROLE;
 -- Taking the rights away again leaves the guard where it is.
 REVOKE ALL ON accounts FROM regress_portpin_dba;
-REVOKE EXECUTE ON FUNCTION port_pin_protect, port_pin_keep_trigger FROM regress_portpin_dba;
+REVOKE EXECUTE ON FUNCTION port_pin_protect, port_pin_protect_trigger FROM regress_portpin_dba;
 INSERT INTO accounts VALUES (1, '011111');
 UPDATE accounts SET pin = NULL;
 
 -- All or nothing: where one statement fails, none has been run.
-DROP TRIGGER port_pin_keep ON accounts;
+DROP TRIGGER port_pin_protect ON accounts;
 CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-CREATE TRIGGER port_pin_keep_truncate AFTER DELETE ON accounts FOR EACH ROW EXECUTE FUNCTION other();
+CREATE TRIGGER port_pin_protect_truncate AFTER DELETE ON accounts FOR EACH ROW EXECUTE FUNCTION other();
 \set VERBOSITY terse
 SELECT port_pin_protect('accounts', forbid_delete => true);
 \set VERBOSITY default
 SELECT guards('accounts');
 
 -- The guard of a renamed column says so, rather than let a PIN go.
-DROP TRIGGER port_pin_keep_truncate ON accounts;
+DROP TRIGGER port_pin_protect_truncate ON accounts;
 SELECT port_pin_protect('accounts');
 ALTER TABLE accounts RENAME COLUMN pin TO port_out_pin;
 UPDATE accounts SET port_out_pin = NULL;

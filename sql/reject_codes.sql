@@ -2,14 +2,14 @@
 -- port_pin_reject_codes: what the trade calls each refusal.
 --
 -- What no source has is NULL, so that nobody sends a code that we made up.
-SELECT verdict, dialect, code, meaning, may_resubmit
+SELECT verdict, code_set, code, meaning, may_resubmit
 FROM port_pin_reject_codes
-ORDER BY verdict, dialect COLLATE "C";
+ORDER BY verdict, code_set COLLATE "C";
 
--- Every verdict that refuses is there in every dialect, once.
-SELECT v AS verdict, count(DISTINCT dialect) AS dialects, count(*) AS rows
+-- Every verdict that refuses is there in every code_set, once.
+SELECT v AS verdict, count(DISTINCT code_set) AS dialects, count(*) AS rows
 FROM unnest(enum_range(NULL::port_pin_verdict)) AS v LEFT JOIN port_pin_reject_codes ON verdict = v
-GROUP BY v HAVING (count(*), count(DISTINCT dialect)) <> (3, 3)
+GROUP BY v HAVING (count(*), count(DISTINCT code_set)) <> (3, 3)
 ORDER BY v;
 
 -- A meaning goes with a code.
@@ -26,7 +26,7 @@ INSERT INTO reject_codes.port_orders VALUES
 	(4, 'telnyx', 'accepted');
 SELECT o.id, o.verdict, r.code, r.meaning, r.may_resubmit
 FROM reject_codes.port_orders AS o
-	LEFT JOIN port_pin_reject_codes AS r ON r.verdict = o.verdict AND r.dialect = o.carrier
+	LEFT JOIN port_pin_reject_codes AS r ON r.verdict = o.verdict AND r.code_set = o.carrier
 ORDER BY o.id;
 
 -- Anyone may read it.

@@ -19,7 +19,7 @@ SELECT * FROM port_pin_seal_keys();
 SELECT regexp_replace(port_pin_seal('004211'), '[./A-Za-z0-9]{53}$', '<salt and hash>');
 SELECT port_pin_seal('004211') <> port_pin_seal('004211') AS never_the_same_twice;
 CREATE TABLE sealed AS SELECT port_pin_seal('004211') AS pin;
-SELECT pg_typeof(pin), port_pin_is_sealed(pin), port_pin_seal_key(pin) FROM sealed;
+SELECT pg_typeof(pin), port_pin_is_sealed(pin), port_pin_sealed_with(pin) FROM sealed;
 
 -- Only a PIN can be sealed; NULL is blank.
 SELECT port_pin_seal('4211');
@@ -50,7 +50,7 @@ FROM unnest(ARRAY['des', 'xdes', 'md5', 'bf']) AS method;
 --
 -- The form, which is all that can be told without the key
 --
-SELECT stored, port_pin_is_sealed(stored), port_pin_seal_key(stored)
+SELECT stored, port_pin_is_sealed(stored), port_pin_sealed_with(stored)
 FROM (VALUES (1, 'sealed:v1:first:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
 	(2, 'sealed:v1:0123456789_-abcd:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
 	(3, 'sealed:v1:0123456789_-abcde:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
@@ -101,18 +101,18 @@ SELECT pg_reload_conf();
 \c -
 SELECT * FROM port_pin_seal_keys();
 INSERT INTO sealed SELECT port_pin_seal('815815');
-SELECT port_pin_seal_key(pin), port_pin_check(pin, '004211'), port_pin_check(pin, '815815')
+SELECT port_pin_sealed_with(pin), port_pin_check(pin, '004211'), port_pin_check(pin, '815815')
 FROM sealed;
 -- Which keys are still needed?
-SELECT port_pin_seal_key(pin) AS key, count(*) FROM sealed GROUP BY 1 ORDER BY 1;
+SELECT port_pin_sealed_with(pin) AS key, count(*) FROM sealed GROUP BY 1 ORDER BY 1;
 
 -- A key that is missing: nobody can say whether a PIN is right.
 COPY (VALUES ('second:' || encode(sha256('the second key of the tests'), 'base64')))
 	TO PROGRAM :'make_file';
 SELECT pg_reload_conf();
 \c -
-SELECT port_pin_check(pin, '815815') FROM sealed WHERE port_pin_seal_key(pin) = 'second';
-SELECT port_pin_check(pin, '004211') FROM sealed WHERE port_pin_seal_key(pin) = 'first';
+SELECT port_pin_check(pin, '815815') FROM sealed WHERE port_pin_sealed_with(pin) = 'second';
+SELECT port_pin_check(pin, '004211') FROM sealed WHERE port_pin_sealed_with(pin) = 'first';
 
 -- Who may seal and compare could guess, so it is granted to nobody.
 CREATE ROLE regress_portpin_clerk;
@@ -124,7 +124,7 @@ SHOW portpin.key_file;
 SET portpin.key_file = '/tmp/of_my_own';
 SET portpin.seal_cost = 4;
 \set VERBOSITY default
-SELECT port_pin_is_sealed('004211'), port_pin_seal_key('004211');
+SELECT port_pin_is_sealed('004211'), port_pin_sealed_with('004211');
 RESET ROLE;
 DROP ROLE regress_portpin_clerk;
 

@@ -32,7 +32,7 @@ UPDATE accounts SET port_out_pin = '123456' WHERE id = 2;
 COPY accounts FROM stdin;
 4	Northwind	654321
 \.
-SELECT id, port_pin_seal_key(port_out_pin) AS sealed_with, port_out_pin IS NULL AS blank
+SELECT id, port_pin_sealed_with(port_out_pin) AS sealed_with, port_out_pin IS NULL AS blank
 FROM accounts ORDER BY id;
 SELECT count(*) AS readable FROM accounts WHERE port_out_pin ~ '004211|123456|654321';
 
@@ -223,7 +223,7 @@ RESET ROLE;
 -- Installed anew, the CHECK is still there.
 DROP TRIGGER port_pin_seal ON two;
 DROP TRIGGER port_pin_seal_update ON two;
-DROP TRIGGER port_pin_keep ON two;
+DROP TRIGGER port_pin_protect ON two;
 SELECT * FROM port_pin_protect('two', 'pin');
 
 -- Clean up

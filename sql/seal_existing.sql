@@ -25,7 +25,7 @@ SELECT count(*) FROM port_pin_gate('port_orders');
 -- transaction.
 SELECT pg_relation_filenode('accounts') AS file \gset
 BEGIN;
-DROP TRIGGER port_pin_keep ON accounts;
+DROP TRIGGER port_pin_protect ON accounts;
 ALTER TABLE accounts ALTER COLUMN pin TYPE port_pin_sealed;
 SELECT * FROM port_pin_protect('accounts');
 COMMIT;
@@ -38,7 +38,7 @@ UPDATE accounts SET name = 'touched' WHERE id = 2;
 INSERT INTO accounts VALUES (27, 'new', '727272');
 INSERT INTO port_orders VALUES (1, 1, '815815'), (2, 2, '700002'), (3, 3, '700003'), (4, 27, '727272');
 INSERT INTO port_orders VALUES (5, 3, '700004');
-SELECT port_pin_seal_key(pin), count(*) FROM accounts GROUP BY 1 ORDER BY 1;
+SELECT port_pin_sealed_with(pin), count(*) FROM accounts GROUP BY 1 ORDER BY 1;
 -- The CHECK holds for what is written, not yet for what is there.
 SELECT conname, convalidated FROM pg_constraint
 WHERE conrelid = 'accounts'::regclass AND contype = 'c';
@@ -47,7 +47,7 @@ ALTER TABLE accounts VALIDATE CONSTRAINT pin_is_sealed;
 -- The rest is sealed in batches, each of which is committed.
 \set SHOW_CONTEXT never
 CALL port_pin_seal_column('accounts', batch_size => 10);
-SELECT port_pin_seal_key(pin), count(*) FROM accounts GROUP BY 1 ORDER BY 1;
+SELECT port_pin_sealed_with(pin), count(*) FROM accounts GROUP BY 1 ORDER BY 1;
 SELECT count(*) AS accepted FROM accounts
 WHERE port_pin_check(pin, (700000 + id)::text) = 'accepted';
 SELECT conname, convalidated FROM pg_constraint
@@ -81,7 +81,7 @@ ALTER TABLE "Old Accounts" ALTER COLUMN "PIN" TYPE port_pin_sealed, ALTER COLUMN
 SELECT count(*) FROM port_pin_protect('"Old Accounts"');
 \set VERBOSITY default
 CALL port_pin_seal_column('"Old Accounts"', 'PIN', 1);
-SELECT country, "No.", port_pin_seal_key("PIN"), CASE WHEN NOT port_pin_is_sealed("PIN") THEN "PIN" END AS left_as_it_was
+SELECT country, "No.", port_pin_sealed_with("PIN"), CASE WHEN NOT port_pin_is_sealed("PIN") THEN "PIN" END AS left_as_it_was
 FROM "Old Accounts" ORDER BY "No.", country;
 -- They can be corrected, and only that.
 UPDATE "Old Accounts" SET "No." = 12 WHERE "No." = 11;

@@ -7,7 +7,7 @@ REVOKE EXECUTE ON FUNCTION
 	port_pin_check(pg_catalog.text, pg_catalog.text),
 	port_pin_seal(port_pin),
 	port_pin_seal_keys(),
-	port_pin_keep_trigger(),
+	port_pin_protect_trigger(),
 	port_pin_seal_trigger(),
 	port_pin_gate_trigger(),
 	port_pin_protect(pg_catalog.regclass, pg_catalog.name, pg_catalog.bool, pg_catalog.bool),

@@ -127,7 +127,7 @@ static void
 note_check(Relation rel, AttrNumber column, Oid domain, Findings *found)
 {
 	const TupleConstr *constraints = RelationGetDescr(rel)->constr;
-	Oid			function = PortPinCheck("port_pin_must_be_sealed", domain);
+	Oid			function = PortPinCheck("port_pin_check_sealed", domain);
 
 	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
 	{
@@ -290,7 +290,7 @@ parts_of(const Trigger *trigger, const char *guard)
 static const char *
 guard_of(const Trigger *trigger, Oid domain)
 {
-	if (trigger->tgfoid == PortPinTrigger("port_pin_keep_trigger", domain))
+	if (trigger->tgfoid == PortPinTrigger("port_pin_protect_trigger", domain))
 		return "keep";
 	if (trigger->tgfoid == PortPinTrigger("port_pin_seal_trigger", domain))
 		return "seal";

@@ -34,7 +34,7 @@ part AS (
 				THEN 'the trigger fires where replication applies changes too, and judges orders again that were let in elsewhere'
 			ELSE i.problem END AS problem
 	FROM (VALUES
-			('keep', 'port_pin_keep_trigger()'::pg_catalog.regprocedure::pg_catalog.oid),
+			('keep', 'port_pin_protect_trigger()'::pg_catalog.regprocedure::pg_catalog.oid),
 			('seal', 'port_pin_seal_trigger()'::pg_catalog.regprocedure::pg_catalog.oid),
 			('gate', 'port_pin_gate_trigger()'::pg_catalog.regprocedure::pg_catalog.oid)
 		) AS f (guard, function)
@@ -82,7 +82,7 @@ lacking AS (
 			('seal', 'update', true,
 				'no trigger BEFORE UPDATE: digits are not sealed, and a sealed PIN can be copied from another account'),
 			('seal', 'check', true,
-				'no CHECK (port_pin_must_be_sealed(...)): digits that get past the triggers are stored readable'),
+				'no CHECK (port_pin_check_sealed(...)): digits that get past the triggers are stored readable'),
 			('seal', 'valid check', 'check' = ANY (w.parts),
 				'the CHECK is not validated: rows from before may hold readable PINs; seal them with port_pin_seal_column'),
 			('gate', 'insert', true,

@@ -116,7 +116,7 @@ check_actions(Relation orders, const Gate *gate)
 static void
 note_unkept_accounts(const Gate *gate, Oid domain)
 {
-	Oid			function = PortPinTrigger("port_pin_keep_trigger", domain);
+	Oid			function = PortPinTrigger("port_pin_protect_trigger", domain);
 
 	for (int i = 0; i < gate->path.nsteps; i++)
 	{

@@ -93,7 +93,7 @@ add_truncate_triggers(Installation *install)
 	{
 		Relation	table = table_open(lfirst_oid(lc), NoLock);
 
-		AddTrigger(install, "port_pin_keep_truncate", "BEFORE TRUNCATE",
+		AddTrigger(install, "port_pin_protect_truncate", "BEFORE TRUNCATE",
 				   QualifiedTable(table), "STATEMENT", NULL, "");
 		table_close(table, NoLock);
 	}
@@ -131,17 +131,17 @@ add_protect_triggers(Installation *install, AttrNumber pin, List *key, bool forb
 
 	if (key != NIL)
 		AddArgument(install, "key", ColumnList(key));
-	AddRowTrigger(install, "port_pin_keep", "AFTER UPDATE", condition);
+	AddRowTrigger(install, "port_pin_protect", "AFTER UPDATE", condition);
 	if (forbid_delete)
 	{
-		AddRowTrigger(install, "port_pin_keep_delete", "AFTER DELETE", NULL);
+		AddRowTrigger(install, "port_pin_protect_delete", "AFTER DELETE", NULL);
 		add_truncate_triggers(install);
 	}
 	if (partitioned)
 	{
 		AddArgument(install, "moves", "follow");
-		AddRowTrigger(install, "port_pin_keep_move_from", "AFTER DELETE", NULL);
-		AddRowTrigger(install, "port_pin_keep_move_to", "AFTER INSERT", NULL);
+		AddRowTrigger(install, "port_pin_protect_move_from", "AFTER DELETE", NULL);
+		AddRowTrigger(install, "port_pin_protect_move_to", "AFTER INSERT", NULL);
 	}
 }
 
@@ -184,7 +184,7 @@ add_format_check(Installation *install, AttrNumber pin, Oid function)
  *					check_format boolean)
  *		returns setof text
  *
- * Installs port_pin_keep_trigger() on a table, and what seals a column of type
+ * Installs port_pin_protect_trigger() on a table, and what seals a column of type
  * port_pin_sealed.  Without pin, the column of the one type or the other is meant.
  * 42710 where the PIN is guarded already.
  */
@@ -201,7 +201,7 @@ port_pin_protect(PG_FUNCTION_ARGS)
 	/* To lock for triggers first, and for a CHECK then, would invite a deadlock. */
 	if (!PG_ARGISNULL(0))
 		check |= HasSealedColumn(PG_GETARG_OID(0), PortPinDomain(fcinfo->flinfo->fn_oid));
-	install = BeginInstallation(fcinfo, "port_pin_keep_trigger",
+	install = BeginInstallation(fcinfo, "port_pin_protect_trigger",
 								check ? AccessExclusiveLock : ShareRowExclusiveLock);
 
 	column = FindPinColumn(install.table, pin, install.domain, "pin");

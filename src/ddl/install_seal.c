@@ -77,7 +77,7 @@ add_check(Installation *install, AttrNumber pin, const char *table, const char *
 		return;
 	AddStatement(install, psprintf("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s(%s))%s",
 								   table, quote_identifier(constraint),
-								   QualifiedFunction(install, "port_pin_must_be_sealed"),
+								   QualifiedFunction(install, "port_pin_check_sealed"),
 								   name, empty ? "" : " NOT VALID"));
 	if (!empty)
 		ereport(NOTICE,

@@ -154,7 +154,7 @@ BEGIN
 			JOIN pg_attribute ON attrelid = conrelid AND conkey = ARRAY[attnum]
 		WHERE conrelid = accounts AND contype = 'c' AND NOT convalidated
 			AND attname = pin_column AND pg_has_role(relowner, 'USAGE')
-			AND pg_get_constraintdef(pg_constraint.oid) LIKE '%port\_pin\_must\_be\_sealed(%';
+			AND pg_get_constraintdef(pg_constraint.oid) LIKE '%port\_pin\_check\_sealed(%';
 	IF unvalidated IS NOT NULL AND malformed = 0 THEN
 		EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', accounts, unvalidated);
 	END IF;

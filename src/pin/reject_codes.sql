@@ -2,8 +2,8 @@
 -- What the trade calls a refusal
 --
 
-CREATE VIEW port_pin_reject_codes (verdict, dialect, code, meaning, may_resubmit) AS
-SELECT r.verdict::port_pin_verdict, r.dialect, r.code, r.meaning, r.may_resubmit
+CREATE VIEW port_pin_reject_codes (verdict, code_set, code, meaning, may_resubmit) AS
+SELECT r.verdict::port_pin_verdict, r.code_set, r.code, r.meaning, r.may_resubmit
 FROM (VALUES
 	('account_unknown', 'wireless', NULL, NULL, NULL),
 	('account_unknown', 'bandwidth', NULL, NULL, NULL),
@@ -26,14 +26,14 @@ FROM (VALUES
 	('pin_mismatch', 'wireless', '8C', 'password or PIN required or incorrect', true),
 	('pin_mismatch', 'bandwidth', '7513', 'PIN invalid', true),
 	('pin_mismatch', 'telnyx', '1002', 'invalid PIN', NULL)
-) AS r (verdict, dialect, code, meaning, may_resubmit);
+) AS r (verdict, code_set, code, meaning, may_resubmit);
 
 COMMENT ON VIEW port_pin_reject_codes IS
 'the trade''s own codes for the verdicts of port_pin_gate; NULL where no source has one';
 COMMENT ON COLUMN port_pin_reject_codes.verdict IS 'as the gate records it; its SQLSTATE is 23PN1 to 23PN7 in this order';
-COMMENT ON COLUMN port_pin_reject_codes.dialect IS
+COMMENT ON COLUMN port_pin_reject_codes.code_set IS
 'wireless: response codes between carriers; bandwidth: answers to Bandwidth''s port-out validation; telnyx: Telnyx''s port-out rejection codes';
-COMMENT ON COLUMN port_pin_reject_codes.code IS 'what that dialect says for the verdict; NULL where no source has a code';
+COMMENT ON COLUMN port_pin_reject_codes.code IS 'what that code_set says for the verdict; NULL where no source has a code';
 COMMENT ON COLUMN port_pin_reject_codes.meaning IS 'what the code means there';
 COMMENT ON COLUMN port_pin_reject_codes.may_resubmit IS
 'true where the requester may correct the request and send it again, false where it is final; NULL where no source says';

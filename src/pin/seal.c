@@ -45,7 +45,7 @@
 
 PG_FUNCTION_INFO_V1(port_pin_seal);
 PG_FUNCTION_INFO_V1(port_pin_is_sealed);
-PG_FUNCTION_INFO_V1(port_pin_seal_key);
+PG_FUNCTION_INFO_V1(port_pin_sealed_with);
 
 static int	seal_cost;
 
@@ -371,13 +371,13 @@ port_pin_is_sealed(PG_FUNCTION_ARGS)
 }
 
 /*
- * port_pin_seal_key(stored text) returns text
+ * port_pin_sealed_with(stored text) returns text
  *
  * The id of the key that sealed a PIN, NULL for what is not sealed.  Grouped by
  * it, the rows of a table tell which keys are still needed.
  */
 Datum
-port_pin_seal_key(PG_FUNCTION_ARGS)
+port_pin_sealed_with(PG_FUNCTION_ARGS)
 {
 	char	   *id = KeyOfSealedPin(PG_GETARG_TEXT_PP(0));
 

@@ -21,10 +21,10 @@ CREATE FUNCTION port_pin_seal(pin port_pin) RETURNS port_pin_sealed
 COMMENT ON FUNCTION port_pin_seal(port_pin) IS
 'seals a port PIN with the first key of portpin.key_file; never the same twice';
 
-CREATE FUNCTION port_pin_seal_key(stored pg_catalog.text) RETURNS pg_catalog.text
+CREATE FUNCTION port_pin_sealed_with(stored pg_catalog.text) RETURNS pg_catalog.text
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
-COMMENT ON FUNCTION port_pin_seal_key(pg_catalog.text) IS
+COMMENT ON FUNCTION port_pin_sealed_with(pg_catalog.text) IS
 'id of the key that sealed a port PIN, NULL for what is not sealed; count rows by it before a key is dropped';
 
 CREATE FUNCTION port_pin_seal_keys(OUT id pg_catalog.text, OUT seals pg_catalog.bool)

@@ -33,9 +33,9 @@
 #include "table/row_movement.h"
 #include "trigger/argument.h"
 
-#define PROTECT_TRIGGER "port_pin_keep_trigger"
+#define PROTECT_TRIGGER "port_pin_protect_trigger"
 
-PG_FUNCTION_INFO_V1(port_pin_keep_trigger);
+PG_FUNCTION_INFO_V1(port_pin_protect_trigger);
 
 static const char *const protect_arguments[] = {"pin", "key", "moves", NULL};
 
@@ -178,14 +178,14 @@ keep_row(TriggerData *trigdata, AttrNumber pin)
 }
 
 /*
- * port_pin_keep_trigger() returns trigger
+ * port_pin_protect_trigger() returns trigger
  *
  * Arguments: pin=column for a PIN of type text or varchar (NULL, '' and blanks
  * are blank), else the column of type port_pin is found; key=column[,column];
  * moves=follow.  23PN0 for what it forbids, 39P01 where it is attached wrongly.
  */
 Datum
-port_pin_keep_trigger(PG_FUNCTION_ARGS)
+port_pin_protect_trigger(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = check_call(fcinfo);
 	TriggerEvent event = trigdata->tg_event;

@@ -2,8 +2,8 @@
 -- A set PIN is never cleared
 --
 
-CREATE FUNCTION port_pin_keep_trigger() RETURNS pg_catalog.trigger
+CREATE FUNCTION port_pin_protect_trigger() RETURNS pg_catalog.trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C;
 
-COMMENT ON FUNCTION port_pin_keep_trigger() IS
+COMMENT ON FUNCTION port_pin_protect_trigger() IS
 'trigger: a set port PIN is never cleared (23PN0); see port_pin_protect';

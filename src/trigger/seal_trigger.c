@@ -39,7 +39,7 @@
 #define SEAL_TRIGGER "port_pin_seal_trigger"
 
 PG_FUNCTION_INFO_V1(port_pin_seal_trigger);
-PG_FUNCTION_INFO_V1(port_pin_must_be_sealed);
+PG_FUNCTION_INFO_V1(port_pin_check_sealed);
 
 static const char *const seal_arguments[] = {"pin", NULL};
 
@@ -186,13 +186,13 @@ CheckSealTrigger(FunctionCallInfo fcinfo)
 }
 
 /*
- * port_pin_must_be_sealed(stored text) returns boolean
+ * port_pin_check_sealed(stored text) returns boolean
  *
  * For the CHECK of a table: true for a sealed PIN, an error for anything else.
  * Were it to return false, the server would print the failing row.
  */
 Datum
-port_pin_must_be_sealed(PG_FUNCTION_ARGS)
+port_pin_check_sealed(PG_FUNCTION_ARGS)
 {
 	if (!PinIsSealed(PG_GETARG_TEXT_PP(0)))
 		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),

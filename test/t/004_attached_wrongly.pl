@@ -43,25 +43,25 @@ $node->safe_psql('postgres', q{
 				WHEN 'UPDATE' THEN 'UPDATE orders_view SET id = 3'
 				WHEN 'DELETE' THEN 'DELETE FROM orders_view'
 				ELSE 'TRUNCATE port_orders' END)
-	FROM (VALUES ('keep'), ('gate')) f (function),
+	FROM (VALUES ('protect'), ('gate')) f (function),
 		(VALUES ('BEFORE'), ('AFTER'), ('INSTEAD OF')) t (timing),
 		(VALUES ('ROW'), ('STATEMENT')) l (level),
 		(VALUES ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) e (event);
 });
 
 # What comes of each way, of those that PostgreSQL lets through.  DELETE goes to
-# keep because it forbids that, to gate because it follows a row that moves.
+# protect because it forbids that, to gate because it follows a row that moves.
 is($node->safe_psql('postgres', q{
 	SELECT function, timing, level, event, outcome FROM ways
 	WHERE outcome NOT IN ('39P01', '0A000', '42809', '42601') ORDER BY 1, 2, 3, 4}), q{gate|AFTER|ROW|DELETE|fires
 gate|AFTER|ROW|INSERT|fires
 gate|AFTER|ROW|UPDATE|fires
-keep|AFTER|ROW|DELETE|23PN0
-keep|AFTER|ROW|UPDATE|fires
-keep|AFTER|STATEMENT|TRUNCATE|23PN0
-keep|BEFORE|ROW|DELETE|23PN0
-keep|BEFORE|ROW|UPDATE|fires
-keep|BEFORE|STATEMENT|TRUNCATE|23PN0},
+protect|AFTER|ROW|DELETE|23PN0
+protect|AFTER|ROW|UPDATE|fires
+protect|AFTER|STATEMENT|TRUNCATE|23PN0
+protect|BEFORE|ROW|DELETE|23PN0
+protect|BEFORE|ROW|UPDATE|fires
+protect|BEFORE|STATEMENT|TRUNCATE|23PN0},
 	'each way that has a meaning does what it means');
 is($node->safe_psql('postgres', q{
 	SELECT count(*) FROM ways WHERE timing IN ('BEFORE', 'AFTER') AND outcome = '39P01'}), '19',
@@ -78,7 +78,7 @@ sub comes_to
 }
 
 my $gate = 'TRIGGER t AFTER INSERT ON port_orders FOR EACH ROW EXECUTE FUNCTION port_pin_gate_trigger';
-my $keep = 'TRIGGER t AFTER UPDATE ON port_orders FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger';
+my $protect = 'TRIGGER t AFTER UPDATE ON port_orders FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger';
 comes_to("$gate('pin=pin', 'fk=account', 'account_pin=pin')", 'fires');
 comes_to("$gate('pin')", '22023');
 comes_to("$gate('')", '22023');
@@ -105,25 +105,25 @@ comes_to("$gate('redact=yes')", '39P01');
 comes_to("$gate('verdict=verdict')", '39P01');
 comes_to("$gate('verdict=pin')", '39P01');
 comes_to("$gate('" . 'x' x 100_000 . "=y')", '22023');
-comes_to("$keep()", '23PN0');
-comes_to("$keep('moves=follow')", '39P01');
-comes_to("$keep('moves=maybe')", '22023');
-comes_to("$keep('key=nowhere')", '42703');
-comes_to("$keep('pin=verdict')", '42804');
+comes_to("$protect()", '23PN0');
+comes_to("$protect('moves=follow')", '39P01');
+comes_to("$protect('moves=maybe')", '22023');
+comes_to("$protect('key=nowhere')", '42703');
+comes_to("$protect('pin=verdict')", '42804');
 
-my $function = 'FOR EACH ROW EXECUTE FUNCTION port_pin_keep_trigger()';
+my $function = 'FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger()';
 comes_to("TRIGGER t AFTER UPDATE OF pin ON port_orders $function", '39P01');
-comes_to("TRIGGER t AFTER UPDATE ON port_orders FOR EACH ROW WHEN (true) EXECUTE FUNCTION port_pin_keep_trigger()", '23PN0');
+comes_to("TRIGGER t AFTER UPDATE ON port_orders FOR EACH ROW WHEN (true) EXECUTE FUNCTION port_pin_protect_trigger()", '23PN0');
 comes_to("TRIGGER t AFTER UPDATE ON port_orders REFERENCING OLD TABLE AS o NEW TABLE AS n $function", '23PN0');
-comes_to("TRIGGER t BEFORE TRUNCATE ON port_orders EXECUTE FUNCTION port_pin_keep_trigger('pin=pin')", '39P01',
+comes_to("TRIGGER t BEFORE TRUNCATE ON port_orders EXECUTE FUNCTION port_pin_protect_trigger('pin=pin')", '39P01',
 	'TRUNCATE port_orders');
 comes_to("CONSTRAINT TRIGGER t AFTER UPDATE ON port_orders $function", '23PN0');
 comes_to("CONSTRAINT TRIGGER t AFTER UPDATE ON port_orders FROM accounts $function", '39P01');
 comes_to("CONSTRAINT TRIGGER t AFTER UPDATE ON port_orders DEFERRABLE $function", '39P01');
 
 # Without a trigger.
-my ($status, $out, $err) = $node->psql('postgres', 'SELECT port_pin_keep_trigger()');
-like($err, qr/"port_pin_keep_trigger" was not called by a trigger/, 'called by hand');
+my ($status, $out, $err) = $node->psql('postgres', 'SELECT port_pin_protect_trigger()');
+like($err, qr/"port_pin_protect_trigger" was not called by a trigger/, 'called by hand');
 ($status, $out, $err) = $node->psql('postgres',
 	'CREATE EVENT TRIGGER e ON ddl_command_start EXECUTE FUNCTION port_pin_gate_trigger()');
 like($err, qr/must return type event_trigger/, 'called by an event trigger');

@@ -155,13 +155,13 @@ is(in_one_session(qq{
 	SELECT pg_sleep(1);
 	\\o
 	INSERT INTO accounts VALUES (3, '004213');
-	SELECT id, port_pin_seal_key(pin), port_pin_check(pin, '00421' || id) FROM accounts ORDER BY id;
+	SELECT id, port_pin_sealed_with(pin), port_pin_check(pin, '00421' || id) FROM accounts ORDER BY id;
 }), "1|first|accepted\n2|first|accepted\n3|second|accepted",
 	'a session has its keys until the next reload; all of them verify');
 
 # The key goes out of use once no row needs it.
 $node->safe_psql('postgres', q{UPDATE accounts SET pin = '815815' WHERE id < 3});
-is($node->safe_psql('postgres', 'SELECT port_pin_seal_key(pin), count(*) FROM accounts GROUP BY 1'),
+is($node->safe_psql('postgres', 'SELECT port_pin_sealed_with(pin), count(*) FROM accounts GROUP BY 1'),
 	'second|3', 'which keys are still needed');
 write_keys("second:$second64\n");
 $node->reload;

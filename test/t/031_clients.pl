@@ -44,7 +44,7 @@ my @answers = (
 	[ 'an account without PIN', $order, 2, $wrong, '23PN4 desk port_orders port_pin_gate' ],
 	[ 'no account', $order, undef, $pin, '23PN1 desk port_orders port_pin_gate' ],
 	[ 'what is no PIN', $order, 1, '4711', '23514 public  port_pin_is_6_to_10_digits' ],
-	[ 'a PIN cleared', $clear, 1, undef, '23PN0 desk accounts port_pin_keep' ],
+	[ 'a PIN cleared', $clear, 1, undef, '23PN0 desk accounts port_pin_protect' ],
 	[ 'the right PIN, recorded', $kept, 1, $pin, 'ok NULL accepted' ],
 	[ 'a wrong PIN, recorded', $kept, 1, $wrong, 'ok NULL pin_mismatch' ]);
 
