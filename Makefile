@@ -29,16 +29,11 @@ PIECES = src/portpin.sql \
 DATA_built = $(SCRIPT)
 PGFILEDESC = "portpin - port-out PINs kept, checked and gated"
 
-REGRESS = install domain check keep legacy protect partitions \
-	gate gate_install keys actions privileges quiet bypass \
-	path lookup statements verdict redact legacy_migration \
-	guards guards_sealed reject_codes \
-	seal seal_column seal_existing \
-	failures failures_account failures_rights
-ISOLATION = once_had_key order_and_pin_change order_and_first_pin order_and_delete \
-	order_and_replacement order_and_order orders_do_not_block keep_and_update \
-	rekey_and_order serializable catalog_changes verdict_and_update guards \
-	failures failures_in_statement
+# A test is named after the promise that it proves.  The first one installs.
+tests = $(sort $(basename $(notdir $(wildcard $(srcdir)/$(1)))))
+FIRST_TEST = install_in_any_schema
+REGRESS = $(FIRST_TEST) $(filter-out $(FIRST_TEST),$(call tests,sql/*.sql))
+ISOLATION = $(call tests,test/specs/*.spec)
 
 # Some tests have characters that are no ASCII.
 ENCODING = UTF8

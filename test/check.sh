@@ -2,7 +2,7 @@
 # Builds portpin and runs every test: pg_regress, isolation and TAP.
 #
 #   sh test/check.sh [--packages] [make arguments...]
-#   sh test/check.sh PG_CONFIG=/usr/lib/postgresql/17/bin/pg_config REGRESS=domain
+#   sh test/check.sh PG_CONFIG=/usr/lib/postgresql/17/bin/pg_config REGRESS=domain_digits_only
 #
 # --packages   installs the packages that are missing, and no more
 #

@@ -220,14 +220,14 @@ foreach my $mode ('simple', 'extended', 'prepared')
 	my ($right, $guess) = $mode eq 'simple' ? ("'$pin'", "'$wrong'") : ($pin, $wrong);
 	$node->pgbench("-n -t 5 -M $mode -D pin=$right -D wrong=$guess", 0, [qr{5/5}], [qr{^$}],
 		"pgbench -M $mode: right PINs",
-		{ "031_right_$mode" => q{
+		{ "right_$mode" => q{
 			INSERT INTO desk.port_orders VALUES (1, :pin);
 			INSERT INTO desk.kept_orders VALUES (1, :wrong);
 		} });
 	$node->pgbench("-n -t 5 -M $mode -D pin=$guess", 2, [],
 		[qr{port order refused: its port PIN is wrong}],
 		"pgbench -M $mode: a wrong PIN",
-		{ "031_wrong_$mode" => 'INSERT INTO desk.port_orders VALUES (1, :pin);' });
+		{ "wrong_$mode" => 'INSERT INTO desk.port_orders VALUES (1, :pin);' });
 	is( $node->safe_psql('postgres', q{
 			SELECT (SELECT count(*) FROM desk.port_orders), count(*) FROM desk.kept_orders
 				WHERE verdict = 'pin_mismatch' AND pin IS NULL

@@ -27,7 +27,7 @@ DROP TABLE my_orders, my_accounts;
 -- But everybody may know what a PIN is.
 SELECT port_pin_is_valid('246801'), port_pin_problem('2468'), port_pin_is_weak('123456'),
        port_pin_generate() IS NOT NULL AS generated;
-SELECT proname, proacl FROM pg_proc JOIN pg_depend d ON d.objid = pg_proc.oid AND d.deptype = 'e'
+SELECT proname FROM pg_proc JOIN pg_depend d ON d.objid = pg_proc.oid AND d.deptype = 'e'
     JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'portpin'
     WHERE has_function_privilege('public', pg_proc.oid, 'EXECUTE') ORDER BY proname;
 RESET ROLE;

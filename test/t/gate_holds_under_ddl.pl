@@ -9,8 +9,20 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my @lessons = qw(install gate keys actions path lookup partitions statements verdict redact
-  failures failures_account);
+my @lessons = qw(
+	install_in_any_schema
+	gate_no_order_without_pin
+	gate_any_foreign_key
+	gate_cascade_not_judged
+	gate_number_then_account
+	gate_any_partitioning
+	guards_follow_row_movement
+	gate_sees_every_change
+	verdict_keeps_bad_order
+	redact_keeps_no_pin
+	failure_outlives_rollback
+	failure_counts_per_account
+);
 
 my $node = PostgreSQL::Test::Cluster->new('in_motion');
 $node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);

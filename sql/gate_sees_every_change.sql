@@ -1,33 +1,25 @@
 -- What a gate found in the catalogs serves the statements that follow, too: orders
 -- that are placed one by one are judged as fast as those of one statement.  Whatever
 -- happens between two statements, or within one, the gate judges by what is there.
--- (What other sessions change meanwhile: test/specs/catalog_changes.spec.)
+-- (What other sessions change meanwhile: test/specs/gate_sees_catalog_change.spec.)
 CREATE SCHEMA statements;
 SET search_path = statements, public;
 SET client_min_messages = warning;
 SET portpin.max_failures = 0; -- how wrong guesses are counted: failures.sql
+
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin);
 INSERT INTO accounts VALUES (1, '735517'), (2, '004211');
 CREATE TABLE port_orders (account int REFERENCES accounts, pin text);
 SELECT count(*) FROM port_pin_gate('port_orders', pin => 'pin');
- count 
--------
-     2
-(1 row)
 
 -- One after the other: accepted, refused, and accepted again.
 INSERT INTO port_orders VALUES (1, '735517');
 INSERT INTO port_orders VALUES (1, '735518');
-ERROR:  port order refused: its port PIN is wrong
-HINT:  Submit the order again with the account's port PIN.
 INSERT INTO port_orders VALUES (2, '004211');
 UPDATE port_orders SET pin = '004212' WHERE account = 2;
-ERROR:  port order refused: its port PIN is wrong
-HINT:  Submit the order again with the account's port PIN.
 UPDATE port_orders SET pin = '004211', account = 2 WHERE account = 1;
 INSERT INTO port_orders VALUES (2, '735517');
-ERROR:  port order refused: its port PIN is wrong
-HINT:  Submit the order again with the account's port PIN.
+
 -- The catalogs change, in a savepoint that is rolled back.
 BEGIN;
 ALTER TABLE accounts ADD old_pin port_pin;
@@ -38,17 +30,14 @@ ALTER TABLE accounts RENAME old_pin TO pin;
 INSERT INTO port_orders VALUES (1, '111222');
 SAVEPOINT renamed;
 INSERT INTO port_orders VALUES (1, '222333');
-ERROR:  port order refused: its port PIN is wrong
-HINT:  Submit the order again with the account's port PIN.
 ROLLBACK TO renamed;
 INSERT INTO port_orders VALUES (1, '111222');
 ROLLBACK TO before;
 INSERT INTO port_orders VALUES (1, '222333');
 INSERT INTO port_orders VALUES (1, '111222');
-ERROR:  port order refused: its port PIN is wrong
-HINT:  Submit the order again with the account's port PIN.
 ROLLBACK;
 INSERT INTO port_orders VALUES (1, '735517');
+
 -- The catalogs change in the midst of a statement: the orders that follow go by it.
 CREATE TABLE two_pins (id int PRIMARY KEY, pin text, other_pin text);
 INSERT INTO two_pins VALUES (1, '735517', '111222');
@@ -61,31 +50,12 @@ BEGIN
 END $$;
 CREATE TABLE swapped_orders (n int, account int REFERENCES two_pins, pin text, verdict port_pin_verdict);
 SELECT count(*) FROM port_pin_gate('swapped_orders', pin => 'pin', account_pin => 'pin', verdict => 'verdict');
- count 
--------
-     1
-(1 row)
-
 INSERT INTO swapped_orders
 	SELECT CASE n % 3 WHEN 0 THEN swap_pins(n) ELSE n END, 1, '735517' FROM generate_series(1, 7) n;
 SELECT n, verdict FROM swapped_orders ORDER BY n;
- n |   verdict    
----+--------------
- 1 | accepted
- 2 | accepted
- 3 | pin_mismatch
- 4 | pin_mismatch
- 5 | pin_mismatch
- 6 | accepted
- 7 | accepted
-(7 rows)
 
 CREATE TABLE orders_with_verdict (n int, account int REFERENCES accounts, pin text, verdict port_pin_verdict);
 SELECT count(*) FROM port_pin_gate('orders_with_verdict', pin => 'pin', verdict => 'verdict');
- count 
--------
-     1
-(1 row)
 
 -- An order within an order: by a trigger, to the same table.
 CREATE FUNCTION place_another() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -99,35 +69,16 @@ CREATE TRIGGER another BEFORE INSERT ON orders_with_verdict FOR EACH ROW EXECUTE
 CREATE TRIGGER another_after AFTER INSERT ON orders_with_verdict FOR EACH ROW EXECUTE FUNCTION place_another();
 INSERT INTO orders_with_verdict (n, account, pin) VALUES (1, 1, '735517'), (2, 2, '004211');
 SELECT account, verdict, count(*) FROM orders_with_verdict GROUP BY 1, 2 ORDER BY 1, 2;
- account |   verdict    | count 
----------+--------------+-------
-       1 | accepted     |    15
-       2 | accepted     |     1
-       2 | pin_mismatch |    14
-(3 rows)
-
 DROP TABLE orders_with_verdict;
+
 -- An error while an order is judged.
 CREATE TABLE scoped_orders (account int REFERENCES accounts, pin text, states int,
 	ours boolean GENERATED ALWAYS AS (50 / states > 0) STORED, verdict port_pin_verdict);
 SELECT count(*) FROM port_pin_gate('scoped_orders', pin => 'pin', scope => 'ours', verdict => 'verdict');
- count 
--------
-     1
-(1 row)
-
 INSERT INTO scoped_orders VALUES (1, '735517', 1);
 INSERT INTO scoped_orders VALUES (1, '735517', 0);
-ERROR:  division by zero
 INSERT INTO scoped_orders VALUES (1, '735517', 51), (1, '735518', 1), (1, '735517', 50);
 TABLE scoped_orders;
- account |  pin   | states | ours |   verdict    
----------+--------+--------+------+--------------
-       1 | 735517 |      1 | t    | accepted
-       1 | 735517 |     51 | f    | 
-       1 | 735518 |      1 | t    | pin_mismatch
-       1 | 735517 |     50 | t    | accepted
-(4 rows)
 
 -- An error while the account is read: its PIN was sealed with a key that is not there.
 CREATE TABLE legacy_accounts (id int PRIMARY KEY, pin text);
@@ -135,22 +86,15 @@ INSERT INTO legacy_accounts VALUES (1, '735517'),
 	(2, 'sealed:v1:gone:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy');
 CREATE TABLE legacy_orders (account int REFERENCES legacy_accounts, pin text);
 SELECT count(*) FROM port_pin_gate('legacy_orders', pin => 'pin', account_pin => 'pin');
- count 
--------
-     2
-(1 row)
-
 \set VERBOSITY sqlstate
 INSERT INTO legacy_orders VALUES (1, '735517');
 INSERT INTO legacy_orders VALUES (2, '735517');
-ERROR:  55000
 INSERT INTO legacy_orders VALUES (1, '735517');
 INSERT INTO legacy_orders VALUES (1, '735518');
-ERROR:  23PN7
 INSERT INTO legacy_orders VALUES (1, '735517'), (2, '735517');
-ERROR:  55000
 INSERT INTO legacy_orders VALUES (1, '735517'), (1, '735517');
 \set VERBOSITY default
+
 -- A key that is cast by a function of somebody's own: what that does depends on more
 -- than the catalogs, so it begins anew with each statement.
 CREATE SCHEMA east;
@@ -170,13 +114,12 @@ INSERT INTO orders_of_places VALUES ('capital', '735517');
 SET LOCAL search_path = statements, public, west;
 SAVEPOINT west;
 INSERT INTO orders_of_places VALUES ('capital', '735517');
-ERROR:  port order refused: its port PIN is wrong
-HINT:  Submit the order again with the account's port PIN.
 ROLLBACK TO west;
 INSERT INTO orders_of_places VALUES ('capital', '004211');
 ROLLBACK;
 SET search_path = statements, public;
 DROP SCHEMA east, west CASCADE;
+
 -- More tables of orders than gates are kept.
 DO $$
 BEGIN
@@ -194,31 +137,16 @@ EXCEPTION WHEN integrity_constraint_violation THEN
 END $$;
 SELECT pin, place(1 + n % 40, pin), count(*)
 	FROM generate_series(1, 200) n, unnest('{735517,735518}'::text[]) pin GROUP BY 1, 2 ORDER BY 1, 2;
-  pin   |  place   | count 
---------+----------+-------
- 735517 | accepted |   200
- 735518 | 23PN7    |   200
-(2 rows)
 
 SELECT count(*) <= 16 AS not_too_many FROM pg_backend_memory_contexts WHERE name = 'port_pin_gate_trigger';
- not_too_many 
---------------
- t
-(1 row)
 
 -- A table that is dropped, and made again with other columns under the same name.
 DROP TABLE orders_1;
 CREATE TABLE orders_1 (pin text, spare text, account int REFERENCES accounts);
 SELECT count(*) FROM port_pin_gate('orders_1', pin => 'pin');
- count 
--------
-     2
-(1 row)
-
 INSERT INTO orders_1 VALUES ('735518', '735517', 1);
-ERROR:  port order refused: its port PIN is wrong
-HINT:  Submit the order again with the account's port PIN.
 INSERT INTO orders_1 VALUES ('735517', '735518', 1);
+
 -- Accounts that move to other partitions, which come and go.
 CREATE TABLE parts (id int PRIMARY KEY, pin port_pin) PARTITION BY RANGE (id);
 CREATE TABLE low PARTITION OF parts FOR VALUES FROM (1) TO (10);
@@ -227,11 +155,6 @@ INSERT INTO parts VALUES (1, '735517'), (11, '004211');
 CREATE TABLE orders_of_parts (account int, pin text);
 ALTER TABLE orders_of_parts ADD FOREIGN KEY (account) REFERENCES parts;
 SELECT count(*) FROM port_pin_gate('orders_of_parts', pin => 'pin');
- count 
--------
-     2
-(1 row)
-
 INSERT INTO orders_of_parts VALUES (1, '735517');
 INSERT INTO orders_of_parts VALUES (11, '004211');
 TRUNCATE orders_of_parts;
@@ -241,43 +164,23 @@ ALTER TABLE other_high DROP nothing;
 INSERT INTO other_high VALUES ('111222', 11);
 ALTER TABLE parts ATTACH PARTITION other_high FOR VALUES FROM (10) TO (20);
 INSERT INTO orders_of_parts VALUES (11, '004211');
-ERROR:  port order refused: its port PIN is wrong
-HINT:  Submit the order again with the account's port PIN.
 INSERT INTO orders_of_parts VALUES (11, '111222');
 INSERT INTO orders_of_parts VALUES (1, '735517');
 DROP TABLE low CASCADE;
 INSERT INTO orders_of_parts VALUES (1, '735517');
-ERROR:  table "orders_of_parts" has no foreign key on the columns named by fk=
-DETAIL:  It has no foreign key at all.
-HINT:  Add a foreign key on just these columns: it tells which account's PIN must be given.
+
 -- The session begins anew.
 DISCARD ALL;
 SET portpin.max_failures = 0;
 SET client_min_messages = warning;
 INSERT INTO statements.port_orders VALUES (1, '735517');
 INSERT INTO statements.port_orders VALUES (1, '735518');
-ERROR:  port order refused: its port PIN is wrong
-HINT:  Submit the order again with the account's port PIN.
+
 -- A gate that is seldom needed is kept beside one that is needed all the time.
 \c -
 SET search_path = statements, public;
 SET client_min_messages = warning;
 SELECT place(2, '735517');
-  place   
-----------
- accepted
-(1 row)
-
 SELECT count(place(3, '735517')) FROM generate_series(1, 100);
- count 
--------
-   100
-(1 row)
-
 SELECT count(*) AS gates FROM pg_backend_memory_contexts WHERE name = 'port_pin_gate_trigger';
- gates 
--------
-     2
-(1 row)
-
 DROP SCHEMA statements CASCADE;
