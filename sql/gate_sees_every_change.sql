@@ -83,7 +83,7 @@ TABLE scoped_orders;
 -- An error while the account is read: its PIN was sealed with a key that is not there.
 CREATE TABLE legacy_accounts (id int PRIMARY KEY, pin text);
 INSERT INTO legacy_accounts VALUES (1, '735517'),
-	(2, 'sealed:v1:gone:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy');
+	(2, 'sealed:v1:gone.0123456789abcdef:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy');
 CREATE TABLE legacy_orders (account int REFERENCES legacy_accounts, pin text);
 SELECT count(*) FROM port_pin_gate('legacy_orders', pin => 'pin', account_pin => 'pin');
 \set VERBOSITY sqlstate

@@ -89,7 +89,7 @@ SELECT port_pin_check(port_out_pin, '222444') FROM accounts WHERE id = 2;
 -- The owner may, as a restore does; but not what nobody could compare.
 INSERT INTO accounts SELECT 8, 'copy', port_out_pin FROM accounts WHERE id = 1;
 SELECT port_pin_check(port_out_pin, '111222') FROM accounts WHERE id = 8;
-UPDATE accounts SET port_out_pin = regexp_replace(port_out_pin, ':k1:', ':k2:') WHERE id = 8;
+UPDATE accounts SET port_out_pin = regexp_replace(port_out_pin, ':k1[.]\w{16}:', ':k2.0123456789abcdef:') WHERE id = 8;
 UPDATE accounts SET port_out_pin = left(port_out_pin, -1) WHERE id = 8;
 UPDATE accounts SET port_out_pin = right(port_out_pin, 60) WHERE id = 8;
 

@@ -13,6 +13,9 @@ COPY (VALUES ('# the keys of this test'),
 ALTER SYSTEM SET portpin.key_file = :'key_file';
 SELECT pg_reload_conf();
 \c -
+-- The fingerprint tells keys apart, whatever they are called.  By openssl:
+--   key=$(printf 'the first key of the tests' | openssl dgst -sha256 -hex)
+--   printf 'portpin: fingerprint of a key' | openssl dgst -sha256 -mac HMAC -macopt hexkey:$key
 SELECT * FROM port_pin_seal_keys();
 
 -- A sealed PIN: its form, the key that sealed it, and a bcrypt hash.
@@ -50,20 +53,34 @@ FROM unnest(ARRAY['des', 'xdes', 'md5', 'bf']) AS method;
 --
 -- The form, which is all that can be told without the key
 --
-SELECT stored, port_pin_is_sealed(stored), port_pin_sealed_with(stored)
-FROM (VALUES (1, 'sealed:v1:first:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
-	(2, 'sealed:v1:0123456789_-abcd:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
-	(3, 'sealed:v1:0123456789_-abcde:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
-	(4, 'sealed:v2:first:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
-	(5, 'sealed:v1:First:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
-	(6, 'sealed:v1::$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
-	(7, 'sealed:v1:first:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSS'),
-	(8, 'sealed:v1:first:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy0'),
-	(9, 'sealed:v1:first:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSS:'),
-	(10, 'sealed:v1:first:$1$abcdefgh$wPcVE9J0ihvWPHXvPaZFN/'),
-	(11, 'sealed:v1:first:$2a$03$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
-	(12, 'sealed:v1:first'), (13, 'sealed:v1:'), (14, 'sealed'), (15, ''), (16, '004211'),
-	(17, '$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy')) AS t (n, stored)
+SELECT what, port_pin_is_sealed(stored), port_pin_sealed_with(stored)
+FROM (VALUES
+	(1, 'as it is made', 'sealed:v1:first.5f28e6b6ca40476e:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(2, 'longest id', 'sealed:v1:0123456789_-abcd.5f28e6b6ca40476e:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(3, 'id too long', 'sealed:v1:0123456789_-abcde.5f28e6b6ca40476e:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(4, 'other version', 'sealed:v2:first.5f28e6b6ca40476e:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(5, 'capital in the id', 'sealed:v1:First.5f28e6b6ca40476e:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(6, 'no id', 'sealed:v1:.5f28e6b6ca40476e:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(7, 'no fingerprint', 'sealed:v1:first:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(8, 'empty fingerprint', 'sealed:v1:first.:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(9, 'fingerprint too short', 'sealed:v1:first.5f28e6b6ca40476:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(10, 'fingerprint too long', 'sealed:v1:first.5f28e6b6ca40476e0:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(11, 'capitals in the fingerprint', 'sealed:v1:first.5F28E6B6CA40476E:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(12, 'fingerprint not hexadecimal', 'sealed:v1:first.5f28e6b6ca40476g:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(13, 'two fingerprints', 'sealed:v1:first.5f28e6b6ca40476e.5f28e6b6ca40476e:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(14, 'hash too short', 'sealed:v1:first.5f28e6b6ca40476e:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSS'),
+	(15, 'hash too long', 'sealed:v1:first.5f28e6b6ca40476e:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy0'),
+	(16, 'hash of other characters', 'sealed:v1:first.5f28e6b6ca40476e:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSS:'),
+	(17, 'other method', 'sealed:v1:first.5f28e6b6ca40476e:$1$abcdefgh$wPcVE9J0ihvWPHXvPaZFN/'),
+	(18, 'cost too low', 'sealed:v1:first.5f28e6b6ca40476e:$2a$03$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(19, 'cost too high', 'sealed:v1:first.5f28e6b6ca40476e:$2a$16$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(20, 'no hash', 'sealed:v1:first.5f28e6b6ca40476e'),
+	(21, 'no more than an id', 'sealed:v1:first'),
+	(22, 'the start alone', 'sealed:v1:'),
+	(23, 'a word', 'sealed'),
+	(24, 'empty', ''),
+	(25, 'a PIN', '004211'),
+	(26, 'a bare hash', '$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy')) AS t (n, what, stored)
 ORDER BY n;
 
 --
@@ -73,10 +90,10 @@ ORDER BY n;
 --   key=$(printf 'the first key of the tests' | openssl dgst -sha256 -hex)
 --   h=$(printf 0123456789 | openssl dgst -sha256 -mac HMAC -macopt hexkey:$key -binary | base64)
 --   perl -e 'print crypt($ARGV[0], "\$2b\$05\$abcdefghijklmnopqrstuu")' $h
-SELECT port_pin_check('sealed:v1:first:$2b$05$abcdefghijklmnopqrstuuh360/FM7ezI6Qk5e0z.l2mWPv/UrCiO',
+SELECT port_pin_check('sealed:v1:first.5f28e6b6ca40476e:$2b$05$abcdefghijklmnopqrstuuh360/FM7ezI6Qk5e0z.l2mWPv/UrCiO',
 	'0123456789');
 -- By pgcrypto, in plain SQL.
-SELECT 'sealed:v1:first:' || crypt(
+SELECT 'sealed:v1:first.5f28e6b6ca40476e:' || crypt(
 	encode(hmac('004211', sha256('the first key of the tests'), 'sha256'), 'base64'),
 	right(pin, 60)) = pin AS as_in_plain_sql
 FROM sealed;
@@ -106,13 +123,48 @@ FROM sealed;
 -- Which keys are still needed?
 SELECT port_pin_sealed_with(pin) AS key, count(*) FROM sealed GROUP BY 1 ORDER BY 1;
 
--- A key that is missing: nobody can say whether a PIN is right.
-COPY (VALUES ('second:' || encode(sha256('the second key of the tests'), 'base64')))
+-- Two keys of one id, as two servers make them that are to become one: the
+-- fingerprint chooses.
+COPY (VALUES ('second:' || encode(sha256('the second key of the tests'), 'base64')),
+	('second:' || encode(sha256('the first key of the tests'), 'base64')))
 	TO PROGRAM :'make_file';
 SELECT pg_reload_conf();
 \c -
-SELECT port_pin_check(pin, '815815') FROM sealed WHERE port_pin_sealed_with(pin) = 'second';
-SELECT port_pin_check(pin, '004211') FROM sealed WHERE port_pin_sealed_with(pin) = 'first';
+SELECT * FROM port_pin_seal_keys();
+SELECT port_pin_sealed_with(pin), port_pin_check(pin, '004211'), port_pin_check(pin, '815815')
+FROM sealed;
+
+-- A key that is missing, or another one under its id: nobody can say whether a PIN
+-- is right.  That is an error, and no failed attempt: no customer is locked out.
+CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin_sealed);
+CREATE TABLE port_orders (account int REFERENCES accounts, pin port_pin);
+SELECT count(*) FROM port_pin_protect('accounts');
+SELECT count(*) FROM port_pin_gate('port_orders');
+INSERT INTO accounts SELECT 1, pin FROM sealed WHERE port_pin_sealed_with(pin) ~ 'first';
+COPY (VALUES ('first:' || encode(sha256('the second key of the tests'), 'base64')))
+	TO PROGRAM :'make_file';
+SELECT pg_reload_conf();
+\c -
+SELECT port_pin_check(pin, '815815') FROM sealed WHERE port_pin_sealed_with(pin) ~ 'second';
+SELECT port_pin_check(pin, '004211') FROM sealed WHERE port_pin_sealed_with(pin) ~ 'first';
+SELECT count(*) AS recorded FROM port_pin_failures \gset
+DO $$
+BEGIN
+	FOR i IN 1 .. 20 LOOP
+		BEGIN
+			INSERT INTO port_orders VALUES (1, '00421' || i % 10);
+		EXCEPTION WHEN object_not_in_prerequisite_state THEN
+			NULL;
+		END;
+	END LOOP;
+END $$;
+SELECT count(*) - :recorded AS recorded FROM port_pin_failures;
+COPY (VALUES ('first:' || encode(sha256('the first key of the tests'), 'base64')))
+	TO PROGRAM :'make_file';
+SELECT pg_reload_conf();
+\c -
+INSERT INTO port_orders VALUES (1, '004211');
+DROP TABLE accounts, port_orders;
 
 -- Who may seal and compare could guess, so it is granted to nobody.
 CREATE ROLE regress_portpin_clerk;

@@ -3,8 +3,12 @@
  *		The keys that seal port PINs, from a file that is not in the database.
  *
  * The setting portpin.key_file names it.  A line is id:key, the key 32 bytes in
- * base64, or a comment behind #.  The first key seals; all of them open what they
+ * base64, or a comment behind #.  The first key seals; all of them verify what they
  * sealed, so that keys can be changed one after the other.
+ *
+ * The id is for people.  What tells keys apart is the fingerprint, which portpin
+ * computes: two servers whose keys were made under one id have different keys,
+ * and a PIN that one of them sealed must not look wrong to the other.
  *
  * The file is read when a key is first needed, and again after each reload of the
  * configuration.  Whoever has it and a dump can guess, so it is refused where it
@@ -31,10 +35,14 @@
 #include "utils/tuplestore.h"
 
 #include "base/error.h"
+#include "pin/hmac.h"
 
 /* 32 bytes are 44 characters of base64; a megabyte is more keys than anybody has. */
 #define KEY_BASE64_LENGTH 44
 #define KEY_FILE_MAX_SIZE (1024 * 1024)
+
+/* A key's fingerprint is the start of its HMAC of this, which is no PIN. */
+#define FINGERPRINT_OF "portpin: fingerprint of a key"
 
 #define MAKE_KEY_HINT \
 	"Make one with: (umask 077; echo \"k1:$(openssl rand -base64 32)\" > FILE), as the user that the server runs as."
@@ -83,8 +91,8 @@ DefineKeyFileSetting(void)
 
 /* ----- What a line says ----- */
 
-bool
-IsSealKeyId(const char *id, Size length)
+static bool
+is_key_id(const char *id, Size length)
 {
 	if (length < 1 || length > SEAL_KEY_ID_MAX)
 		return false;
@@ -97,15 +105,47 @@ IsSealKeyId(const char *id, Size length)
 	return true;
 }
 
+/* Is this the form of id.fingerprint? */
+bool
+IsSealKeyName(const char *name, Size length)
+{
+	const char *dot = memchr(name, '.', length);
+	const char *end = name + length;
+
+	if (dot == NULL || !is_key_id(name, dot - name) ||
+		end - dot - 1 != SEAL_KEY_FINGERPRINT_LENGTH)
+		return false;
+	for (const char *c = dot + 1; c < end; c++)
+	{
+		if (!((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'f')))
+			return false;
+	}
+	return true;
+}
+
 static bool
-has_key(const SealKey *list, int count, const char *id)
+take_fingerprint(SealKey *key)
+{
+	uint8		digest[HMAC_BYTES];
+
+	if (!ComputeHmac(key->secret, SEAL_KEY_BYTES, FINGERPRINT_OF,
+					 sizeof(FINGERPRINT_OF) - 1, digest))
+		return false;
+	(void) hex_encode((const char *) digest, SEAL_KEY_FINGERPRINT_LENGTH / 2,
+					  key->fingerprint);
+	key->fingerprint[SEAL_KEY_FINGERPRINT_LENGTH] = '\0';
+	return true;
+}
+
+static const SealKey *
+find_key(const SealKey *list, int count, const char *fingerprint)
 {
 	for (int i = 0; i < count; i++)
 	{
-		if (strcmp(list[i].id, id) == 0)
-			return true;
+		if (strcmp(list[i].fingerprint, fingerprint) == 0)
+			return &list[i];
 	}
-	return false;
+	return NULL;
 }
 
 /* Read one key; what is wrong with the line, or NULL.  The words can't quote it. */
@@ -117,12 +157,14 @@ parse_line(const char *line, Size length, SealKey *key)
 
 	if (colon == NULL)
 		return "It is not of the form id:key.";
-	if (!IsSealKeyId(line, id_length))
+	if (!is_key_id(line, id_length))
 		return "An id has 1 to 16 characters out of a-z, 0-9, _ and -.";
 	if (length - id_length - 1 != KEY_BASE64_LENGTH ||
 		pg_b64_decode(colon + 1, KEY_BASE64_LENGTH,
 					  (void *) key->secret, SEAL_KEY_BYTES) != SEAL_KEY_BYTES)
 		return "A key is 32 bytes in base64.";
+	if (!take_fingerprint(key))
+		return "The server's cryptographic library refused to compute the key's fingerprint.";
 
 	memcpy(key->id, line, id_length);
 	key->id[id_length] = '\0';
@@ -152,8 +194,9 @@ parse_content(const char *content, Size size, SealKey *list, int *count, int *li
 		if (length > 0 && content[0] != '#')
 		{
 			problem = parse_line(content, length, &list[*count]);
-			if (problem == NULL && has_key(list, *count, list[*count].id))
-				problem = "Its id is that of a line before it.";
+			if (problem == NULL &&
+				find_key(list, *count, list[*count].fingerprint) != NULL)
+				problem = "Its key is that of a line before it.";
 			(*count)++;
 		}
 		content = next == NULL ? end : next + 1;
@@ -314,28 +357,33 @@ FirstSealKey(void)
 	return &keys[0];
 }
 
-/* The key that sealed a PIN; without it nobody can say whether another is the same. */
+/*
+ * The key that sealed a PIN.  Without it nobody can say whether another PIN is the
+ * same, so this is an error and no failed attempt.
+ */
 const SealKey *
-FindSealKey(const char *id)
+FindSealKey(const char *name)
 {
+	const char *fingerprint = strchr(name, '.') + 1;
+	const SealKey *key;
+
 	need_keys();
-	for (int i = 0; i < nkeys; i++)
-	{
-		if (strcmp(keys[i].id, id) == 0)
-			return &keys[i];
-	}
-	ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("a port PIN is sealed with a key that the key file does not have"),
-					errdetail("The id of the key is \"%s\".", id),
-					errhint("Add that key to the file that portpin.key_file names, and reload the configuration. If the key is lost, the customer must set a new port PIN."));
-	return NULL;
+	key = find_key(keys, nkeys, fingerprint);
+	if (key == NULL)
+		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("a port PIN is sealed with a key that the key file does not have"),
+						errdetail("The key has the id \"%.*s\" and the fingerprint %s.",
+								  (int) (fingerprint - name - 1), name, fingerprint),
+						errhint("Add that key to the file that portpin.key_file names, and reload the configuration; port_pin_seal_keys() shows the keys that are there. If the key is lost, the customer must set a new port PIN."));
+	return key;
 }
 
 /*
- * port_pin_seal_keys() returns table (id text, seals boolean)
+ * port_pin_seal_keys() returns table (id text, fingerprint text, seals boolean)
  *
- * The ids of the keys that this session has, in the order of the file, so that a
- * change of keys can be followed.  The keys themselves are never shown.
+ * The keys that this session has, in the order of the file, so that servers can be
+ * compared and a change of keys can be followed.  The keys themselves are never
+ * shown.
  */
 Datum
 port_pin_seal_keys(PG_FUNCTION_ARGS)
@@ -346,8 +394,9 @@ port_pin_seal_keys(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < nkeys; i++)
 	{
-		Datum		values[2] = {CStringGetTextDatum(keys[i].id), BoolGetDatum(i == 0)};
-		bool		nulls[2] = {false, false};
+		Datum		values[3] = {CStringGetTextDatum(keys[i].id),
+		CStringGetTextDatum(keys[i].fingerprint), BoolGetDatum(i == 0)};
+		bool		nulls[3] = {false, false, false};
 
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}

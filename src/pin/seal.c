@@ -2,11 +2,11 @@
  * seal.c
  *		Sealed PINs: what is stored can't be read, not even from a stolen dump.
  *
- * A sealed PIN is sealed:v1:<id of a key>:<bcrypt hash>, the hash being over
- * base64(HMAC-SHA-256(key, PIN)).  Ten digits are at most ten thousand million
+ * A sealed PIN is sealed:v1:<id>.<fingerprint>:<bcrypt hash>, the first two those
+ * of a key (key_file.c), and the hash over base64(HMAC-SHA-256(key, PIN)).  Ten digits are at most ten thousand million
  * guesses, which bcrypt alone makes slow and no more; the key, which is not in the
- * database (key_file.c), makes them impossible.  bcrypt is there for the day when
- * the key is stolen too.
+ * database, makes them impossible.  bcrypt is there for the day when the key is
+ * stolen too.
  *
  * Bare bcrypt hashes, which a site may have already, are compared as they are.
  * Other hashes of crypt() are not: the oldest look at eight characters only.
@@ -17,8 +17,6 @@
 
 #include "access/xact.h"
 #include "common/base64.h"
-#include "common/hmac.h"
-#include "common/sha2.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -27,6 +25,7 @@
 
 #include "base/compat.h"
 #include "base/error.h"
+#include "pin/hmac.h"
 #include "pin/key_file.h"
 #include "pin/pin.h"
 
@@ -41,7 +40,7 @@
 #define BCRYPT_MIN_COST 4
 #define BCRYPT_MAX_COST 15
 #define SEALED_MAX_LENGTH \
-	(SEALED_PREFIX_LENGTH + SEAL_KEY_ID_MAX + 1 + BCRYPT_LENGTH)
+	(SEALED_PREFIX_LENGTH + SEAL_KEY_NAME_MAX + 1 + BCRYPT_LENGTH)
 
 PG_FUNCTION_INFO_V1(port_pin_seal);
 PG_FUNCTION_INFO_V1(port_pin_is_sealed);
@@ -104,17 +103,17 @@ is_bcrypt(const char *hash, Size length)
 }
 
 /*
- * Take a stored hash apart: the id of the key that sealed it, "" for a bare one,
+ * Take a stored hash apart: the name of the key that sealed it, "" for a bare one,
  * and the bcrypt hash.  NULL for what is neither.
  */
 static const char *
-find_hash(const text *stored, char *id)
+find_hash(const text *stored, char *key)
 {
 	const char *value = VARDATA_ANY(stored);
 	Size		length = VARSIZE_ANY_EXHDR(stored);
 	const char *colon;
 
-	id[0] = '\0';
+	key[0] = '\0';
 	if (length <= SEALED_PREFIX_LENGTH ||
 		memcmp(value, SEALED_PREFIX, SEALED_PREFIX_LENGTH) != 0)
 		return is_bcrypt(value, length) ? value : NULL;
@@ -122,11 +121,11 @@ find_hash(const text *stored, char *id)
 	value += SEALED_PREFIX_LENGTH;
 	length -= SEALED_PREFIX_LENGTH;
 	colon = memchr(value, ':', length);
-	if (colon == NULL || !IsSealKeyId(value, colon - value) ||
+	if (colon == NULL || !IsSealKeyName(value, colon - value) ||
 		!is_bcrypt(colon + 1, length - (colon - value) - 1))
 		return NULL;
-	memcpy(id, value, colon - value);
-	id[colon - value] = '\0';
+	memcpy(key, value, colon - value);
+	key[colon - value] = '\0';
 	return colon + 1;
 }
 
@@ -134,28 +133,28 @@ find_hash(const text *stored, char *id)
 bool
 PinIsHashed(const text *stored)
 {
-	char		id[SEAL_KEY_ID_MAX + 1];
+	char		key[SEAL_KEY_NAME_MAX + 1];
 
-	return find_hash(stored, id) != NULL;
+	return find_hash(stored, key) != NULL;
 }
 
-/* The id of the key that sealed a PIN; NULL for what is not sealed. */
+/* The key that sealed a PIN, as id.fingerprint; NULL for what is not sealed. */
 char *
 KeyOfSealedPin(const text *stored)
 {
-	char		id[SEAL_KEY_ID_MAX + 1];
+	char		key[SEAL_KEY_NAME_MAX + 1];
 
-	if (find_hash(stored, id) == NULL || id[0] == '\0')
+	if (find_hash(stored, key) == NULL || key[0] == '\0')
 		return NULL;
-	return pstrdup(id);
+	return pstrdup(key);
 }
 
 bool
 PinIsSealed(const text *stored)
 {
-	char		id[SEAL_KEY_ID_MAX + 1];
+	char		key[SEAL_KEY_NAME_MAX + 1];
 
-	return find_hash(stored, id) != NULL && id[0] != '\0';
+	return find_hash(stored, key) != NULL && key[0] != '\0';
 }
 
 
@@ -165,21 +164,16 @@ PinIsSealed(const text *stored)
 static text *
 keyed_pin(const SealKey *key, const text *pin)
 {
-	pg_hmac_ctx *hmac = pg_hmac_create(PG_SHA256);
-	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+	uint8		digest[HMAC_BYTES];
 	int			size = pg_b64_enc_len(sizeof(digest));
 	text	   *password = palloc(VARHDRSZ + size);
 	int			length;
 
-	if (hmac == NULL ||
-		pg_hmac_init(hmac, key->secret, sizeof(key->secret)) < 0 ||
-		pg_hmac_update(hmac, (const uint8 *) VARDATA_ANY(pin),
-					   VARSIZE_ANY_EXHDR(pin)) < 0 ||
-		pg_hmac_final(hmac, digest, sizeof(digest)) < 0)
+	if (!ComputeHmac(key->secret, SEAL_KEY_BYTES,
+					 VARDATA_ANY(pin), VARSIZE_ANY_EXHDR(pin), digest))
 		ereport_without_context(errcode(ERRCODE_INTERNAL_ERROR),
 						errmsg("could not compute the HMAC of a port PIN"),
 						errhint("The server's cryptographic library refused HMAC-SHA-256."));
-	pg_hmac_free(hmac);
 
 	length = pg_b64_encode((void *) digest, sizeof(digest), VARDATA(password), size);
 	explicit_bzero(digest, sizeof(digest));
@@ -257,8 +251,8 @@ SealPin(const text *pin)
 
 	hash = call_pgcrypto("pg_crypt", keyed_pin(key, pin),
 						 PointerGetDatum(new_salt()));
-	sealed = cstring_to_text(psprintf(SEALED_PREFIX "%s:%s", key->id,
-									  text_to_cstring(hash)));
+	sealed = cstring_to_text(psprintf(SEALED_PREFIX "%s.%s:%s", key->id,
+									  key->fingerprint, text_to_cstring(hash)));
 	if (!PinIsSealed(sealed))
 		elog(ERROR, "pgcrypto returned no bcrypt hash");
 
@@ -299,9 +293,9 @@ bool
 HashMatches(const text *stored, const text *supplied)
 {
 	bool		valid = supplied != NULL && PinIsValid(supplied);
-	char		id[SEAL_KEY_ID_MAX + 1];
-	const char *hash = find_hash(stored, id);
-	const SealKey *key = id[0] == '\0' ? NULL : FindSealKey(id);
+	char		name[SEAL_KEY_NAME_MAX + 1];
+	const char *hash = find_hash(stored, name);
+	const SealKey *key = name[0] == '\0' ? NULL : FindSealKey(name);
 	text	   *setting = cstring_to_text_with_len(hash, BCRYPT_LENGTH);
 	text	   *pin = valid ? CopyPin(PointerGetDatum(supplied), false) :
 		cstring_to_text("0000000000");
@@ -373,15 +367,15 @@ port_pin_is_sealed(PG_FUNCTION_ARGS)
 /*
  * port_pin_sealed_with(stored text) returns text
  *
- * The id of the key that sealed a PIN, NULL for what is not sealed.  Grouped by
- * it, the rows of a table tell which keys are still needed.
+ * The key that sealed a PIN, as id.fingerprint; NULL for what is not sealed.
+ * Grouped by it, the rows of a table tell which keys are still needed.
  */
 Datum
 port_pin_sealed_with(PG_FUNCTION_ARGS)
 {
-	char	   *id = KeyOfSealedPin(PG_GETARG_TEXT_PP(0));
+	char	   *key = KeyOfSealedPin(PG_GETARG_TEXT_PP(0));
 
-	if (id == NULL)
+	if (key == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(id));
+	PG_RETURN_TEXT_P(cstring_to_text(key));
 }

@@ -25,11 +25,12 @@ CREATE FUNCTION port_pin_sealed_with(stored pg_catalog.text) RETURNS pg_catalog.
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION port_pin_sealed_with(pg_catalog.text) IS
-'id of the key that sealed a port PIN, NULL for what is not sealed; count rows by it before a key is dropped';
+'id.fingerprint of the key that sealed a port PIN, NULL for what is not sealed; count rows by it before a key is dropped';
 
-CREATE FUNCTION port_pin_seal_keys(OUT id pg_catalog.text, OUT seals pg_catalog.bool)
+CREATE FUNCTION port_pin_seal_keys(OUT id pg_catalog.text, OUT fingerprint pg_catalog.text,
+	OUT seals pg_catalog.bool)
 	RETURNS SETOF pg_catalog.record
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
 
 COMMENT ON FUNCTION port_pin_seal_keys() IS
-'ids of the keys in portpin.key_file, as this session has them; the first one seals';
+'the keys in portpin.key_file, as this session has them: id, fingerprint (of the key itself, to compare servers by), and whether new port PINs are sealed with it; 55000 where the setting is empty';

@@ -30,6 +30,12 @@ $node->safe_psql('postgres', q{
 	SELECT port_pin_protect('accounts'), port_pin_gate('port_orders');
 });
 
+# Lines of keys that differ.
+sub keys_numbered
+{
+	return map { "x$_:" . encode_base64(pack('A32', "key number $_"), '') . "\n" } @_;
+}
+
 sub write_keys
 {
 	my ($content, $mode, $path) = @_;
@@ -119,8 +125,10 @@ for my $key ('', 'AAAA', encode_base64(substr($second, 1), ''), encode_base64("$
 	content_is_refused('a key that is not 32 bytes in base64', "first:$first64\nsecond:$key\n",
 		qr/line 2 .*A key is 32 bytes in base64/s);
 }
-content_is_refused('an id twice', "first:$first64\nsecond:$second64\nfirst:$second64\n",
-	qr/line 3 .*id is that of a line before it/s);
+content_is_refused('a key twice', "first:$first64\nsecond:$second64\nfirst:$first64\n",
+	qr/line 3 .*key is that of a line before it/s);
+content_is_refused('a key twice, by another id', "first:$first64\nsecond:$first64\n",
+	qr/line 2 .*key is that of a line before it/s);
 content_is_refused('a file without a key', "# nothing yet\n\n", qr/has no key/);
 content_is_refused('an empty file', '', qr/has no key/);
 content_is_refused('a file that is no key file', "\n" x (1024 * 1024 + 1), qr/is too large/);
@@ -128,7 +136,9 @@ content_is_refused('a file that is no key file', "\n" x (1024 * 1024 + 1), qr/is
 write_keys("# keys\r\n\r\nfirst:$first64\r\nsecond:$second64  \t\n\n# end");
 is((keys_of_new_session())[0], "first\nsecond",
 	'comments, blank lines, the line ends of Windows and none at the end');
-write_keys(join('', map { "x$_:$first64\n" } 1 .. 1000));
+write_keys("first:$first64\nfirst:$second64\n");
+is((keys_of_new_session())[0], "first\nfirst", 'an id twice, with two keys');
+write_keys(join '', keys_numbered(1 .. 1000));
 like((keys_of_new_session())[0], qr/^x1\n.*x1000$/s, 'a thousand keys');
 
 
@@ -155,14 +165,15 @@ is(in_one_session(qq{
 	SELECT pg_sleep(1);
 	\\o
 	INSERT INTO accounts VALUES (3, '004213');
-	SELECT id, port_pin_sealed_with(pin), port_pin_check(pin, '00421' || id) FROM accounts ORDER BY id;
+	SELECT id, split_part(port_pin_sealed_with(pin), '.', 1), port_pin_check(pin, '00421' || id)
+	FROM accounts ORDER BY id;
 }), "1|first|accepted\n2|first|accepted\n3|second|accepted",
 	'a session has its keys until the next reload; all of them verify');
 
 # The key goes out of use once no row needs it.
 $node->safe_psql('postgres', q{UPDATE accounts SET pin = '815815' WHERE id < 3});
-is($node->safe_psql('postgres', 'SELECT port_pin_sealed_with(pin), count(*) FROM accounts GROUP BY 1'),
-	'second|3', 'which keys are still needed');
+like($node->safe_psql('postgres', 'SELECT port_pin_sealed_with(pin), count(*) FROM accounts GROUP BY 1'),
+	qr/^second\.[0-9a-f]{16}\|3$/, 'which keys are still needed');
 write_keys("second:$second64\n");
 $node->reload;
 is($node->psql('postgres', q{INSERT INTO port_orders VALUES (1, '815815')}), 0,
@@ -220,8 +231,7 @@ my $scanned = sub {
 	});
 };
 # Among others, so that what is freed is too large to be used for something else at once.
-my @others = map { "x$_:$first64\n" } 1 .. 600;
-write_keys(join '', @others[0 .. 299], "second:$second64\n", @others[300 .. 599]);
+write_keys(join '', keys_numbered(1 .. 300), "second:$second64\n", keys_numbered(301 .. 600));
 $node->reload;
 SKIP:
 {
