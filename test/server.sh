@@ -6,7 +6,8 @@
 # packages that were missing.  It knows nothing of a server that already runs.
 #
 #   need PACKAGE...             one more package to install with the rest
-#   find_postgres [ARG...]      sets $pg_config and $bindir; installs what is missing
+#   find_postgres [ARG...]      sets $pg_config and $bindir; installs what is missing,
+#                             all but llvm if $without_llvm is set
 #   open_work                 makes $work, owned by $user, and goes there
 #   copy_sources              the tree as it is now, into $work/src
 #   build [ARG...]              builds and installs it below $work; writes $work/server.conf
@@ -20,6 +21,8 @@ missing=
 work=
 keep=
 no_cluster=
+without_llvm=
+headers=
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "portpin: $*"; exit 1; }
@@ -55,7 +58,7 @@ trap 'exit 143' TERM
 
 need() { missing="$missing $*"; }
 
-apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get "$@" </dev/null; }
+apt() { as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get "$@" </dev/null; }
 
 # Once, and only when something is missing: $missing, or what is named here.
 update_packages() {
@@ -84,14 +87,50 @@ allow_clusters() {
 install_missing() {
     [ -n "$missing" ] || return 0
     update_packages
-    say "Installing$missing ..."
+    say "Installing$missing"
     forbid_clusters
-    log=$(apt -q -y --no-install-recommends install $missing 2>&1) || {
-        say "$log"
+    log=$(mktemp)
+    {
+        apt -q -y --no-install-recommends -o APT::Status-Fd=1 install $missing 2>&1 && echo done:
+    } | show_progress "$log" || {
+        cat "$log" >&2
+        rm "$log"
         die "apt could not install$missing"
     }
+    rm "$log"
     allow_clusters
     missing=
+}
+
+# show_progress LOG: of what apt says, how much it is and how far it got; all else into LOG.
+# It fails if there is no 'done:' at the end.
+show_progress() {
+    step= shown=0
+    while IFS= read -r line; do
+        case $line in
+        dlstatus:*) now='  fetched' ;;
+        pmstatus:*) now='  set up' ;;
+        done:) [ -z "$step" ] || echo; return 0 ;;
+        *)
+            printf '%s\n' "$line" >>"$1"
+            case $line in 'Need to get '* | 'After this operation, '*) printf '  %s\n' "$line" ;; esac
+            continue
+            ;;
+        esac
+        percent=${line#*:*:}
+        percent=$((${percent%%.*} / 20 * 20))
+        [ "$percent" != 0 ] || continue
+        if [ "$now" != "$step" ]; then
+            [ -z "$step" ] || echo
+            step=$now shown=0
+            printf '%s' "$step"
+        fi
+        if [ "$percent" -gt "$shown" ]; then
+            shown=$percent
+            printf ' %s%%' "$percent"
+        fi
+    done >&2
+    return 1
 }
 
 # Is there a server behind this pg_config, and all that is needed to build for it?
@@ -114,6 +153,27 @@ debian_major() {
     fi
 }
 
+# All that it has for us is headers, but it depends on the whole of llvm.  Those
+# who do without bitcode get the headers alone, in $work.
+need_server_dev() {
+    if [ -n "$without_llvm" ]; then
+        [ -f /usr/include/postgresql/libpq-fe.h ] || need libpq-dev
+        headers=postgresql-server-dev-$major
+    else
+        need "postgresql-server-dev-$major"
+    fi
+}
+
+# A pg_config of our own tells where they are.
+unpack_headers() {
+    mkdir "$work/headers"
+    (cd "$work/headers" && apt-get -q download -o APT::Sandbox::User=root "$headers" >/dev/null && dpkg-deb -x *.deb .) ||
+        die "apt could not fetch $headers"
+    printf '#!/bin/sh\n"%s" "$@" | sed "s,^/usr/include,%s&,"\n' "$pg_config" "$work/headers" >"$work/pg_config"
+    chmod 755 "$work/pg_config"
+    pg_config=$work/pg_config
+}
+
 find_postgres() {
     pg_config=${PG_CONFIG:-pg_config}
     for arg; do
@@ -129,7 +189,7 @@ find_postgres() {
         esac
         pg_config=/usr/lib/postgresql/$major/bin/pg_config
         [ -x "${pg_config%/*}/postgres" ] || need "postgresql-$major"
-        usable "$pg_config" || need "postgresql-server-dev-$major"
+        usable "$pg_config" || need_server_dev
     fi
     install_missing
     bindir=$("$pg_config" --bindir)
@@ -169,10 +229,15 @@ copy_sources() {
 
 # Into $work, where the server can be told to look; into the server's own directories only where it can't.
 build() {
+    if [ -n "$headers" ]; then
+        unpack_headers
+        set -- "$@" with_llvm=no
+    fi
+    set -- COPT=-Werror "$@" PG_CONFIG="$pg_config"
     cd "$work/src"
-    as_user make -s PG_CONFIG="$pg_config" "$@" clean
-    as_user make -s PG_CONFIG="$pg_config" COPT=-Werror "$@" all
-    as_user make -s PG_CONFIG="$pg_config" COPT=-Werror "$@" DESTDIR="$work/dest" install
+    as_user make -s "$@" clean
+    as_user make -s -j2 "$@" all
+    as_user make -s "$@" DESTDIR="$work/dest" install
     dest=$work/dest
     case $(as_user "$bindir/postgres" --describe-config) in
     *extension_control_path*)
@@ -185,7 +250,7 @@ build() {
         ;;
     *)
         say "This server looks for extensions in its own directories only: installing there."
-        make -s PG_CONFIG="$pg_config" COPT=-Werror "$@" install >&2
+        make -s "$@" install >&2
         ;;
     esac >"$work/server.conf"
     printf '%s\n' 'fsync = off' 'restart_after_crash = off' >>"$work/server.conf"
