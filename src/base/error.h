@@ -17,6 +17,9 @@
 #define ERRCODE_PORT_PIN_REQUIRED		MAKE_SQLSTATE('2', '3', 'P', 'N', '5')
 #define ERRCODE_PORT_PIN_EXPIRED		MAKE_SQLSTATE('2', '3', 'P', 'N', '6')
 #define ERRCODE_PORT_PIN_MISMATCH		MAKE_SQLSTATE('2', '3', 'P', 'N', '7')
+#define ERRCODE_PORT_PIN_USED			MAKE_SQLSTATE('2', '3', 'P', 'N', '8')
+#define ERRCODE_PORT_PIN_TOO_NEW		MAKE_SQLSTATE('2', '3', 'P', 'N', '9')
+#define ERRCODE_PORT_SOURCE_LOCKED_OUT	MAKE_SQLSTATE('2', '3', 'P', 'N', 'A')
 
 /*
  * Raise an error that can't show a PIN.  COPY and PL/pgSQL add the row or the

@@ -40,6 +40,11 @@ static const struct
 	[PORT_ACCEPTED] = {
 		"accepted", ERRCODE_SUCCESSFUL_COMPLETION, NULL, NULL
 	},
+	[PORT_SOURCE_LOCKED_OUT] = {
+		"source_locked_out", ERRCODE_PORT_SOURCE_LOCKED_OUT,
+		"port order refused: its source has given wrong port PINs for too many accounts",
+		"Wait until the lock-out ends, or have it lifted: port_pin_lockouts shows it."
+	},
 	[PORT_ACCOUNT_UNKNOWN] = {
 		"account_unknown", ERRCODE_PORT_ACCOUNT_UNKNOWN,
 		"port order refused: it belongs to no known account",
@@ -53,7 +58,7 @@ static const struct
 	[PORT_TOO_MANY_ATTEMPTS] = {
 		"too_many_attempts", ERRCODE_PORT_TOO_MANY_ATTEMPTS,
 		"port order refused: too many wrong port PINs for its account",
-		"Wait until the lock-out ends, or have it lifted."
+		"Wait until the lock-out ends, or have it lifted: port_pin_lockouts shows it."
 	},
 	[PORT_PIN_NOT_SET] = {
 		"pin_not_set", ERRCODE_PORT_PIN_NOT_SET,
@@ -69,6 +74,16 @@ static const struct
 		"pin_expired", ERRCODE_PORT_PIN_EXPIRED,
 		"port order refused: the account's port PIN has expired",
 		"The customer must set a new port PIN."
+	},
+	[PORT_PIN_USED] = {
+		"pin_used", ERRCODE_PORT_PIN_USED,
+		"port order refused: the account's port PIN has been used",
+		"The customer must set a new port PIN: each is good for one port."
+	},
+	[PORT_PIN_TOO_NEW] = {
+		"pin_too_new", ERRCODE_PORT_PIN_TOO_NEW,
+		"port order refused: the account's port PIN is too new",
+		"Submit the order again when the port PIN is old enough."
 	},
 	[PORT_PIN_MISMATCH] = {
 		"pin_mismatch", ERRCODE_PORT_PIN_MISMATCH,

@@ -172,7 +172,7 @@ pass_gate(FunctionCallInfo fcinfo)
  * two tables; unset=refuse or allow;
  * verdict=, a column; redact=yes or no.  What is not given is found by the domain
  * port_pin and by foreign keys, or refused.
- * 23PN1 to 23PN7 for refused orders, 39P01 where it is attached wrongly.
+ * 23PN1 to 23PNA for refused orders, 39P01 where it is attached wrongly.
  */
 Datum
 port_pin_gate_trigger(PG_FUNCTION_ARGS)
