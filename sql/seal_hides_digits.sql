@@ -98,7 +98,7 @@ SELECT 'sealed:v1:first.5f28e6b6ca40476e:' || crypt(
 	right(pin, 60)) = pin AS as_in_plain_sql
 FROM sealed;
 
--- The cost is that of bcrypt, and a setting; what is sealed keeps its own.
+-- The cost is a setting; what is sealed keeps its own.
 SHOW portpin.seal_cost;
 SET portpin.seal_cost = 4;
 SELECT substr(right(pin, 60), 1, 7), port_pin_check(pin, '004211')

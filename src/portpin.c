@@ -11,8 +11,8 @@
 #include "base/catalog.h"
 #include "base/compat.h"
 #include "failure/failure_limit.h"
+#include "pin/hash.h"
 #include "pin/key_file.h"
-#include "pin/seal.h"
 
 PORTPIN_MODULE_MAGIC;
 
@@ -22,7 +22,7 @@ void
 _PG_init(void)
 {
 	DefineKeyFileSetting();
-	DefineSealSetting();
+	DefineHashSettings();
 	DefineFailureSettings();
 	MarkGUCPrefixReserved("portpin");
 	WatchCatalogs();

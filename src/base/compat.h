@@ -18,7 +18,9 @@
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "common/scram-common.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "utils/acl.h"
 
 #if PG_VERSION_NUM >= 160000
@@ -167,6 +169,29 @@ timingsafe_bcmp(const void *a, const void *b, size_t length)
 	return difference != 0;
 }
 #endif
+
+/*
+ * PBKDF2-HMAC-SHA-256 of one block, which SCRAM calls Hi(); the password is a
+ * string.  From 16 on it knows other hashes, and looks for interrupts meanwhile.
+ */
+static inline bool
+pbkdf2_hmac_sha256(const char *password, uint8 *salt, int salt_length,
+				   int iterations, uint8 *result)
+{
+	const char *problem;
+	int			done;
+
+#if PG_VERSION_NUM >= 160000
+	done = scram_SaltedPassword(password, PG_SHA256, PG_SHA256_DIGEST_LENGTH,
+								(void *) salt, salt_length, iterations,
+								result, &problem);
+#else
+	done = scram_SaltedPassword(password, (void *) salt, salt_length, iterations,
+								result, &problem);
+	CHECK_FOR_INTERRUPTS();
+#endif
+	return done == 0;
+}
 
 /* The identifier of a system cache has a type of its own from 19 on. */
 #if PG_VERSION_NUM < 190000

@@ -2,11 +2,11 @@
  * seal.c
  *		Sealed PINs: what is stored can't be read, not even from a stolen dump.
  *
- * A sealed PIN is sealed:v1:<id>.<fingerprint>:<bcrypt hash>, the first two those
- * of a key (key_file.c), and the hash over base64(HMAC-SHA-256(key, PIN)).  Ten digits are at most ten thousand million
- * guesses, which bcrypt alone makes slow and no more; the key, which is not in the
- * database, makes them impossible.  bcrypt is there for the day when the key is
- * stolen too.
+ * A sealed PIN is sealed:v1:<id>.<fingerprint>:<hash>: the first two are those of
+ * a key (key_file.c), and the hash (hash.c) is over base64(HMAC-SHA-256(key, PIN)).
+ * Ten digits are at most ten thousand million guesses, which a slow hash alone
+ * makes slow and no more; the key, which is not in the database, makes them
+ * impossible.  The hash is there for the day when the key is stolen too.
  *
  * Bare bcrypt hashes, which a site may have already, are compared as they are.
  * Other hashes of crypt() are not: the oldest look at eight characters only.
@@ -20,11 +20,11 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
 #include "base/error.h"
+#include "pin/hash.h"
 #include "pin/hmac.h"
 #include "pin/key_file.h"
 #include "pin/pin.h"
@@ -32,21 +32,26 @@
 #define SEALED_PREFIX "sealed:v1:"
 #define SEALED_PREFIX_LENGTH (sizeof(SEALED_PREFIX) - 1)
 
-/* $2a$06$, 22 characters of salt and 31 of hash. */
-#define BCRYPT_LENGTH 60
-#define BCRYPT_PREFIX_LENGTH 7
-
-/* What a cost of more takes, nobody waits for; and a hash can't be interrupted. */
-#define BCRYPT_MIN_COST 4
-#define BCRYPT_MAX_COST 15
 #define SEALED_MAX_LENGTH \
-	(SEALED_PREFIX_LENGTH + SEAL_KEY_NAME_MAX + 1 + BCRYPT_LENGTH)
+	(SEALED_PREFIX_LENGTH + SEAL_KEY_NAME_MAX + 1 + HASH_MAX_LENGTH)
+
+/* An HMAC in base64. */
+#define KEYED_PIN_LENGTH 44
+
+/* What is hashed for the time that it takes. */
+#define DUMMY_PIN "0000000000"
 
 PG_FUNCTION_INFO_V1(port_pin_seal);
 PG_FUNCTION_INFO_V1(port_pin_is_sealed);
 PG_FUNCTION_INFO_V1(port_pin_sealed_with);
 
-static int	seal_cost;
+/* A stored hash taken apart: the name of the key that sealed it, "" for a bare one. */
+typedef struct StoredHash
+{
+	char		key[SEAL_KEY_NAME_MAX + 1];
+	const char *hash;
+	Size		length;
+} StoredHash;
 
 /*
  * The last PINs that were sealed, for whom and in which statement; see
@@ -65,169 +70,87 @@ typedef struct JustSealed
 static JustSealed just_sealed[JUST_SEALED];
 static int	next_just_sealed = 0;
 
-void
-DefineSealSetting(void)
-{
-	DefineCustomIntVariable("portpin.seal_cost",
-							"Cost of the bcrypt hash of PINs that are sealed from now on.",
-							"One more doubles the time of each seal and each check.",
-							&seal_cost, 6, BCRYPT_MIN_COST, BCRYPT_MAX_COST, PGC_SUSET, 0, NULL, NULL, NULL);
-}
-
 
 /* ----- Form ----- */
 
+/* Returns false for what is no hash of a PIN. */
 static bool
-is_bcrypt(const char *hash, Size length)
-{
-	int			cost;
-
-	if (length != BCRYPT_LENGTH || strncmp(hash, "$2", 2) != 0 ||
-		hash[2] == '\0' || strchr("abxy", hash[2]) == NULL ||
-		hash[3] != '$' || hash[6] != '$' ||
-		hash[4] < '0' || hash[4] > '9' || hash[5] < '0' || hash[5] > '9')
-		return false;
-	cost = (hash[4] - '0') * 10 + hash[5] - '0';
-	if (cost < BCRYPT_MIN_COST || cost > BCRYPT_MAX_COST)
-		return false;
-
-	for (int i = BCRYPT_PREFIX_LENGTH; i < BCRYPT_LENGTH; i++)
-	{
-		char		c = hash[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			  (c >= '.' && c <= '9')))
-			return false;
-	}
-	return true;
-}
-
-/*
- * Take a stored hash apart: the name of the key that sealed it, "" for a bare one,
- * and the bcrypt hash.  NULL for what is neither.
- */
-static const char *
-find_hash(const text *stored, char *key)
+parse_stored(const text *stored, StoredHash *parsed)
 {
 	const char *value = VARDATA_ANY(stored);
 	Size		length = VARSIZE_ANY_EXHDR(stored);
+	const char *end = value + length;
 	const char *colon;
 
-	key[0] = '\0';
+	parsed->key[0] = '\0';
+	parsed->hash = value;
+	parsed->length = length;
 	if (length <= SEALED_PREFIX_LENGTH ||
 		memcmp(value, SEALED_PREFIX, SEALED_PREFIX_LENGTH) != 0)
-		return is_bcrypt(value, length) ? value : NULL;
+		return IsBcryptHash(value, length);
 
 	value += SEALED_PREFIX_LENGTH;
-	length -= SEALED_PREFIX_LENGTH;
-	colon = memchr(value, ':', length);
-	if (colon == NULL || !IsSealKeyName(value, colon - value) ||
-		!is_bcrypt(colon + 1, length - (colon - value) - 1))
-		return NULL;
-	memcpy(key, value, colon - value);
-	key[colon - value] = '\0';
-	return colon + 1;
+	colon = memchr(value, ':', end - value);
+	if (colon == NULL || !IsSealKeyName(value, colon - value))
+		return false;
+	memcpy(parsed->key, value, colon - value);
+	parsed->key[colon - value] = '\0';
+	parsed->hash = colon + 1;
+	parsed->length = end - parsed->hash;
+	return IsHash(parsed->hash, parsed->length);
 }
 
 /* Can this be compared with a PIN by hashing that? */
 bool
 PinIsHashed(const text *stored)
 {
-	char		key[SEAL_KEY_NAME_MAX + 1];
+	StoredHash	parsed;
 
-	return find_hash(stored, key) != NULL;
+	return parse_stored(stored, &parsed);
+}
+
+bool
+PinIsSealed(const text *stored)
+{
+	StoredHash	parsed;
+
+	return parse_stored(stored, &parsed) && parsed.key[0] != '\0';
 }
 
 /* The key that sealed a PIN, as id.fingerprint; NULL for what is not sealed. */
 char *
 KeyOfSealedPin(const text *stored)
 {
-	char		key[SEAL_KEY_NAME_MAX + 1];
+	StoredHash	parsed;
 
-	if (find_hash(stored, key) == NULL || key[0] == '\0')
+	if (!parse_stored(stored, &parsed) || parsed.key[0] == '\0')
 		return NULL;
-	return pstrdup(key);
-}
-
-bool
-PinIsSealed(const text *stored)
-{
-	char		key[SEAL_KEY_NAME_MAX + 1];
-
-	return find_hash(stored, key) != NULL && key[0] != '\0';
+	return pstrdup(parsed.key);
 }
 
 
 /* ----- Sealing and comparing ----- */
 
-/* What bcrypt gets to hash instead of the PIN. */
+/* What is hashed instead of the PIN. */
 static text *
-keyed_pin(const SealKey *key, const text *pin)
+keyed_pin(const SealKey *key, const char *digits, Size length)
 {
 	uint8		digest[HMAC_BYTES];
-	int			size = pg_b64_enc_len(sizeof(digest));
-	text	   *password = palloc(VARHDRSZ + size);
-	int			length;
+	char		base64[KEYED_PIN_LENGTH];
+	text	   *password;
 
-	if (!ComputeHmac(key->secret, SEAL_KEY_BYTES,
-					 VARDATA_ANY(pin), VARSIZE_ANY_EXHDR(pin), digest))
+	if (!ComputeHmac(key->secret, SEAL_KEY_BYTES, digits, length, digest))
 		ereport_without_context(errcode(ERRCODE_INTERNAL_ERROR),
 						errmsg("could not compute the HMAC of a port PIN"),
 						errhint("The server's cryptographic library refused HMAC-SHA-256."));
-
-	length = pg_b64_encode((void *) digest, sizeof(digest), VARDATA(password), size);
-	explicit_bzero(digest, sizeof(digest));
-	if (length < 0)
+	if (pg_b64_encode((void *) digest, sizeof(digest),
+					  base64, sizeof(base64)) != KEYED_PIN_LENGTH)
 		elog(ERROR, "could not encode a digest");
-	SET_VARSIZE(password, VARHDRSZ + length);
+	explicit_bzero(digest, sizeof(digest));
+
+	password = NewPassword(base64, sizeof(base64));
+	explicit_bzero(base64, sizeof(base64));
 	return password;
-}
-
-/*
- * Call a function of pgcrypto by its C symbol: no search_path, and no question of
- * pgcrypto's schema.  The first argument is wiped.  An error of pgcrypto is
- * passed on as it is, but without the context and the statement, which can show a
- * PIN.
- */
-static text *
-call_pgcrypto(const char *symbol, text *first, Datum second)
-{
-	ErrorContextCallback *context = error_context_stack;
-	MemoryContext caller = CurrentMemoryContext;
-	Datum		result = (Datum) 0;
-
-	error_context_stack = NULL;
-	PG_TRY();
-	{
-		PGFunction	function = (PGFunction)
-			load_external_function("$libdir/pgcrypto", symbol, true, NULL);
-
-		result = DirectFunctionCall2(function, PointerGetDatum(first), second);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(caller);
-		WipePin(first);
-		error = CopyErrorData();
-		FlushErrorState();
-		error->hide_stmt = true;
-		ReThrowError(error);
-	}
-	PG_END_TRY();
-	error_context_stack = context;
-
-	WipePin(first);
-	return DatumGetTextPP(result);
-}
-
-/* A fresh salt: two seals of one PIN differ. */
-static text *
-new_salt(void)
-{
-	return call_pgcrypto("pg_gen_salt_rounds", cstring_to_text("bf"),
-						 Int32GetDatum(seal_cost));
 }
 
 static void
@@ -242,20 +165,18 @@ remember_sealed(const text *sealed)
 	memcpy(just->value, VARDATA_ANY(sealed), just->length);
 }
 
+/* A fresh salt each time: two seals of one PIN differ. */
 text *
 SealPin(const text *pin)
 {
 	const SealKey *key = FirstSealKey();
-	text	   *hash;
-	text	   *sealed;
+	text	   *password = keyed_pin(key, VARDATA_ANY(pin), VARSIZE_ANY_EXHDR(pin));
+	text	   *sealed = cstring_to_text(psprintf(SEALED_PREFIX "%s.%s:%s", key->id,
+												  key->fingerprint,
+												  text_to_cstring(NewHash(password))));
 
-	hash = call_pgcrypto("pg_crypt", keyed_pin(key, pin),
-						 PointerGetDatum(new_salt()));
-	sealed = cstring_to_text(psprintf(SEALED_PREFIX "%s.%s:%s", key->id,
-									  key->fingerprint, text_to_cstring(hash)));
 	if (!PinIsSealed(sealed))
-		elog(ERROR, "pgcrypto returned no bcrypt hash");
-
+		elog(ERROR, "a new hash has an unknown form");
 	remember_sealed(sealed);
 	return sealed;
 }
@@ -284,49 +205,37 @@ PinWasSealedJustNow(const text *sealed)
 /*
  * Compare a PIN with a hash that is stored.  The time is that of one hash,
  * whatever was supplied: a right PIN, a wrong one, nonsense or nothing.
- *
- * The letter in $2a$ tells of old mistakes with characters that are not ASCII.
- * Digits are hashed alike under each, so hashes of every library are as good as
- * pgcrypto's, which only knows its own.
  */
 bool
 HashMatches(const text *stored, const text *supplied)
 {
 	bool		valid = supplied != NULL && PinIsValid(supplied);
-	char		name[SEAL_KEY_NAME_MAX + 1];
-	const char *hash = find_hash(stored, name);
-	const SealKey *key = name[0] == '\0' ? NULL : FindSealKey(name);
-	text	   *setting = cstring_to_text_with_len(hash, BCRYPT_LENGTH);
-	text	   *pin = valid ? CopyPin(PointerGetDatum(supplied), false) :
-		cstring_to_text("0000000000");
-	text	   *computed;
-	bool		same;
+	const char *digits = valid ? VARDATA_ANY(supplied) : DUMMY_PIN;
+	Size		length = valid ? VARSIZE_ANY_EXHDR(supplied) : strlen(DUMMY_PIN);
+	StoredHash	parsed;
+	text	   *password;
 
-	VARDATA(setting)[2] = 'a';
-	if (key != NULL)
-	{
-		text	   *password = keyed_pin(key, pin);
-
-		WipePin(pin);
-		pin = password;
-	}
-	computed = call_pgcrypto("pg_crypt", pin, PointerGetDatum(setting));
-	same = VARSIZE_ANY_EXHDR(computed) == BCRYPT_LENGTH &&
-		timingsafe_bcmp(VARDATA_ANY(computed), VARDATA(setting), BCRYPT_LENGTH) == 0;
-	WipePin(computed);
-	WipePin(setting);
-	return valid && same;
+	if (!parse_stored(stored, &parsed))
+		elog(ERROR, "a stored value is no hash of a port PIN");
+	password = parsed.key[0] == '\0' ? NewPassword(digits, length) :
+		keyed_pin(FindSealKey(parsed.key), digits, length);
+	return IsHashOf(parsed.hash, parsed.length, password) && valid;
 }
 
-/* Take as long as a comparison, where there is nothing to compare with. */
+/*
+ * Take as long as a comparison where none is made: with what is stored, or as new
+ * PINs are hashed where nothing is.
+ */
 void
-DummyHash(void)
+DummyHash(const text *stored)
 {
-	text	   *salt = new_salt();
+	text	   *password = NewPassword(DUMMY_PIN, strlen(DUMMY_PIN));
+	StoredHash	parsed;
 
-	pfree(call_pgcrypto("pg_crypt", cstring_to_text("0000000000"),
-						PointerGetDatum(salt)));
-	pfree(salt);
+	if (stored != NULL && parse_stored(stored, &parsed))
+		(void) IsHashOf(parsed.hash, parsed.length, password);
+	else
+		pfree(NewHash(password));
 }
 
 

@@ -19,7 +19,7 @@ CREATE FUNCTION port_pin_seal(pin port_pin) RETURNS port_pin_sealed
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION port_pin_seal(port_pin) IS
-'seals a port PIN with the first key of portpin.key_file; never the same twice';
+'seals a port PIN with the first key of portpin.key_file, as portpin.seal_method and seal_cost say; never the same twice';
 
 CREATE FUNCTION port_pin_sealed_with(stored pg_catalog.text) RETURNS pg_catalog.text
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

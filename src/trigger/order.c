@@ -134,7 +134,7 @@ JudgeOrder(Gate *gate, Relation orders, TupleTableSlot *order)
 
 	/* Refusals for which no PIN is compared must not be told by their haste. */
 	if (gate->path.sealed && (account.pin == NULL || account.locked))
-		DummyHash();
+		DummyHash(account.pin);
 
 	if (!account.found)
 		verdict = PORT_ACCOUNT_UNKNOWN;

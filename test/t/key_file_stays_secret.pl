@@ -294,9 +294,14 @@ $end = -s $node->logfile;
 	COPY accounts FROM stdin;
 20	735517
 \.
+	SET portpin.seal_method = pbkdf2;
+	INSERT INTO accounts VALUES (20, '735517');
+	COPY accounts FROM stdin;
+20	735517
+\.
 }, on_error_stop => 0);
 $log = slurp_file($node->logfile, $end);
-is(() = $err =~ /ERROR:  57014/g, 2, 'two statements cancelled');
+is(() = $err =~ /ERROR:  57014/g, 4, 'four statements cancelled, two by either method');
 unlike("$err$log", qr/735517/, 'no PIN in messages or log');
 
 # Nothing of the file has been seen anywhere.

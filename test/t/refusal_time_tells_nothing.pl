@@ -67,7 +67,7 @@ note(sprintf '%s: %.2f ms', $_, $least{$_}) foreach sort keys %least;
 
 SKIP:
 {
-	skip 'pgcrypto.builtin_crypto_enabled came with PostgreSQL 18', 1
+	skip 'pgcrypto.builtin_crypto_enabled came with PostgreSQL 18', 2
 	  if $node->pg_version < 18;
 
 	$node->append_conf('postgresql.conf', 'pgcrypto.builtin_crypto_enabled = off');
@@ -81,6 +81,17 @@ SKIP:
 			CREATE TABLE refused AS SELECT SQLSTATE AS state; END $$;
 		SELECT state FROM refused}),
 		'each needs a hash');
+
+	# By the method of the PIN that is stored, also where it is not compared; by that
+	# of new PINs where none is.
+	$node->append_conf('postgresql.conf', 'portpin.seal_method = pbkdf2');
+	$node->reload;
+	$node->safe_psql('postgres', 'TRUNCATE took');
+	$node->safe_psql('postgres', $tries);
+	is($node->safe_psql('postgres', q{
+		SELECT string_agg(what || ' ' || refused_as, ', ' ORDER BY what COLLATE "C")
+		FROM took WHERE refused_as <> (TABLE refused)}),
+		'not set 23PN4, unknown 23PN1', 'a hash by the method of the PIN that is stored');
 }
 
 $node->stop;
