@@ -7,7 +7,8 @@
 EXTENSION = portpin
 MODULE_big = portpin
 OBJS = src/portpin.o src/base/catalog.o \
-	src/pin/pin.o src/pin/seal.o src/pin/key_file.o src/pin/hash.o src/pin/hmac.o src/pin/check.o \
+	src/pin/pin.o src/pin/weak.o src/pin/check.o src/pin/seal.o src/pin/key_file.o \
+	src/pin/hash.o src/pin/hmac.o \
 	src/table/column.o src/table/foreign_key.o src/table/lookup.o src/table/partition.o \
 	src/table/account_key.o src/table/row_movement.o \
 	src/failure/failure_log.o src/failure/failure_worker.o src/failure/failure_limit.o \

@@ -128,13 +128,33 @@ SELECT '004211'::good_pin;
 SELECT '0042119x'::good_pin;
 
 --
--- Weak PINs: one digit or a short block repeated, a run up or down
+-- Weak PINs, rule by rule, and others that just miss the rule
 --
-SELECT pin, port_pin_is_weak(pin), port_pin_is_valid(pin) FROM unnest('{
-	000000, 9999999999, 121212, 1212121, 123123, 1231231231, 12341234, 1234512345,
-	123456, 1234567890, 567890, 890123, 654321, 9876543210, 210987,
-	004211, 112233, 123465, 122222, 213465, 1234123, 13579135,
-	11111, 11111111111, aaaaaa, ""}'::text[]) AS pin;
+SELECT rule,
+	(SELECT string_agg(pin, ' ' ORDER BY n) FROM unnest(tried) WITH ORDINALITY AS t (pin, n)
+		WHERE port_pin_is_weak(pin)) AS weak,
+	(SELECT string_agg(pin, ' ' ORDER BY n) FROM unnest(tried) WITH ORDINALITY AS t (pin, n)
+		WHERE NOT port_pin_is_weak(pin)) AS not_weak
+FROM (VALUES
+	(1, 'run', '{000000, 123456, 1234567890, 890123, 654321, 210987, 246802, 7418529630, 5678902, 024635}'::text[]),
+	(2, 'repeat', '{123123, 1231231, 4711471147, 47114711, 471471471, 4711472, 47114712}'),
+	(3, 'pairs', '{447700, 4477009, 2299661100, 4477008866, 447701, 4470099, 447009}'),
+	(4, 'mirror', '{471174, 4710174, 4082992804, 471274, 4710175}'),
+	(5, 'two digits', '{400000, 4004044, 7770000700, 4004045, 470000}'),
+	(6, 'weave', '{102030, 142536, 918273, 30405060, 907050, 142538}'),
+	(7, 'lines', '{789456, 159753, 147369, 580963, 753258147, 78914704, 789465, 159752, 147368}'),
+	(8, 'walk', '{147896, 2580852, 55669988, 147895, 147892}'),
+	(9, 'date', '{311285, 123185, 851231, 290200, 198512, 121985, 3121985, 31121985, 12311985, 19851231, 20991231,
+		321285, 310485, 851301, 001285, 198513, 189912, 210006, 31041985, 31122100}')) AS t (n, rule, tried)
+ORDER BY n;
+-- The ten six-digit PINs that people choose most, and some that no rule forbids.
+SELECT bool_and(port_pin_is_weak(pin)) FROM unnest('{123456, 654321, 111111, 000000, 123123, 666666,
+	121212, 112233, 789456, 159753}'::text[]) AS pin;
+SELECT bool_or(port_pin_is_weak(pin)) FROM unnest('{004211, 815729, 472906, 9264018, 40271958}'::text[]) AS pin;
+-- The share of weak ones among those of six digits.
+SELECT count(*) AS weak FROM generate_series(0, 999999) AS n WHERE port_pin_is_weak(lpad(n::text, 6, '0'));
+-- What is no PIN is not weak.
+SELECT bool_or(port_pin_is_weak(pin)) FROM unnest('{11111, 11111111111, aaaaaa, ""}'::text[]) AS pin;
 SELECT port_pin_is_weak(NULL), port_pin_is_valid(NULL);
 
 --

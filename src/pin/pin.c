@@ -21,9 +21,13 @@
 
 #include "base/compat.h"
 #include "base/error.h"
+#include "pin/weak.h"
 
 /* Bytes drawn from 0 to 249 give each digit the same chance. */
 #define DIGIT_DRAW_LIMIT 250
+
+/* Fewer digits than these of another column may be in a PIN by chance. */
+#define LIKE_MIN_DIGITS 4
 
 PG_FUNCTION_INFO_V1(port_pin_problem);
 PG_FUNCTION_INFO_V1(port_pin_is_valid);
@@ -116,6 +120,33 @@ WipePin(text *pin)
 	pfree(pin);
 }
 
+/*
+ * Does a value, such as a phone number, have the PIN in its digits?  Or the PIN
+ * those of the value, where they are four or more?  The PIN is a valid one.
+ */
+bool
+PinIsLike(const text *pin, const char *value)
+{
+	char	   *digits = palloc(strlen(value) + 1);
+	char	   *pin_digits = text_to_cstring(pin);
+	int			count = 0;
+	bool		like;
+
+	for (; *value != '\0'; value++)
+	{
+		if (is_digit(*value))
+			digits[count++] = *value;
+	}
+	digits[count] = '\0';
+	like = strstr(digits, pin_digits) != NULL ||
+		(count >= LIKE_MIN_DIGITS && strstr(pin_digits, digits) != NULL);
+
+	explicit_bzero(pin_digits, strlen(pin_digits));
+	pfree(pin_digits);
+	pfree(digits);
+	return like;
+}
+
 /* How long a value is can be told from its header: it need not be fetched. */
 static Size
 stored_length(Datum value)
@@ -202,49 +233,12 @@ port_pin_check_format(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(true);
 }
 
-/* Does each digit differ from the one before by this, 0 following 9? */
-static bool
-is_run(const char *digits, int length, int step)
-{
-	for (int i = 1; i < length; i++)
-	{
-		if ((digits[i] - digits[i - 1] + 10) % 10 != (step + 10) % 10)
-			return false;
-	}
-	return true;
-}
-
-/* Is it one block said again and again, the last time perhaps cut short? */
-static bool
-is_repeat(const char *digits, int length, int block)
-{
-	for (int i = block; i < length; i++)
-	{
-		if (digits[i] != digits[i - block])
-			return false;
-	}
-	return true;
-}
-
-static bool
-digits_are_weak(const char *digits, int length)
-{
-	if (is_run(digits, length, 1) || is_run(digits, length, -1))
-		return true;
-	for (int block = 1; block <= length / 2; block++)
-	{
-		if (is_repeat(digits, length, block))
-			return true;
-	}
-	return false;
-}
-
 /*
  * port_pin_is_weak(text) returns boolean
  *
- * True for a PIN that a guesser tries first.  The rules of the trade do not
- * forbid such PINs, so only a CHECK of the user's own does.  What is no PIN at
- * all is not weak.
+ * True for a PIN that guessers try first (weak.c).  The rules of the trade do not
+ * forbid such PINs, so only those who ask for it do.  What is no PIN at all is not
+ * weak.
  */
 Datum
 port_pin_is_weak(PG_FUNCTION_ARGS)
@@ -257,7 +251,7 @@ port_pin_is_weak(PG_FUNCTION_ARGS)
 
 	pin = PG_GETARG_TEXT_PP(0);
 	PG_RETURN_BOOL(all_digits(VARDATA_ANY(pin), length) &&
-				   digits_are_weak(VARDATA_ANY(pin), (int) length));
+				   DigitsAreWeak(VARDATA_ANY(pin), (int) length));
 }
 
 /* Draw one digit, each as likely as the others. */
@@ -304,7 +298,7 @@ port_pin_generate(PG_FUNCTION_ARGS)
 	{
 		for (int i = 0; i < length; i++)
 			digits[i] = draw_digit();
-	} while (digits_are_weak(digits, length));
+	} while (DigitsAreWeak(digits, length));
 
 	PG_RETURN_TEXT_P(pin);
 }

@@ -33,10 +33,10 @@ CREATE FUNCTION port_pin_is_weak(pin pg_catalog.text) RETURNS pg_catalog.bool
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION port_pin_is_weak(pg_catalog.text) IS
-'true for a port PIN that is one digit or a short block repeated, or a run up or down; for CHECKs of your own';
+'true for a port PIN that guessers try first: a run, a repeated block, pairs, a mirror, two digits only, two runs woven into one, lines of or a walk over a keypad, a date or month; about a tenth of those of 6 digits; false for what is no port PIN, NULL for NULL';
 
 CREATE FUNCTION port_pin_generate(digits pg_catalog.int4 DEFAULT 8) RETURNS port_pin
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL SAFE;
 
 COMMENT ON FUNCTION port_pin_generate(pg_catalog.int4) IS
-'random port PIN of 6 to 10 digits, never a weak one';
+'random port PIN of 6 to 10 digits, all that are not weak being as likely; 22023 for another number of digits';
