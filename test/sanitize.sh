@@ -21,8 +21,8 @@ export ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:log_path=$dir/report"
 export LD_PRELOAD="$(readlink -f "$(gcc -print-file-name=libasan.so)"):$dir/stub.so"
 status=0
 sh "$(dirname "$0")/check.sh" with_llvm=no \
-    PG_CFLAGS="-O1 -g -fno-omit-frame-pointer $sanitize -fno-wrapv -fno-sanitize-recover=all" \
-    SHLIB_LINK="$sanitize" PG_LDFLAGS="$sanitize" "$@" || status=$?
+    PROFILE="-O1 -g -fno-omit-frame-pointer $sanitize -fno-wrapv -fno-sanitize-recover=all" \
+    "$@" || status=$?
 unset LD_PRELOAD
 
 ! cat "$dir"/report* 2>/dev/null || status=1

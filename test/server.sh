@@ -209,8 +209,8 @@ open_work() {
     chown "$user" "$work"
     cd "$work"
 
-    # Nothing of the caller's may lead to another server, or to another language.
-    for var in $(env | sed -n 's/^\(PG[A-Z]*\)=.*/\1/p'); do unset "$var"; done
+    # Nothing of the caller's may lead to another server, to another make or language.
+    for var in $(env | sed -n 's/^\(PG[A-Z]*\|M[A-Z]*FLAGS\|MAKE[A-Z]*\)=.*/\1/p'); do unset "$var"; done
     export HOME="$work" TMPDIR="$work" LC_ALL=C.UTF-8
 }
 
@@ -236,7 +236,7 @@ build() {
     set -- COPT=-Werror "$@" PG_CONFIG="$pg_config"
     cd "$work/src"
     as_user make -s "$@" clean
-    as_user make -s -j2 "$@" all
+    as_user make -s -j "$(getconf _NPROCESSORS_ONLN)" "$@" all
     as_user make -s "$@" DESTDIR="$work/dest" install
     dest=$work/dest
     case $(as_user "$bindir/postgres" --describe-config) in
