@@ -24,6 +24,27 @@ INSERT INTO pair (stored, supplied) VALUES
 SELECT stored, octet_length(supplied) AS bytes, port_pin_check(stored, supplied)
 FROM pair ORDER BY no;
 
+-- Each digit counts, at each place of each length: of ten at a place, one is the same.
+SELECT length(pin) AS digits, count(*) AS compared,
+	count(*) FILTER (WHERE port_pin_check(pin, other) = 'accepted') AS same,
+	count(*) FILTER (WHERE port_pin_check(pin, other) = 'pin_mismatch') AS other
+FROM (SELECT left('4711029388', n) AS pin FROM generate_series(6, 10) AS n) AS stored,
+	LATERAL (SELECT overlay(pin PLACING digit::text FROM place) AS other
+		FROM generate_series(1, length(pin)) AS place, generate_series(0, 9) AS digit) AS supplied
+GROUP BY 1 ORDER BY 1;
+-- So does the length, also where all digits are alike.
+SELECT a AS stored, string_agg(b::text, ' ' ORDER BY b) AS accepts
+FROM generate_series(6, 10) AS a, generate_series(5, 11) AS b
+WHERE port_pin_check(repeat('7', a), repeat('7', b)) = 'accepted'
+GROUP BY a ORDER BY a;
+-- A character that is no digit, at any place, makes it no PIN.
+SELECT n AS digits, count(*) AS accepted,
+	string_agg(DISTINCT chr(c) COLLATE "C", '' ORDER BY chr(c) COLLATE "C") AS with_one_of
+FROM generate_series(6, 10) AS n, generate_series(1, n) AS place, generate_series(1, 255) AS c,
+	LATERAL (SELECT overlay(left('4711029388', n) PLACING chr(c) FROM place) AS value) AS made
+WHERE port_pin_check(value, value) = 'accepted'
+GROUP BY n ORDER BY n;
+
 -- Blank is NULL, '' and white space, on either side.  No stored PIN comes first:
 -- who has none can't be ported, whatever is supplied.
 SELECT stored.what AS stored, supplied.what AS supplied,

@@ -2,8 +2,9 @@
  * check.c
  *		A supplied PIN against a stored one: the verdict, and its words.
  *
- * The comparison takes the same time wherever two PINs differ; against a hash it
- * takes that of one hash, whatever was supplied (seal.c).  What is stored but is
+ * The comparison takes the same time wherever two PINs differ, and however long
+ * they are; against a hash it takes that of one hash, whatever was supplied
+ * (seal.c).  What is stored but is
  * neither a valid PIN nor the hash of one matches nothing, itself included: a port
  * order is refused by it, never let in.
  */
@@ -110,46 +111,74 @@ VerdictHint(PortVerdict verdict)
 	return verdicts[verdict].hint;
 }
 
-/* Lay a PIN out at full length, so that every comparison reads as many bytes. */
-static void
-pad_pin(const text *pin, uint8 *digits)
+/*
+ * A PIN as two words.  Digits that it has twice there (a PIN of six has its third
+ * to sixth in both halves of the first word) do no harm.
+ */
+typedef struct PinWords
 {
-	memset(digits, 0, PORT_PIN_MAX_DIGITS);
-	memcpy(digits, VARDATA_ANY(pin), VARSIZE_ANY_EXHDR(pin));
+	uint64		ends;			/* the first four digits and the last four */
+	uint64		rest;			/* the fifth and the sixth, and the length */
+} PinWords;
+
+/* Bits are set where a byte of the word is no digit: 0x30 to 0x39. */
+static inline uint64
+other_than_digits(uint64 word)
+{
+	const uint64 high = UINT64CONST(0xF0F0F0F0F0F0F0F0);
+	const uint64 zeros = UINT64CONST(0x3030303030303030);
+
+	return ((word & high) ^ zeros) |
+		(((word + UINT64CONST(0x0606060606060606)) & high) ^ zeros);
 }
 
-static bool
-same_pin(const text *stored, const text *supplied)
+/*
+ * Read a PIN, false if it is none.  This has no branch or loop that depends on the
+ * digits or on how many they are, so the time tells nothing of either; and no copy
+ * of the PIN stays in memory.
+ */
+static inline bool
+read_pin(const text *pin, PinWords *words)
 {
-	uint8		a[PORT_PIN_MAX_DIGITS];
-	uint8		b[PORT_PIN_MAX_DIGITS];
-	bool		same;
+	const char *digits = VARDATA_ANY(pin);
+	Size		length = VARSIZE_ANY_EXHDR(pin);
+	uint32		first;
+	uint32		last;
+	uint16		middle;
 
-	pad_pin(stored, a);
-	pad_pin(supplied, b);
-	same = timingsafe_bcmp(a, b, PORT_PIN_MAX_DIGITS) == 0;
-	explicit_bzero(a, sizeof(a));
-	explicit_bzero(b, sizeof(b));
+	if (length < PORT_PIN_MIN_DIGITS || length > PORT_PIN_MAX_DIGITS)
+		return false;
+	memcpy(&first, digits, sizeof(first));
+	memcpy(&middle, digits + sizeof(first), sizeof(middle));
+	memcpy(&last, digits + length - sizeof(last), sizeof(last));
+	words->ends = (uint64) first << 32 | last;
+	words->rest = (uint64) length << 16 | middle;
 
-	return same;
+	return (other_than_digits(words->ends) |
+			other_than_digits(middle | UINT64CONST(0x3030303030300000))) == 0;
 }
+
+StaticAssertDecl(PORT_PIN_MIN_DIGITS == 6 && PORT_PIN_MAX_DIGITS == 10,
+				 "the words of a PIN hold 6 to 10 digits");
 
 PortVerdict
 CheckPin(const text *stored, const text *supplied)
 {
-	bool		same;
+	PinWords	set;
+	PinWords	given;
+	bool		same = false;
 
-	if (PinIsBlank(stored))
+	if (stored != NULL && read_pin(stored, &set))
+		same = supplied != NULL && read_pin(supplied, &given) &&
+			((set.ends ^ given.ends) | (set.rest ^ given.rest)) == 0;
+	else if (PinIsBlank(stored))
 		return PORT_PIN_NOT_SET;
-	if (PinIsHashed(stored))
+	else if (PinIsHashed(stored))
 		same = HashMatches(stored, supplied);
-	else
-		same = supplied != NULL && PinIsValid(stored) && PinIsValid(supplied) &&
-			same_pin(stored, supplied);
-	if (PinIsBlank(supplied))
-		return PORT_PIN_REQUIRED;
 
-	return same ? PORT_ACCEPTED : PORT_PIN_MISMATCH;
+	if (same)
+		return PORT_ACCEPTED;
+	return PinIsBlank(supplied) ? PORT_PIN_REQUIRED : PORT_PIN_MISMATCH;
 }
 
 /* A verdict as a value of the SQL type. */
