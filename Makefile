@@ -10,8 +10,9 @@ OBJS = src/portpin.o src/base/catalog.o \
 	src/pin/pin.o src/pin/weak.o src/pin/check.o src/pin/seal.o src/pin/key_file.o \
 	src/pin/hash.o src/pin/hmac.o \
 	src/table/column.o src/table/foreign_key.o src/table/lookup.o src/table/partition.o \
-	src/table/account_key.o src/table/row_movement.o \
-	src/failure/failure_log.o src/failure/failure_worker.o src/failure/failure_limit.o \
+	src/table/account_key.o src/table/account_search.o src/table/row_movement.o \
+	src/failure/failure_wait.o src/failure/failure_log.o src/failure/failure_record.o \
+	src/failure/failure_worker.o src/failure/failure_limit.o src/failure/failure_lift.o \
 	src/trigger/argument.o src/trigger/protect_trigger.o src/trigger/seal_trigger.o \
 	src/trigger/account.o src/trigger/order.o src/trigger/gate_cache.o src/trigger/gate.o \
 	src/trigger/gate_trigger.o \
@@ -22,7 +23,7 @@ OBJS = src/portpin.o src/base/catalog.o \
 SCRIPT = src/portpin--1.0.sql
 PIECES = src/portpin.sql \
 	src/pin/pin.sql src/pin/seal.sql src/pin/check.sql src/pin/reject_codes.sql \
-	src/failure/failure_log.sql src/failure/failure_limit.sql \
+	src/failure/failure_log.sql src/failure/failure_limit.sql src/failure/failure_lift.sql \
 	src/trigger/protect_trigger.sql src/trigger/seal_trigger.sql src/trigger/gate_trigger.sql \
 	src/ddl/install_protect.sql src/ddl/install_gate.sql src/ddl/seal_column.sql \
 	src/ddl/guards.sql \

@@ -4,7 +4,7 @@
 -- Part 1 tries to clear a PIN, part 2 to slip an order in, part 3 to forge a
 -- verdict.  Part 4 has what is left to those with more power than a guard.
 \set VERBOSITY terse
-SET portpin.max_failures = 0; -- how wrong guesses are counted: failures.sql
+SET portpin.max_failures_per_account = 0; -- how wrong guesses are counted: failures.sql
 CREATE SCHEMA bypass;
 SET search_path = bypass, public;
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, note text);

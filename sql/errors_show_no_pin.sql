@@ -2,7 +2,7 @@
 -- stored one nor the one supplied: not in a message, a detail or a hint, and not
 -- in the context, where COPY and PL/pgSQL put rows and statements.
 \set SHOW_CONTEXT always
-SET portpin.max_failures = 0; -- how wrong guesses are counted: failures.sql
+SET portpin.max_failures_per_account = 0; -- how wrong guesses are counted: failures.sql
 CREATE SCHEMA quiet;
 SET search_path = quiet, public;
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, frozen boolean, good_until timestamptz);

@@ -8,7 +8,7 @@ CREATE SCHEMA failures;
 TRUNCATE port_pin_failures;
 SET search_path = failures, public;
 SET client_min_messages = warning;
-SET portpin.max_failures = 3;
+SET portpin.max_failures_per_account = 3;
 \set VERBOSITY sqlstate
 
 -- 1, 1.0 and 1.00 are one account.
@@ -20,7 +20,7 @@ INSERT INTO numeric_orders VALUES (1, '100001');
 INSERT INTO numeric_orders VALUES (1.0, '100002');
 INSERT INTO numeric_orders VALUES (1.00, '100003');
 INSERT INTO numeric_orders VALUES (1.000, '735517');
-SELECT accounts, key, count(*) FROM port_pin_failures GROUP BY 1, 2;
+SELECT account_table, account_key, count(*) FROM port_pin_failures GROUP BY 1, 2;
 
 -- No setting of the guesser's own makes another account of it.
 CREATE TABLE dated_accounts (since timestamptz, dept float8, stay interval, tag bytea, pin port_pin,
@@ -38,9 +38,9 @@ SET bytea_output = 'escape';
 INSERT INTO dated_orders SELECT since, dept, stay, tag, '100002' FROM dated_accounts;
 SHOW TimeZone;
 SHOW DateStyle;
-SELECT key, count(*) FROM port_pin_failures WHERE accounts = 'dated_accounts'::regclass GROUP BY 1;
+SELECT account_key, count(*) FROM port_pin_failures WHERE account_table = 'dated_accounts' GROUP BY 1;
 -- nor does his way to write the key down when it is unlocked
-SELECT port_pin_unlock('dated_accounts', '03.02.2020 17:45', '0.30000000000000004', '1 2:00:00', '\012\377');
+SELECT port_pin_lift_lockout('dated_accounts', '03.02.2020 17:45', '0.30000000000000004', '1 2:00:00', '\012\377');
 RESET DateStyle;
 RESET TimeZone;
 RESET IntervalStyle;
@@ -56,7 +56,7 @@ SELECT count(*) > 0 AS gated FROM port_pin_gate('orders_by_phone');
 INSERT INTO two_keys VALUES (7, '+14255550100', '735517');
 INSERT INTO orders_by_id VALUES (7, '100001');
 INSERT INTO orders_by_phone VALUES ('+14255550100', '100002');
-SELECT key, orders FROM port_pin_failures WHERE accounts = 'two_keys'::regclass ORDER BY at;
+SELECT account_key, order_table FROM port_pin_failures WHERE account_table = 'two_keys' ORDER BY failed_at;
 
 -- A PIN on the account is one PIN, whatever number of the account is named; a PIN
 -- on the number is the number's.
@@ -75,11 +75,11 @@ INSERT INTO number_orders VALUES ('5550103', '100001');
 INSERT INTO number_orders VALUES ('5550104', '735517');
 INSERT INTO number_orders VALUES ('5550109', '100001');
 INSERT INTO number_orders VALUES ('5550109', '864209');
-SELECT accounts, key, count(*) FROM port_pin_failures
-	WHERE accounts IN ('tenants'::regclass, 'numbers'::regclass) GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT account_table, account_key, count(*) FROM port_pin_failures
+	WHERE account_table IN ('tenants', 'numbers') GROUP BY 1, 2 ORDER BY 1, 2;
 -- what the view shows is what unlocks
-SELECT port_pin_unlock(accounts, VARIADIC key) FROM port_pin_lockouts
-	WHERE accounts = 'tenants'::regclass;
+SELECT port_pin_lift_lockout(format('%I.%I', account_schema, account_table)::regclass, VARIADIC account_key)
+	FROM port_pin_lockouts WHERE account_table = 'tenants';
 INSERT INTO number_orders VALUES ('5550104', '735517');
 
 -- Of partitions it is the whole table: of accounts as of orders.
@@ -99,8 +99,8 @@ INSERT INTO part_orders VALUES ('east', 1, '100001');
 INSERT INTO part_orders_east VALUES ('east', 1, '100002');
 INSERT INTO direct_orders VALUES ('east', 1, '100003');
 INSERT INTO part_orders VALUES ('east', 1, '735517');
-SELECT accounts, key, orders FROM port_pin_failures WHERE accounts = 'parts'::regclass ORDER BY at;
-SELECT port_pin_unlock('parts_east', '1', 'east');
+SELECT account_table, account_key, order_table FROM port_pin_failures WHERE account_table = 'parts' ORDER BY failed_at;
+SELECT port_pin_lift_lockout('parts_east', '1', 'east');
 
 -- Without a primary key, the key that orders refer to, in the order of the table.
 CREATE TABLE keyless ("Code" text, branch int, pin port_pin, UNIQUE (branch, "Code"));
@@ -109,8 +109,8 @@ CREATE TABLE keyless_orders (code text, branch int, pin port_pin,
 SELECT count(*) > 0 AS gated FROM port_pin_gate('keyless_orders');
 INSERT INTO keyless VALUES ('x', 1, '735517');
 INSERT INTO keyless_orders VALUES ('x', 1, '100001');
-SELECT key FROM port_pin_failures WHERE accounts = 'keyless'::regclass;
-SELECT port_pin_unlock('keyless', 'x', '1');
+SELECT account_key FROM port_pin_failures WHERE account_table = 'keyless';
+SELECT port_pin_lift_lockout('keyless', 'x', '1');
 
 -- A key of any length is told from others.
 CREATE TABLE long_keys (id text PRIMARY KEY, pin port_pin);
@@ -119,9 +119,10 @@ SELECT count(*) > 0 AS gated FROM port_pin_gate('long_orders');
 INSERT INTO long_keys VALUES (repeat('x', 2300) || 'a', '735517'), (repeat('x', 2300) || 'b', '864209');
 INSERT INTO long_orders SELECT id, '100001' FROM long_keys ORDER BY id LIMIT 1;
 INSERT INTO long_orders SELECT id, '100001' FROM long_keys ORDER BY id DESC LIMIT 1;
-SELECT left(key[1], 5), length(key[1]), regexp_replace(key[1], '.*(\.\.\. sha256:).*', '\1'), count(*)
-	FROM port_pin_failures WHERE accounts = 'long_keys'::regclass GROUP BY key ORDER BY key;
-SELECT port_pin_unlock('long_keys', id) FROM long_keys;
+SELECT left(account_key[1], 5), length(account_key[1]),
+		regexp_replace(account_key[1], '.*(\.\.\. sha256:).*', '\1'), count(*)
+	FROM port_pin_failures WHERE account_table = 'long_keys' GROUP BY account_key ORDER BY account_key;
+SELECT port_pin_lift_lockout('long_keys', id) FROM long_keys;
 
 -- Names of other people's liking.
 CREATE TABLE "Weird ""Accounts""" ("The Id" uuid PRIMARY KEY, pin port_pin);
@@ -129,8 +130,8 @@ CREATE TABLE "Weird Orders" ("Account" uuid REFERENCES "Weird ""Accounts""", pin
 SELECT count(*) > 0 AS gated FROM port_pin_gate('"Weird Orders"');
 INSERT INTO "Weird ""Accounts""" VALUES ('12345678-1234-1234-1234-1234567890ab', '735517');
 INSERT INTO "Weird Orders" VALUES ('12345678-1234-1234-1234-1234567890ab', '100001');
-SELECT accounts, key, orders FROM port_pin_failures ORDER BY at DESC LIMIT 1;
-SELECT port_pin_unlock('"Weird ""Accounts"""', '{12345678-1234-1234-1234-1234567890AB}');
+SELECT account_table, account_key, order_table FROM port_pin_failures ORDER BY failed_at DESC LIMIT 1;
+SELECT port_pin_lift_lockout('"Weird ""Accounts"""', '{12345678-1234-1234-1234-1234567890AB}');
 
 -- A key with the PIN in it would be the PIN, on record.
 \set VERBOSITY default
@@ -138,10 +139,89 @@ CREATE TABLE pin_in_key (id int UNIQUE, pin port_pin, PRIMARY KEY (id, pin));
 CREATE TABLE pin_in_key_orders (id int REFERENCES pin_in_key (id), pin port_pin);
 SELECT port_pin_gate('pin_in_key_orders');
 
+-- To lift a lock-out, give the key in any spelling that is equal, numbers as numbers.
+-- The account's own spelling is on record.
+CREATE EXTENSION citext SCHEMA failures;
+CREATE TABLE spelled (tenant citext, branch numeric, pin port_pin, PRIMARY KEY (tenant, branch));
+CREATE TABLE spelled_orders (tenant citext, branch numeric, pin port_pin,
+	FOREIGN KEY (tenant, branch) REFERENCES spelled);
+SELECT count(*) > 0 AS gated FROM port_pin_gate('spelled_orders');
+INSERT INTO spelled VALUES ('Contoso', 1.0, '735517');
+INSERT INTO spelled_orders VALUES ('CONTOSO', 1, '100001');
+SELECT account_key FROM port_pin_failures WHERE account_table = 'spelled';
+SELECT port_pin_lift_lockout('spelled', 'contoso', '1.00'), port_pin_lift_lockout('spelled', 'Contoso', 1);
+INSERT INTO spelled_orders VALUES ('CONTOSO', 1, '100001');
+SELECT port_pin_lift_lockout('spelled', 'contoso'::text, 1::bigint);
+INSERT INTO orders_by_id VALUES (7, '100003');
+SELECT port_pin_lift_lockout('two_keys', 7);
+
+-- A row that is gone is named by what it was called; so is a key that was cut.
+INSERT INTO spelled_orders VALUES ('CONTOSO', 1, '100001');
+DELETE FROM spelled;
+SELECT port_pin_lift_lockout('spelled', 'contoso', 1), port_pin_lift_lockout('spelled', 'Contoso', 1.0);
+INSERT INTO long_orders SELECT id, '100001' FROM long_keys ORDER BY id LIMIT 1;
+SELECT port_pin_lift_lockout(account_table::regclass, VARIADIC account_key)
+	FROM port_pin_failures WHERE account_table = 'long_keys' AND lifted_at IS NULL;
+
+-- A table has its name in the record: one that is renamed leaves its failures behind,
+-- and one that takes its name, as a copy-and-swap tool makes it, inherits them.
+CREATE TABLE swapped (id int PRIMARY KEY, pin port_pin);
+CREATE TABLE swapped_orders (id int REFERENCES swapped, pin port_pin);
+SELECT count(*) > 0 AS gated FROM port_pin_gate('swapped_orders');
+INSERT INTO swapped VALUES (1, '735517');
+INSERT INTO swapped_orders VALUES (1, '100001');
+INSERT INTO swapped_orders VALUES (1, '100002');
+INSERT INTO swapped_orders VALUES (1, '100003');
+INSERT INTO swapped_orders VALUES (1, '735517');
+ALTER TABLE swapped RENAME TO renamed;
+INSERT INTO swapped_orders VALUES (1, '735517');
+ALTER TABLE renamed RENAME TO swapped;
+INSERT INTO swapped_orders VALUES (1, '735517');
+ALTER SCHEMA failures RENAME TO failures2;
+INSERT INTO failures2.swapped_orders VALUES (1, '735517');
+ALTER SCHEMA failures2 RENAME TO failures;
+INSERT INTO swapped_orders VALUES (1, '735517');
+CREATE TABLE copied (LIKE swapped INCLUDING ALL);
+INSERT INTO copied TABLE swapped;
+ALTER TABLE swapped_orders DROP CONSTRAINT swapped_orders_id_fkey;
+DROP TABLE swapped;
+ALTER TABLE copied RENAME TO swapped;
+ALTER TABLE swapped_orders ADD FOREIGN KEY (id) REFERENCES swapped;
+INSERT INTO swapped_orders VALUES (1, '735517');
+
+-- No setting of the guesser's changes how a name is recorded.
+SET quote_all_identifiers = on;
+SELECT count(*), port_pin_lift_lockout('swapped', 1) FROM port_pin_failures WHERE account_table = 'swapped';
+RESET quote_all_identifiers;
+
+-- A temporary table is called after its session: another's of the same name is not it.
+CREATE TEMP TABLE temp_accounts (id int PRIMARY KEY, pin port_pin);
+CREATE TEMP TABLE temp_orders (id int REFERENCES temp_accounts, pin port_pin);
+SELECT count(*) > 0 AS gated FROM port_pin_gate('temp_orders');
+INSERT INTO temp_accounts VALUES (1, '735517');
+INSERT INTO temp_orders VALUES (1, '100001');
+SELECT account_schema, account_table ~ '^temp_accounts [0-9a-f]+\.[0-9a-f]+$' AS account_table,
+		order_schema, order_table ~ '^temp_orders [0-9a-f]+\.[0-9a-f]+$' AS order_table,
+		split_part(account_table, '.', 2) = to_hex(pid) AS this_session
+	FROM port_pin_failures ORDER BY failed_at DESC LIMIT 1;
+SELECT port_pin_lift_lockout('temp_accounts', 1);
+
 -- Keys that are none.
-SELECT port_pin_unlock('two_keys', '7', '8');
-SELECT port_pin_unlock('two_keys', NULL);
-SELECT port_pin_unlock('two_keys', 'seven');
+SELECT port_pin_lift_lockout('two_keys', '7', '8');
+SELECT port_pin_lift_lockout('two_keys', NULL);
+SELECT port_pin_lift_lockout('two_keys', VARIADIC NULL::text[]);
+SELECT port_pin_lift_lockout('two_keys', VARIADIC '{}'::text[]);
+SELECT port_pin_lift_lockout('two_keys', 'seven');
+
+-- Tables that are none.
+SELECT port_pin_lift_lockout(NULL, 1);
+SELECT port_pin_lift_lockout(0::oid::regclass, 1);
+SELECT port_pin_lift_lockout('port_pin_lockouts', 1);
+
+-- Nor where nothing may be written.
+BEGIN READ ONLY;
+SELECT port_pin_lift_lockout('two_keys', 7);
+ROLLBACK;
 
 SELECT port_pin_purge_failures('0') > 0 AS purged;
 DROP SCHEMA failures CASCADE;

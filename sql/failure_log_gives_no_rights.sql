@@ -34,8 +34,8 @@ SELECT * FROM port_pin_failures;
 SELECT * FROM port_pin_lockouts;
 DELETE FROM port_pin_failures;
 SELECT port_pin_purge_failures('0');
-SELECT port_pin_unlock('accounts', '1');
-SET portpin.max_failures = 0;
+SELECT port_pin_lift_lockout('accounts', '1');
+SET portpin.max_failures_per_account = 0;
 SET portpin.failure_window = '1s';
 RESET ROLE;
 CREATE FUNCTION place(pin text) RETURNS void LANGUAGE sql SECURITY DEFINER AS
@@ -43,30 +43,30 @@ CREATE FUNCTION place(pin text) RETURNS void LANGUAGE sql SECURITY DEFINER AS
 SET ROLE regress_portpin_clerk;
 SELECT place('100002');
 RESET ROLE;
-SELECT role, login = :'me' AS login FROM port_pin_failures ORDER BY at;
+SELECT role_name, login_name = :'me' AS login_name FROM port_pin_failures ORDER BY failed_at;
 
 -- The owner of the accounts lifts their lock-outs.
 SET ROLE regress_portpin_carrier;
-SELECT port_pin_unlock('accounts', '1');
-SELECT port_pin_unlock('port_pin_failures', '1');
+SELECT port_pin_lift_lockout('accounts', '1');
+SELECT port_pin_lift_lockout('port_pin_failures', '1');
 SELECT * FROM port_pin_lockouts;
 RESET ROLE;
 
 -- So does who was granted it by name, directly or as a member.
 CREATE ROLE regress_portpin_temp NOLOGIN IN ROLE regress_portpin_support;
-GRANT EXECUTE ON FUNCTION port_pin_unlock TO regress_portpin_support;
+GRANT EXECUTE ON FUNCTION port_pin_lift_lockout TO regress_portpin_support;
 GRANT SELECT ON port_pin_lockouts TO regress_portpin_support;
 SET ROLE regress_portpin_temp;
-SELECT port_pin_unlock('accounts', '1');
+SELECT port_pin_lift_lockout('accounts', '1');
 SELECT count(*) FROM port_pin_lockouts;
 SELECT * FROM port_pin_failures;
 RESET ROLE;
-REVOKE EXECUTE ON FUNCTION port_pin_unlock FROM regress_portpin_support;
+REVOKE EXECUTE ON FUNCTION port_pin_lift_lockout FROM regress_portpin_support;
 REVOKE SELECT ON port_pin_lockouts FROM regress_portpin_support;
 SET ROLE regress_portpin_temp;
-SELECT port_pin_unlock('accounts', '1');
+SELECT port_pin_lift_lockout('accounts', '1');
 \set VERBOSITY default
-SELECT port_pin_unlock('accounts', '1');
+SELECT port_pin_lift_lockout('accounts', '1');
 \set VERBOSITY sqlstate
 RESET ROLE;
 
@@ -112,16 +112,16 @@ ALTER TABLE port_pin_failures ENABLE ROW LEVEL SECURITY;
 ALTER TABLE port_pin_failures FORCE ROW LEVEL SECURITY;
 TRUNCATE traces;
 INSERT INTO port_orders VALUES (2, '100001');
-SET portpin.max_failures = 1;
+SET portpin.max_failures_per_account = 1;
 INSERT INTO port_orders VALUES (2, '735517');
-SELECT port_pin_unlock('accounts', '2');
-SELECT key, note, unlocked IS NOT NULL AS unlocked FROM port_pin_failures;
+SELECT port_pin_lift_lockout('accounts', '2');
+SELECT account_key, note, lifted_at IS NOT NULL AS lifted FROM port_pin_failures;
 SELECT * FROM traces;
 -- that they would run is shown by an INSERT by hand
-INSERT INTO port_pin_failures (at, accounts, key, orders, role, login, application)
-	SELECT at + '1s', accounts, key, orders, role, login, application FROM port_pin_failures;
+INSERT INTO port_pin_failures (failed_at, account_schema, account_table, account_key, order_schema, order_table, pid)
+	SELECT failed_at + '1s', account_schema, account_table, account_key, order_schema, order_table, pid FROM port_pin_failures;
 SELECT count(*) > 4 AS traces FROM traces;
-RESET portpin.max_failures;
+RESET portpin.max_failures_per_account;
 
 DROP TRIGGER before_row ON port_pin_failures;
 DROP TRIGGER after_row ON port_pin_failures;
@@ -139,10 +139,10 @@ BEGIN
 	RETURN current_user;
 END $$;
 ALTER TABLE port_pin_failures OWNER TO regress_portpin_carrier;
-CREATE INDEX port_pin_failures_trace ON port_pin_failures (trace_index(login));
+CREATE INDEX port_pin_failures_trace ON port_pin_failures (trace_index(login_name));
 INSERT INTO port_orders VALUES (2, '100001');
 SET enable_seqscan = off;
-SELECT count(*) FROM port_pin_failures WHERE trace_index(login) = 'regress_portpin_carrier';
+SELECT count(*) FROM port_pin_failures WHERE trace_index(login_name) = 'regress_portpin_carrier';
 RESET enable_seqscan;
 DROP INDEX port_pin_failures_trace;
 ALTER TABLE port_pin_failures OWNER TO :"me";
@@ -159,7 +159,7 @@ CREATE TABLE told_accounts (id told_key PRIMARY KEY, pin port_pin);
 GRANT USAGE ON SCHEMA failures TO regress_portpin_carrier;
 ALTER TABLE told_accounts OWNER TO regress_portpin_carrier;
 \set VERBOSITY terse
-SELECT port_pin_unlock('told_accounts', '4711');
+SELECT port_pin_lift_lockout('told_accounts', '4711');
 \set VERBOSITY sqlstate
 
 SELECT port_pin_purge_failures('0');

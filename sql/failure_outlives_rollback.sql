@@ -18,19 +18,21 @@ SELECT count(*) > 0 AS gated
 	FROM port_pin_gate('port_orders', pin => 'pin', lock => 'frozen', expires => 'pin_until');
 
 \set VERBOSITY sqlstate
-SHOW portpin.max_failures;
+SHOW portpin.max_failures_per_account;
 SHOW portpin.failure_window;
 
 -- Ten wrong guesses, each of them refused and rolled back.
 SELECT format('INSERT INTO port_orders VALUES (1, %L)', 100000 + n) FROM generate_series(1, 10) n
 \gexec
 SELECT count(*) FROM port_orders;
-SELECT accounts, key, orders, count(*) FROM port_pin_failures GROUP BY 1, 2, 3;
+SELECT account_schema, account_table, account_key, order_schema, order_table, count(*)
+	FROM port_pin_failures GROUP BY 1, 2, 3, 4, 5;
 
 -- What is known of each: who asked, and from where.  Never the PIN.
-SELECT DISTINCT role = current_user AS role, login = session_user AS login,
-		client IS NOT DISTINCT FROM inet_client_addr() AS client,
-		application = current_setting('application_name') AS application, unlocked
+SELECT DISTINCT role_name = current_user AS role_name, login_name = session_user AS login_name,
+		client_addr IS NOT DISTINCT FROM inet_client_addr() AS client_addr,
+		application_name = current_setting('application_name') AS application_name,
+		pid = pg_backend_pid() AS pid, lifted_at
 	FROM port_pin_failures;
 SELECT count(*) FROM port_pin_failures f WHERE f::text ~ '10000|735517';
 
@@ -42,10 +44,10 @@ INSERT INTO port_orders VALUES (1, NULL);
 INSERT INTO port_orders VALUES (2, '735517');
 SELECT count(*) FROM port_pin_failures;
 
-SELECT l.accounts, l.key, guesses,
-		since = (SELECT max(at) FROM port_pin_failures) AS since_the_last,
-		until = (SELECT min(at) FROM port_pin_failures) + interval '1 hour' AS until_the_first_ages_out
-	FROM port_pin_lockouts l;
+SELECT account_schema, account_table, account_key, failures,
+		locked_since = (SELECT max(failed_at) FROM port_pin_failures) AS since_the_last,
+		locked_until = (SELECT min(failed_at) FROM port_pin_failures) + interval '1 hour' AS until_the_first_ages_out
+	FROM port_pin_lockouts;
 
 -- Only what is decided before is still said: the number is locked by its owner.
 UPDATE accounts SET frozen = true WHERE id = 1;
@@ -53,24 +55,24 @@ INSERT INTO port_orders VALUES (1, '735517');
 UPDATE accounts SET frozen = NULL WHERE id = 1;
 
 -- Somebody who may lifts it.  What was recorded stays, and is marked.
-SELECT port_pin_unlock('accounts', '1');
+SELECT port_pin_lift_lockout('accounts', '1');
 INSERT INTO port_orders VALUES (1, '735517');
-SELECT count(*), count(unlocked) FROM port_pin_failures;
+SELECT count(*), count(lifted_at) FROM port_pin_failures;
 SELECT * FROM port_pin_lockouts;
-SELECT port_pin_unlock('accounts', '1') AS nothing_to_lift;
+SELECT port_pin_lift_lockout('accounts', '1') AS nothing_to_lift;
 
 -- It ends by itself when the oldest guess ages out.
-SET portpin.max_failures = 3;
+SET portpin.max_failures_per_account = 3;
 INSERT INTO port_orders VALUES (2, '100001');
 INSERT INTO port_orders VALUES (2, '100002');
 INSERT INTO port_orders VALUES (2, '100003');
 INSERT INTO port_orders VALUES (2, '735517');
-UPDATE port_pin_failures SET at = at - interval '59 minutes'
-	WHERE at = (SELECT min(at) FROM port_pin_failures WHERE key = '{2}');
+UPDATE port_pin_failures SET failed_at = failed_at - interval '59 minutes'
+	WHERE failed_at = (SELECT min(failed_at) FROM port_pin_failures WHERE account_key = '{2}');
 INSERT INTO port_orders VALUES (2, '735517');
-SELECT key, until < now() + interval '2 minutes' AS soon FROM port_pin_lockouts;
-UPDATE port_pin_failures SET at = at - interval '1 minute'
-	WHERE at = (SELECT min(at) FROM port_pin_failures WHERE key = '{2}');
+SELECT account_key, locked_until < now() + interval '2 minutes' AS soon FROM port_pin_lockouts;
+UPDATE port_pin_failures SET failed_at = failed_at - interval '1 minute'
+	WHERE failed_at = (SELECT min(failed_at) FROM port_pin_failures WHERE account_key = '{2}');
 INSERT INTO port_orders VALUES (2, '735517');
 INSERT INTO port_orders VALUES (2, '100004');
 INSERT INTO port_orders VALUES (2, '735517');
@@ -86,7 +88,7 @@ SELECT count(*) FROM port_pin_failures;
 
 -- No guess: a right PIN, none, an account that has none, that is unknown or
 -- frozen, and a PIN that has expired, for then right and wrong are the same.
-SET portpin.max_failures = 1;
+SET portpin.max_failures_per_account = 1;
 INSERT INTO port_orders VALUES (1, '735517');
 INSERT INTO port_orders VALUES (1, '');
 INSERT INTO port_orders VALUES (3, '100001');
@@ -101,9 +103,9 @@ SELECT count(*) FROM port_pin_failures;
 -- A changed PIN or an order that comes by UPDATE can be guessed at too.
 UPDATE port_orders SET pin = '100001' WHERE account = 1;
 UPDATE port_orders SET pin = '735517' WHERE account = 1;
-SELECT port_pin_unlock('accounts', '1');
+SELECT port_pin_lift_lockout('accounts', '1');
 SELECT port_pin_purge_failures('0');
-RESET portpin.max_failures;
+RESET portpin.max_failures_per_account;
 
 -- However the guesser means to undo it: savepoint, rollback, a PL exception block.
 BEGIN;
@@ -131,7 +133,7 @@ SELECT count(*) AS one_of_each_statement FROM port_pin_failures;
 SELECT try, count(*) FROM (SELECT try((200000 + n)::text) FROM generate_series(1, 100) n) s
 	GROUP BY 1 ORDER BY 1;
 SELECT count(*) FROM port_pin_failures;
-SELECT port_pin_unlock('accounts', '1');
+SELECT port_pin_lift_lockout('accounts', '1');
 
 -- In a check that is deferred to the end of the transaction.
 CREATE TABLE wishes (pin text);
@@ -145,12 +147,12 @@ CREATE CONSTRAINT TRIGGER grant_wish AFTER INSERT ON wishes
 BEGIN;
 INSERT INTO wishes VALUES ('100001');
 COMMIT;
-SELECT count(*) FROM port_pin_failures WHERE unlocked IS NULL;
+SELECT count(*) FROM port_pin_failures WHERE lifted_at IS NULL;
 
 -- Guesses of now count, whatever the transaction's snapshot is.
-SET portpin.max_failures = 3;
+SET portpin.max_failures_per_account = 3;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
-SELECT count(*) FROM port_pin_failures WHERE unlocked IS NULL;
+SELECT count(*) FROM port_pin_failures WHERE lifted_at IS NULL;
 SAVEPOINT before;
 INSERT INTO port_orders VALUES (1, '100002');
 ROLLBACK TO before;
@@ -158,7 +160,7 @@ INSERT INTO port_orders VALUES (1, '100003');
 ROLLBACK TO before;
 INSERT INTO port_orders VALUES (1, '735517');
 ROLLBACK TO before;
-SELECT count(*) AS in_this_snapshot FROM port_pin_failures WHERE unlocked IS NULL;
+SELECT count(*) AS in_this_snapshot FROM port_pin_failures WHERE lifted_at IS NULL;
 COMMIT;
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 INSERT INTO port_orders VALUES (1, '735517');
@@ -166,29 +168,29 @@ ROLLBACK;
 
 -- To lift a lock-out is an act of its transaction, as any other.
 BEGIN;
-SELECT port_pin_unlock('accounts', '1');
+SELECT port_pin_lift_lockout('accounts', '1');
 INSERT INTO port_orders VALUES (1, '735517');
 ROLLBACK;
 INSERT INTO port_orders VALUES (1, '735517');
-SELECT port_pin_unlock('accounts', '1');
-RESET portpin.max_failures;
+SELECT port_pin_lift_lockout('accounts', '1');
+RESET portpin.max_failures_per_account;
 SELECT port_pin_purge_failures('0') > 0 AS purged;
 
 -- Where orders are kept with their verdict, nothing is refused: guesses count too.
 CREATE TABLE requests (account int REFERENCES accounts, pin text, verdict port_pin_verdict);
 SELECT count(*) > 0 AS gated FROM port_pin_gate('requests', pin => 'pin', verdict => 'verdict');
-SET portpin.max_failures = 2;
+SET portpin.max_failures_per_account = 2;
 INSERT INTO requests SELECT 1, 100000 + n FROM generate_series(1, 4) n;
 SELECT pin, verdict FROM requests ORDER BY pin;
 INSERT INTO port_orders VALUES (1, '735517');
 BEGIN;
 INSERT INTO requests VALUES (2, '100001');
 ROLLBACK;
-SELECT key, orders FROM port_pin_failures ORDER BY at;
+SELECT account_key, order_table FROM port_pin_failures ORDER BY failed_at;
 
 -- A statement of many orders looks into the record for each, or knows all of it: who is
 -- locked out is so from the first order to the last, and the settings are those of now.
-UPDATE port_pin_failures SET at = at - interval '1 minute';
+UPDATE port_pin_failures SET failed_at = failed_at - interval '1 minute';
 CREATE FUNCTION set_window(n int) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
 	IF n IN (100, 200) THEN
@@ -204,19 +206,19 @@ RESET portpin.failure_window;
 SELECT port_pin_purge_failures('0');
 
 -- Without a limit nothing is counted and nothing recorded.
-SET portpin.max_failures = 0;
+SET portpin.max_failures_per_account = 0;
 INSERT INTO port_orders VALUES (1, '100001');
 INSERT INTO port_orders VALUES (1, '735517');
 SELECT count(*) FROM port_pin_failures;
 SELECT count(*) FROM port_pin_lockouts;
-RESET portpin.max_failures;
+RESET portpin.max_failures_per_account;
 
 -- What whoever places the order reads.
 \set VERBOSITY default
-SET portpin.max_failures = 1;
+SET portpin.max_failures_per_account = 1;
 INSERT INTO port_orders VALUES (1, '100001');
 INSERT INTO port_orders VALUES (1, '735517');
-RESET portpin.max_failures;
+RESET portpin.max_failures_per_account;
 
 -- Without its table and the key of that table no order gets in.
 ALTER TABLE port_pin_failures RENAME TO hidden;
@@ -226,7 +228,7 @@ BEGIN;
 ALTER TABLE port_pin_failures DROP CONSTRAINT port_pin_failures_pkey;
 INSERT INTO port_orders VALUES (1, '735517');
 ROLLBACK;
-SELECT port_pin_unlock('accounts', '1');
+SELECT port_pin_lift_lockout('accounts', '1');
 INSERT INTO port_orders VALUES (1, '735517');
 
 SELECT port_pin_purge_failures('0');

@@ -4,7 +4,7 @@
 -- An order is judged when it is new, when an UPDATE gives it another key or
 -- another PIN, and when it enters the scope of its gate.  One bad row refuses
 -- the whole statement.
-SET portpin.max_failures = 0; -- how wrong guesses are counted: failures.sql
+SET portpin.max_failures_per_account = 0; -- how wrong guesses are counted: failures.sql
 CREATE SCHEMA gate;
 SET search_path = gate, public;
 

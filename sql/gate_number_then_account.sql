@@ -5,7 +5,7 @@
 -- text proves nothing: whoever has a PIN of his own could move anybody's number.
 -- So the order references the number, the number references its account, and
 -- port_pin_gate() is told both keys: fk=, the order's, and via=, the number's.
-SET portpin.max_failures = 0; -- how wrong guesses are counted: failures.sql
+SET portpin.max_failures_per_account = 0; -- how wrong guesses are counted: failures.sql
 CREATE SCHEMA path;
 SET search_path = path, public;
 

@@ -5,7 +5,7 @@
 CREATE SCHEMA statements;
 SET search_path = statements, public;
 SET client_min_messages = warning;
-SET portpin.max_failures = 0; -- how wrong guesses are counted: failures.sql
+SET portpin.max_failures_per_account = 0; -- how wrong guesses are counted: failures.sql
 
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin);
 INSERT INTO accounts VALUES (1, '735517'), (2, '004211');
@@ -171,7 +171,7 @@ INSERT INTO orders_of_parts VALUES (1, '735517');
 
 -- The session begins anew.
 DISCARD ALL;
-SET portpin.max_failures = 0;
+SET portpin.max_failures_per_account = 0;
 SET client_min_messages = warning;
 INSERT INTO statements.port_orders VALUES (1, '735517');
 INSERT INTO statements.port_orders VALUES (1, '735518');

@@ -4,7 +4,7 @@
 -- A port desk that must answer the other carrier wants the refused order with its
 -- reason.  The gate is a BEFORE trigger then, the last of them, so that the order
 -- that it judges is the order that is stored.
-SET portpin.max_failures = 0; -- how wrong guesses are counted: failures.sql
+SET portpin.max_failures_per_account = 0; -- how wrong guesses are counted: failures.sql
 CREATE SCHEMA verdict;
 SET search_path = verdict, public;
 

@@ -11,6 +11,7 @@
 #include "base/catalog.h"
 #include "base/compat.h"
 #include "failure/failure_limit.h"
+#include "failure/failure_log.h"
 #include "pin/hash.h"
 #include "pin/key_file.h"
 
@@ -26,4 +27,5 @@ _PG_init(void)
 	DefineFailureSettings();
 	MarkGUCPrefixReserved("portpin");
 	WatchCatalogs();
+	WatchFailureLog();
 }

@@ -24,21 +24,25 @@
 
 /*
  * What guards ask for beside relations, their columns and triggers: roles and whose
- * rights they have; types, operators, casts and functions; constraints.
+ * rights they have; schemas, types, operators, casts and functions; constraints.
  */
 static const SysCacheIdentifier asked_for[] = {
 	AUTHOID, AUTHMEMMEMROLE, DATABASEOID,
-	TYPEOID, OPEROID, CASTSOURCETARGET, PROCOID,
+	NAMESPACEOID, TYPEOID, OPEROID, CASTSOURCETARGET, PROCOID,
 	CONSTROID
 };
 
 /* Only ever counted up, by the callbacks below, so it never goes stale itself. */
 static uint64 catalog_generation = 1;
 
+/* The one relation that guards never look at, but others invalidate all the time. */
+static Oid	disregarded = InvalidOid;
+
 static void
-relation_changed(Datum arg pg_attribute_unused(), Oid relid pg_attribute_unused())
+relation_changed(Datum arg pg_attribute_unused(), Oid relid)
 {
-	catalog_generation++;
+	if (!OidIsValid(relid) || relid != disregarded)
+		catalog_generation++;
 }
 
 static void
@@ -54,6 +58,13 @@ uint64
 CatalogGeneration(void)
 {
 	return catalog_generation;
+}
+
+/* Let a relation be changed without consequences; the last one that was named. */
+void
+DisregardChangesOf(Oid relation)
+{
+	disregarded = relation;
 }
 
 /* To be called once, when the module is loaded. */

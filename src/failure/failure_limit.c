@@ -2,7 +2,7 @@
  * failure.c
  *		Wrong guesses are counted, and too many of them lock an account out.
  *
- * Who guesses gets the verdict of a gate, and no more than portpin.max_failures
+ * Who guesses gets the verdict of a gate, and no more than portpin.max_failures_per_account
  * times within portpin.failure_window for one account.  Then its orders are
  * refused before the PIN is looked at, until the oldest guess ages out or somebody
  * calls port_pin_unlock().  An attempt has two ends:
@@ -28,26 +28,23 @@
 
 #include "failure/failure_limit.h"
 
-#include "access/table.h"
-#include "catalog/pg_proc.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "storage/lwlock.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "base/catalog.h"
 #include "base/compat.h"
 #include "failure/failure_log.h"
+#include "failure/failure_record.h"
+#include "failure/failure_wait.h"
 #include "failure/failure_worker.h"
 #include "pin/check.h"
 #include "table/account_key.h"
@@ -63,7 +60,6 @@
 #define ATTEMPT_LOCK 0x5050
 
 PG_FUNCTION_INFO_V1(port_pin_failure_limits);
-PG_FUNCTION_INFO_V1(port_pin_unlock);
 
 static int	max_failures;
 static int	failure_window;		/* seconds */
@@ -74,7 +70,7 @@ static int	failure_window;		/* seconds */
 void
 DefineFailureSettings(void)
 {
-	DefineCustomIntVariable("portpin.max_failures",
+	DefineCustomIntVariable("portpin.max_failures_per_account",
 							"Wrong port PINs for one account after which its port orders are refused unread.",
 							"0 lets guesses go uncounted and unrecorded.",
 							&max_failures, 10, 0, 10000,
@@ -86,22 +82,19 @@ DefineFailureSettings(void)
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
-static TimestampTz
-start_of_window(void)
+/* Since when do failures count? */
+TimestampTz
+FailuresCountSince(void)
 {
-	return GetCurrentTimestamp() - (TimestampTz) failure_window * USECS_PER_SEC;
+	return StartOfWindow(failure_window);
 }
-
 
 /* Most accounts are never guessed at: their name is asked for when it is needed. */
 static const AccountKey *
 account_of(PinAttempt *attempt)
 {
-	if (attempt->account.key == NULL)
-	{
-		attempt->account.table = attempt->identity->table;
-		attempt->account.key = AccountKeyOfRow(attempt->identity, attempt->row);
-	}
+	if (attempt->account.columns == NULL)
+		attempt->account = AccountKeyOfRow(attempt->identity, attempt->row);
 	return &attempt->account;
 }
 
@@ -111,7 +104,7 @@ account_of(PinAttempt *attempt)
 static LOCKTAG
 attempt_lock_of(const AccountKey *account)
 {
-	uint64		hash = HashAccountKey(account);
+	uint64		hash = HashAccountKey(account->columns, account->table);
 	LOCKTAG		tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash,
@@ -149,52 +142,43 @@ release_attempt_lock(PinAttempt *attempt)
 static int
 count_failures(PinAttempt *attempt, TimestampTz deadline)
 {
-	if (attempt->log->window != failure_window)
-		ForgetFailures(attempt->log);
-	attempt->log->window = failure_window;
-	return CountFailures(attempt->log, account_of(attempt), start_of_window(),
+	return CountFailures(attempt->log, account_of(attempt), failure_window,
 						 max_failures, deadline);
 }
 
 
 /* ----- Recording ----- */
 
-static void
-set_client(Failure *failure)
+/* The address that the session came from; NULL if from this machine. */
+static char *
+client_address(void)
 {
 	LOCAL_FCINFO(fcinfo, 0);
 	Datum		address;
 
 	InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
 	address = inet_client_addr(fcinfo);
-	if (!fcinfo->isnull)
-		strlcpy(failure->client,
-				DatumGetCString(DirectFunctionCall1(inet_out, address)),
-				sizeof(failure->client));
-}
-
-/* A role may have been dropped while it is in use. */
-static void
-set_role(char *name, Oid role)
-{
-	const char *found = GetUserNameFromId(role, true);
-
-	if (found != NULL)
-		strlcpy(name, found, NAMEDATALEN);
+	return fcinfo->isnull ? NULL :
+		DatumGetCString(DirectFunctionCall1(inet_out, address));
 }
 
 static void
 describe_failure(const AccountKey *account, Relation orders, Failure *failure)
 {
-	memset(failure, 0, sizeof(Failure));
-	failure->accounts = account->table;
-	failure->key = account->key;
-	failure->orders = RootOfPartitions(orders);
-	set_role(failure->role, GetOuterUserId());
-	set_role(failure->login, GetSessionUserId());
-	if (application_name != NULL)
-		strlcpy(failure->application, application_name, NAMEDATALEN);
-	set_client(failure);
+	RecordedTable account_table = RecordedNameOf(account->table);
+	RecordedTable order_table = RecordedNameOf(RootOfPartitions(orders));
+
+	failure->fields[FAILURE_ACCOUNT_SCHEMA] = account_table.schema;
+	failure->fields[FAILURE_ACCOUNT_TABLE] = account_table.name;
+	failure->fields[FAILURE_ORDER_SCHEMA] = order_table.schema;
+	failure->fields[FAILURE_ORDER_TABLE] = order_table.name;
+	/* A role may have been dropped while it is in use. */
+	failure->fields[FAILURE_ROLE_NAME] = GetUserNameFromId(GetOuterUserId(), true);
+	failure->fields[FAILURE_LOGIN_NAME] = GetUserNameFromId(GetSessionUserId(), true);
+	failure->fields[FAILURE_CLIENT_ADDR] = client_address();
+	failure->fields[FAILURE_APPLICATION_NAME] = application_name;
+	failure->account_key = account->columns;
+	failure->pid = MyProcPid;
 }
 
 /* Count again if others may have guessed meanwhile, then record. */
@@ -215,7 +199,7 @@ count_and_record(PinAttempt *attempt, Relation orders, PortVerdict *verdict,
 		}
 	}
 	describe_failure(account_of(attempt), orders, &failure);
-	return RecordFailure(attempt->log->table, &failure, deadline);
+	return RecordFailure(attempt->domain, &failure, deadline);
 }
 
 /*
@@ -272,9 +256,7 @@ record_or_end_session(PinAttempt *attempt, Relation orders, PortVerdict *verdict
 static bool
 has_clean_record(PinAttempt *attempt)
 {
-	return attempt->log->window == failure_window && FailuresAreKnown(attempt->log) &&
-		(FailureLogIsEmpty(attempt->log) ||
-		 !AccountMayHaveFailures(attempt->log, account_of(attempt)));
+	return AccountIsClean(attempt->log, account_of(attempt), failure_window);
 }
 
 /* Count what is on record, in turn if there is something.  May there be one more? */
@@ -298,14 +280,15 @@ may_guess(PinAttempt *attempt)
  * must follow, and interrupts are held until it has.  No row: there is no PIN.
  */
 bool
-BeginAttempt(PinAttempt *attempt, FailureLog *log, AccountIdentity *identity,
+BeginAttempt(PinAttempt *attempt, Oid domain, const AccountIdentity *identity,
 			 TupleTableSlot *row)
 {
 	memset(attempt, 0, sizeof(PinAttempt));
 	if (max_failures == 0 || row == NULL)
 		return true;
 
-	attempt->log = log;
+	attempt->domain = domain;
+	attempt->log = FailureLogOf(domain);
 	attempt->identity = identity;
 	attempt->row = row;
 	if (!has_clean_record(attempt) && !may_guess(attempt))
@@ -331,7 +314,8 @@ EndAttempt(PinAttempt *attempt, Relation orders, PortVerdict verdict)
 /* ----- What SQL calls ----- */
 
 /*
- * port_pin_failure_limits(OUT max_failures integer, OUT failure_window interval)
+ * port_pin_failure_limits(OUT max_failures_per_account integer,
+ *		OUT failure_window interval)
  *
  * The settings, for views: before the module is loaded current_setting() does not
  * know them.
@@ -347,78 +331,4 @@ port_pin_failure_limits(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
-}
-
-/* Was EXECUTE on this function granted to the user, other than through PUBLIC? */
-static bool
-was_granted(Oid function, Oid user)
-{
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	bool		isnull;
-	Datum		datum;
-	bool		granted = false;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
-	datum = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proacl, &isnull);
-	if (!isnull)
-	{
-		Acl		   *acl = DatumGetAclPCopy(datum);
-
-		for (int i = 0; i < ACL_NUM(acl); i++)
-		{
-			AclItem    *item = &ACL_DAT(acl)[i];
-
-			granted |= item->ai_grantee != ACL_ID_PUBLIC &&
-				(ACLITEM_GET_PRIVS(*item) & ACL_EXECUTE) != 0 &&
-				has_privs_of_role(user, item->ai_grantee);
-		}
-	}
-	ReleaseSysCache(tuple);
-	return granted;
-}
-
-static void
-check_may_unlock(Oid accounts, Oid function)
-{
-	if (object_ownercheck(RelationRelationId, accounts, GetUserId()) ||
-		was_granted(function, GetUserId()))
-		return;
-	ereport(ERROR,
-			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			errmsg("permission denied to unlock accounts of table \"%s\"",
-				   get_rel_name(accounts)),
-			errhint("Its owner may, and who was granted EXECUTE on port_pin_unlock by name."));
-}
-
-/*
- * port_pin_unlock(accounts regclass, VARIADIC key text[]) returns bigint
- *
- * Wrong guesses at an account count no more; returns how many did.  They stay on
- * record.  42501 for who neither owns the table nor was granted EXECUTE.
- */
-Datum
-port_pin_unlock(PG_FUNCTION_ARGS)
-{
-	Oid			function = fcinfo->flinfo->fn_oid;
-	Oid			caller;
-	int			context;
-	Oid			relid = PG_GETARG_OID(0);
-	ArrayType  *key = PG_GETARG_ARRAYTYPE_P(1);
-	Relation	accounts;
-	AccountKey	account;
-
-	check_may_unlock(relid, function);
-	accounts = table_open(relid, AccessShareLock);
-
-	/* A key's type may have a CHECK of its owner's: his code, so his rights. */
-	GetUserIdAndSecContext(&caller, &context);
-	SetUserIdAndSecContext(accounts->rd_rel->relowner,
-						   context | SECURITY_RESTRICTED_OPERATION);
-	account.key = AccountKeyFromTexts(accounts, key, &account.table);
-	SetUserIdAndSecContext(caller, context);
-	check_may_unlock(account.table, function);	/* of a partition, the whole table */
-	table_close(accounts, NoLock);
-	PG_RETURN_INT64(ClearFailures(PortPinDomain(function), &account,
-									start_of_window()));
 }

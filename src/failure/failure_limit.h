@@ -12,16 +12,18 @@
 /* One guess at an account's PIN, from before it is looked at. */
 typedef struct PinAttempt
 {
-	FailureLog *log;			/* NULL: guesses are not limited */
-	AccountIdentity *identity;
+	FailureLog *log;			/* NULL: failures are not limited */
+	Oid			domain;
+	const AccountIdentity *identity;
 	TupleTableSlot *row;
 	AccountKey	account;		/* the name of that row; see account_of */
 	bool		has_attempt_lock;		/* others wait that guess at the same account */
 } PinAttempt;
 
 extern void DefineFailureSettings(void);
-extern bool BeginAttempt(PinAttempt *attempt, FailureLog *log,
-						 AccountIdentity *identity, TupleTableSlot *row);
+extern TimestampTz FailuresCountSince(void);
+extern bool BeginAttempt(PinAttempt *attempt, Oid domain,
+						 const AccountIdentity *identity, TupleTableSlot *row);
 extern PortVerdict EndAttempt(PinAttempt *attempt, Relation orders,
 							  PortVerdict verdict);
 

@@ -3,32 +3,26 @@
 --
 
 CREATE FUNCTION port_pin_failure_limits(
-	OUT max_failures pg_catalog.int4,
+	OUT max_failures_per_account pg_catalog.int4,
 	OUT failure_window pg_catalog.interval)
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE;
 
 COMMENT ON FUNCTION port_pin_failure_limits() IS
-'the settings portpin.max_failures and portpin.failure_window';
+'the settings portpin.max_failures_per_account and portpin.failure_window';
 
 CREATE VIEW port_pin_lockouts WITH (security_barrier) AS
-	SELECT f.accounts, f.key,
-		pg_catalog.max(f.at) AS since,
-		(pg_catalog.array_agg(f.at ORDER BY f.at DESC))[l.max_failures] OPERATOR(pg_catalog.+)
-			l.failure_window AS until,
-		pg_catalog.count(*) AS guesses
+	SELECT f.account_schema, f.account_table, f.account_key,
+		pg_catalog.max(f.failed_at) AS locked_since,
+		(pg_catalog.array_agg(f.failed_at ORDER BY f.failed_at DESC))[l.max_failures_per_account]
+			OPERATOR(pg_catalog.+) l.failure_window AS locked_until,
+		pg_catalog.count(*) AS failures
 	FROM port_pin_failures f, port_pin_failure_limits() l
-	WHERE f.unlocked IS NULL AND l.max_failures OPERATOR(pg_catalog.>) 0
-		AND f.at OPERATOR(pg_catalog.>)
+	WHERE f.lifted_at IS NULL AND l.max_failures_per_account OPERATOR(pg_catalog.>) 0
+		AND f.failed_at OPERATOR(pg_catalog.>)
 			(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) l.failure_window)
-	GROUP BY f.accounts, f.key, l.max_failures, l.failure_window
-	HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>=) l.max_failures;
+	GROUP BY f.account_schema, f.account_table, f.account_key,
+		l.max_failures_per_account, l.failure_window
+	HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>=) l.max_failures_per_account;
 
 COMMENT ON VIEW port_pin_lockouts IS
-'accounts whose port orders are refused for too many wrong port PINs, and until when';
-
-CREATE FUNCTION port_pin_unlock(accounts pg_catalog.regclass, VARIADIC key pg_catalog.text[])
-	RETURNS pg_catalog.int8
-	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
-
-COMMENT ON FUNCTION port_pin_unlock(pg_catalog.regclass, pg_catalog.text[]) IS
-'let the wrong port PINs of an account count no more; for the owner of the accounts, and who is granted EXECUTE';
+'accounts whose port orders are refused for too many failed attempts, and until when';

@@ -1,77 +1,129 @@
 /*
  * failure_log.c
- *		The table port_pin_failures: one row for each wrong guess.
+ *		The table port_pin_failures, one row for each failed attempt: count them.
  *
- * Its primary key (accounts, key, at) is what guesses are counted by.  Rows are
- * written through the table access method and the indexes alone: no trigger, rule
- * or default of the table runs, and no privilege is to be had by adding one.  An
- * index may call functions: these run as the table's owner, restricted as in
- * REINDEX.
+ * Failures are counted by an index, as of now, whatever this transaction's snapshot
+ * is.  That costs several times what it takes to judge an order, and hardly any
+ * account has failures.  So a session comes to know all accounts that have some,
+ * and keeps that until a failure is recorded: whoever writes to the table
+ * invalidates FAILURE_SIGNAL, in the transaction that writes, and its commit is
+ * told to all sessions before anybody is told of the failure.
  *
- * Columns are looked up by name, so that columns may be added and moved.
+ * Columns and indexes are looked up by name and by columns.
  */
 #include "postgres.h"
 
 #include "failure/failure_log.h"
 
+#include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "access/xact.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
-#include "executor/executor.h"
 #include "executor/tuptable.h"
-#include "miscadmin.h"
-#include "storage/bufmgr.h"
-#include "storage/latch.h"
+#include "port/atomics.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/inet.h"
+#include "utils/hsearch.h"
 #include "utils/inval.h"
-#include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/snapshot.h"
 #include "utils/timestamp.h"
-#include "utils/wait_event.h"
 
 #include "base/catalog.h"
 #include "base/compat.h"
 #include "base/error.h"
+#include "failure/failure_wait.h"
 #include "table/account_key.h"
 #include "table/column.h"
 
-/* The columns that the primary key must have, in this order. */
-#define FAILURE_KEYS 3
-static const char *const key_columns[FAILURE_KEYS] = {"accounts", "key", "at"};
+struct FailureLog
+{
+	Oid			domain;			/* port_pin, in whose schema the table is */
 
+	Oid			table;
+	Oid			signal;
 
-/* ----- Waiting, but not for ever ----- */
+	/* What the table looks like; holds for one description_generation: */
+	bool		described;
+	uint64		description;
+	Oid			account_index;
+	Oid			time_index;		/* none: the session looks for each account */
 
-/* When whoever waits from now on gives up. */
+	/* Which accounts have failures; holds for one log_generation: */
+	uint64		generation;
+	int			window;			/* seconds that failures count */
+	uint32		looks;			/* for one account */
+	HTAB	   *known;			/* accounts that have failures; NULL if unknown */
+	MemoryContext mcxt;			/* in which it is */
+};
+
+/* A session has one database, which has one record. */
+static FailureLog the_log;
+
+/* Counted up by the callback below, when the table was altered or written to. */
+static uint64 description_generation = 1;
+static uint64 log_generation = 1;
+
+static void
+relation_changed(Datum arg pg_attribute_unused(), Oid relid)
+{
+	if (!OidIsValid(relid) || relid == the_log.table)
+		description_generation++;
+	if (!OidIsValid(relid) || relid == the_log.table || relid == the_log.signal)
+		log_generation++;
+}
+
+/* To be called once, when the module is loaded. */
+void
+WatchFailureLog(void)
+{
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+}
+
+/* Forget which accounts have failures. */
+static void
+forget_accounts(FailureLog *log)
+{
+	if (log->mcxt != NULL)
+		MemoryContextDelete(log->mcxt);
+	log->mcxt = NULL;
+	log->known = NULL;
+	log->looks = 0;
+}
+
+FailureLog *
+FailureLogOf(Oid domain)
+{
+	if (the_log.domain != domain)
+	{
+		forget_accounts(&the_log);
+		the_log = (FailureLog) {.domain = domain};
+	}
+	return &the_log;
+}
+
 TimestampTz
-DeadlineFromNow(void)
+StartOfWindow(int window)
 {
-	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), FAILURE_PATIENCE);
+	return GetCurrentTimestamp() - (TimestampTz) window * USECS_PER_SEC;
 }
 
-/* Let a millisecond pass.  False if the time is over. */
-bool
-WaitBriefly(TimestampTz deadline)
-{
-	if (GetCurrentTimestamp() >= deadline)
-		return false;
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1,
-					 PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-	return true;
-}
+
+/* ----- Finding the table and its indexes ----- */
+
+static const char *const account_columns[] = {
+	"account_schema", "account_table", "account_key", "failed_at"
+};
+static const char *const time_columns[] = {"failed_at"};
 
 /*
- * Lock a relation of the failure log.  Nobody waits in the queue of a heavyweight
- * lock, which has no deadline, for a lock that a session took and sits on.
+ * Lock a relation of the record.  Nobody waits in the queue of a heavyweight lock,
+ * which has no deadline, for a lock that a session took and sits on.
  */
 static void
 lock_in_time(Oid relid, TimestampTz deadline)
@@ -80,382 +132,316 @@ lock_in_time(Oid relid, TimestampTz deadline)
 	{
 		if (!WaitBriefly(deadline))
 			ereport_without_context(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-							errmsg("port order refused: the wrong port PINs of its account can't be counted"),
+							errmsg("port order refused: the failed attempts at its account can't be counted"),
 							errdetail("Table port_pin_failures has been locked for too long."),
 							errhint("Submit the order again later."));
 	}
 }
 
-
-/* ----- Finding the table ----- */
-
-/* The index that guesses are counted by. */
-static Oid
-counting_index(Relation table, TimestampTz deadline)
+/* Is it a whole index that begins with these columns? */
+static bool
+index_fits(Relation table, Relation index, const char *const *columns, int ncolumns)
 {
-	Oid			indexid = primary_key_index(table);
-	bool		fits = OidIsValid(indexid);
-
-	if (fits)
+	if (!index->rd_index->indisvalid || index->rd_rel->relam != BTREE_AM_OID ||
+		index->rd_indextuple == NULL || index->rd_index->indnkeyatts < ncolumns ||
+		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
+		return false;
+	for (int i = 0; i < ncolumns; i++)
 	{
+		if (index->rd_index->indkey.values[i] != FindColumn(table, columns[i]))
+			return false;
+	}
+	return true;
+}
+
+static Oid
+find_index(Relation table, const char *const *columns, int ncolumns, TimestampTz deadline)
+{
+	List	   *indexes = RelationGetIndexList(table);
+	Oid			found = InvalidOid;
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		Oid			indexid = lfirst_oid(lc);
 		Relation	index;
 
 		lock_in_time(indexid, deadline);
 		index = index_open(indexid, NoLock);
-		fits = index->rd_index->indisvalid &&
-			index->rd_index->indnkeyatts == FAILURE_KEYS;
-		for (int i = 0; fits && i < FAILURE_KEYS; i++)
-			fits = index->rd_index->indkey.values[i] == FindColumn(table, key_columns[i]);
+		if (!OidIsValid(found) && index_fits(table, index, columns, ncolumns))
+			found = indexid;
 		index_close(index, AccessShareLock);
 	}
-	if (!fits)
-		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("the table port_pin_failures lacks its primary key (accounts, key, at)"),
-						errhint("Add it again: wrong port PINs are counted by its index."),
-						errtable(table));
-	return indexid;
+	list_free(indexes);
+	return found;
 }
 
-/* What the table looks like.  The caller has it open. */
-static void
-describe(Relation table, FailureLog *log, TimestampTz deadline)
+/* The index that the failures of an account are counted by. */
+Oid
+FindAccountIndex(Relation table, TimestampTz deadline)
 {
+	Oid			index = find_index(table, account_columns, lengthof(account_columns), deadline);
+
+	if (!OidIsValid(index))
+		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the table port_pin_failures lacks its index on (account_schema, account_table, account_key, failed_at)"),
+						errhint("Add its primary key again, which failed attempts are counted by."),
+						errtable(table));
+	return index;
+}
+
+/* Find out what the table looks like. */
+static void
+describe(FailureLog *log, TimestampTz deadline)
+{
+	Relation	table;
+
+	/* First of all, so that changes are noticed from now on. */
+	log->table = PortPinTable(FAILURE_TABLE, log->domain);
+	log->signal = PortPinTable(FAILURE_SIGNAL, log->domain);
+	log->description = description_generation;
+	DisregardChangesOf(log->signal);
+
+	lock_in_time(log->table, deadline);
+	table = table_open(log->table, NoLock);
 	if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relispartition)
 		ereport_without_context(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 						errmsg("port_pin_failures is not an ordinary table"),
 						errhint("Drop the extension portpin and create it again."),
 						errtable(table));
-	(void) FindColumnOfType(table, "at", TIMESTAMPTZOID);
-	(void) FindColumnOfType(table, "accounts", REGCLASSOID);
-	(void) FindColumnOfType(table, "key", TEXTARRAYOID);
-	log->unlocked = FindColumnOfType(table, "unlocked", TIMESTAMPTZOID);
-	log->index = counting_index(table, deadline);
-	log->table = RelationGetRelid(table);
+	(void) FindColumnOfType(table, "failed_at", TIMESTAMPTZOID);
+	(void) FindColumnOfType(table, "account_schema", TEXTOID);
+	(void) FindColumnOfType(table, "account_table", TEXTOID);
+	(void) FindColumnOfType(table, "account_key", TEXTARRAYOID);
+	(void) FindColumnOfType(table, "lifted_at", TIMESTAMPTZOID);
+	log->account_index = FindAccountIndex(table, deadline);
+	log->time_index = find_index(table, time_columns, lengthof(time_columns), deadline);
+	log->described = true;
+	table_close(table, AccessShareLock);
 }
 
 /*
- * Open the table for counting, and find its columns unless they are known.  Locks
- * are let go as soon as the rows are read, so that whoever waits for the table
- * waits for no port order.
+ * Lock the table and an index of it for reading.  Locks are let go as soon as the
+ * rows are read, so that whoever waits for the table waits for no port order.
  */
 static Relation
-open_for_counting(FailureLog *log, TimestampTz deadline)
+open_log(FailureLog *log, TimestampTz deadline)
 {
-	Oid			relid = PortPinTable(FAILURE_TABLE, log->domain);
-	Relation	table;
-
-	lock_in_time(relid, deadline);
-	table = table_open(relid, NoLock);
-	if (log->table != relid || log->generation != CatalogGeneration())
+	for (;;)
 	{
-		ForgetFailures(log);
-		log->generation = CatalogGeneration();
-		describe(table, log, deadline);
+		if (!log->described || log->description != description_generation)
+		{
+			log->described = false;
+			describe(log, deadline);
+		}
+		lock_in_time(log->table, deadline);
+		lock_in_time(log->account_index, deadline);
+		if (log->description == description_generation)
+			return table_open(log->table, NoLock);
+		UnlockRelationOid(log->account_index, AccessShareLock);
+		UnlockRelationOid(log->table, AccessShareLock);
 	}
-	lock_in_time(log->index, deadline);
-	return table;
 }
 
 
-/* ----- Knowing the whole log ----- */
+/* ----- Reading rows ----- */
 
-/*
- * Beyond as many pages the log is not read by a statement, but looked into for
- * each of its orders.
- */
-#define MAX_PAGES_READ 1024
-
-/* What a statement came to know of the guesses on record is not known to the next. */
-void
-ForgetFailures(FailureLog *log)
+static void
+scan_key(ScanKey scankey, Relation index, int column, StrategyNumber strategy,
+		 RegProcedure procedure, Datum value)
 {
-	if (log->accounts != NULL)
-		hash_destroy(log->accounts);
-	log->accounts = NULL;
-	log->looks = 0;
+	ScanKeyEntryInitialize(scankey, 0, column, strategy, InvalidOid,
+						   index->rd_indcollation[column - 1], procedure, value);
 }
 
-/*
- * Is it known which accounts have guesses on record?  Whoever records one tells all
- * sessions, by invalidating the table, before he tells the verdict: what they know
- * is of another generation then.
- */
-bool
-FailuresAreKnown(const FailureLog *log)
+/* Look for the failures at an account since some time. */
+IndexScanDesc
+BeginAccountScan(Relation table, Relation index, const AccountKey *account,
+				 TimestampTz since, Snapshot snapshot)
 {
+	RecordedTable name = RecordedNameOf(account->table);
+	ScanKeyData scankeys[lengthof(account_columns)];
+	IndexScanDesc scan;
+
+	scan_key(&scankeys[0], index, 1, BTEqualStrategyNumber, F_TEXTEQ,
+			 CStringGetTextDatum(name.schema));
+	scan_key(&scankeys[1], index, 2, BTEqualStrategyNumber, F_TEXTEQ,
+			 CStringGetTextDatum(name.name));
+	scan_key(&scankeys[2], index, 3, BTEqualStrategyNumber, F_ARRAY_EQ,
+			 PointerGetDatum(account->columns));
+	scan_key(&scankeys[3], index, 4, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT,
+			 TimestampTzGetDatum(since));
+	scan = begin_index_scan(table, index, snapshot, lengthof(scankeys));
+	index_rescan(scan, scankeys, lengthof(scankeys), NULL, 0);
+	return scan;
+}
+
+/* Look for all failures since some time. */
+static IndexScanDesc
+begin_scan_of_all(Relation table, Relation index, TimestampTz since, Snapshot snapshot)
+{
+	ScanKeyData scankey;
+	IndexScanDesc scan;
+
+	scan_key(&scankey, index, 1, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT,
+			 TimestampTzGetDatum(since));
+	scan = begin_index_scan(table, index, snapshot, 1);
+	index_rescan(scan, &scankey, 1, NULL, 0);
+	return scan;
+}
+
+
+/* ----- Knowing all accounts that have failures ----- */
+
+/*
+ * So many rows are read for each time that an account was looked for: reading them
+ * costs no more than looking did.  Nobody keeps more of them than this.
+ */
+#define ROWS_PER_LOOK	12
+#define MOST_ROWS		65536
+
+/*
+ * Does what the session knows still hold?  Others' messages have to be accepted
+ * first; whether there are any is asked without a lock, hence the barrier.
+ */
+static bool
+accounts_are_known(FailureLog *log, int window)
+{
+	pg_memory_barrier();
 	AcceptInvalidationMessages();
-	return log->accounts != NULL && log->generation == CatalogGeneration();
+	return log->known != NULL && log->generation == log_generation &&
+		log->window == window;
 }
 
+/* Is the account known to have no failures?  Says so of none that has some. */
 bool
-FailureLogIsEmpty(const FailureLog *log)
+AccountIsClean(FailureLog *log, const AccountKey *account, int window)
 {
-	return hash_get_num_entries(log->accounts) == 0;
+	uint64		hash;
+
+	if (!accounts_are_known(log, window))
+		return false;
+	if (hash_get_num_entries(log->known) == 0)
+		return true;
+	hash = HashAccountKey(account->columns, account->table_hash);
+	return hash_search(log->known, &hash, HASH_FIND, NULL) == NULL;
 }
 
-/* Does the log have guesses at this account?  It may have none, and true be told. */
-bool
-AccountMayHaveFailures(const FailureLog *log, const AccountKey *account)
+static uint64
+hash_of_row(TupleTableSlot *row, const AttrNumber *columns)
 {
-	uint64		hash = HashAccountKey(account);
+	text	   *schema = DatumGetTextPP(row->tts_values[columns[0] - 1]);
+	text	   *name = DatumGetTextPP(row->tts_values[columns[1] - 1]);
+	ArrayType  *key = DatumGetArrayTypeP(row->tts_values[columns[2] - 1]);
 
-	return hash_search(log->accounts, &hash, HASH_FIND, NULL) != NULL;
+	return HashAccountKey(key, HashTableName(VARDATA_ANY(schema), VARSIZE_ANY_EXHDR(schema),
+											 VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)));
 }
 
-static void
-note_account(FailureLog *log, Datum accounts, Datum key)
+/* Read all rows that count, if there are no more than so many. */
+static bool
+read_accounts(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot,
+			  uint32 most, HTAB *known)
 {
-	AccountKey	account = {DatumGetObjectId(accounts), DatumGetArrayTypeP(key)};
-	uint64		hash = HashAccountKey(&account);
-
-	(void) hash_search(log->accounts, &hash, HASH_ENTER, NULL);
-	if (PointerGetDatum(account.key) != key)
-		pfree(account.key);
-}
-
-/* Which accounts have guesses on record that count? */
-static void
-read_accounts(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot)
-{
-	HASHCTL		control = {.keysize = sizeof(uint64), .entrysize = sizeof(uint64),
-	.hcxt = log->mcxt};
+	Relation	index = index_open(log->time_index, NoLock);
+	IndexScanDesc scan = begin_scan_of_all(table, index, since, snapshot);
 	TupleTableSlot *row = table_slot_create(table, NULL);
-	TableScanDesc scan = begin_table_scan(table, snapshot);
-	AttrNumber	at = FindColumn(table, "at");
-	AttrNumber	accounts = FindColumn(table, "accounts");
-	AttrNumber	key = FindColumn(table, "key");
+	AttrNumber	lifted = FindColumn(table, "lifted_at");
+	AttrNumber	columns[3];
+	uint32		nrows = 0;
 
-	log->accounts = hash_create("guessed at", 64, &control,
-								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	while (table_scan_getnextslot(scan, ForwardScanDirection, row))
+	for (int i = 0; i < (int) lengthof(columns); i++)
+		columns[i] = FindColumn(table, account_columns[i]);
+	while (nrows <= most && index_getnext_slot(scan, ForwardScanDirection, row))
 	{
+		nrows++;
 		slot_getallattrs(row);
-		if (row->tts_isnull[log->unlocked - 1] &&
-			DatumGetTimestampTz(row->tts_values[at - 1]) > since)
-			note_account(log, row->tts_values[accounts - 1], row->tts_values[key - 1]);
+		if (row->tts_isnull[lifted - 1])
+		{
+			uint64		hash = hash_of_row(row, columns);
+
+			(void) hash_search(known, &hash, HASH_ENTER, NULL);
+		}
 	}
-	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(row);
+	index_endscan(scan);
+	index_close(index, NoLock);
+	return nrows <= most;
 }
 
 /*
- * A statement with many orders comes to know the log when it has looked into the
- * index as often as the log has pages: by then reading them all costs no more.  Most
- * statements place one order, and need not even know how many pages there are.
+ * Come to know all accounts that have failures, unless they are too many for what
+ * the session has spent in looking for single ones.  If so it tries again when it
+ * has looked twice as often: in all, reading costs twice what looking does.
  */
 static void
-learn_failures(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot)
+learn_accounts(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot)
 {
-	if (log->accounts != NULL || log->looks++ == 0)
+	uint32		looks = ++log->looks;
+	MemoryContext mcxt;
+	HASHCTL		control = {.keysize = sizeof(uint64), .entrysize = sizeof(uint64)};
+	HTAB	   *known;
+
+	if ((looks & (looks - 1)) != 0 || !OidIsValid(log->time_index) ||
+		!ConditionalLockRelationOid(log->time_index, AccessShareLock))
 		return;
-	if (log->looks == 2)
-		log->pages = RelationGetNumberOfBlocks(table);
-	if (log->looks > log->pages && log->pages <= MAX_PAGES_READ)
-		read_accounts(log, table, since, snapshot);
+	mcxt = AllocSetContextCreate(CurrentMemoryContext, "accounts with failures",
+								 ALLOCSET_SMALL_SIZES);
+	control.hcxt = mcxt;
+	known = hash_create("accounts with failures", 64, &control,
+						HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	if (read_accounts(log, table, since, snapshot,
+					  Min(looks, MOST_ROWS / ROWS_PER_LOOK) * ROWS_PER_LOOK, known))
+	{
+		MemoryContextSetParent(mcxt, CacheMemoryContext);
+		log->mcxt = mcxt;
+		log->known = known;
+	}
+	else
+		MemoryContextDelete(mcxt);
+	UnlockRelationOid(log->time_index, AccessShareLock);
 }
 
 
 /* ----- Counting ----- */
 
-/* Look for the guesses at an account since some time. */
-static IndexScanDesc
-begin_scan(Relation table, Relation index, const AccountKey *account,
-		   TimestampTz since, Snapshot snapshot)
-{
-	ScanKeyData scankeys[FAILURE_KEYS];
-	IndexScanDesc scan;
-
-	ScanKeyInit(&scankeys[0], 1, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(account->table));
-	ScanKeyEntryInitialize(&scankeys[1], 0, 2, BTEqualStrategyNumber, InvalidOid,
-						   index->rd_indcollation[1], F_ARRAY_EQ,
-						   PointerGetDatum(account->key));
-	ScanKeyInit(&scankeys[2], 3, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT,
-				TimestampTzGetDatum(since));
-	scan = begin_index_scan(table, index, snapshot, FAILURE_KEYS);
-	index_rescan(scan, scankeys, FAILURE_KEYS, NULL, 0);
-	return scan;
-}
-
 /*
- * How many guesses at an account count since some time?  Up to a limit: what is
- * beyond makes no difference.  Always as of now, whatever this transaction's
- * snapshot is.
+ * How many failures at an account count?  Up to a limit: what is beyond makes no
+ * difference.  Always as of now, whatever this transaction's snapshot is.
  */
 int
-CountFailures(FailureLog *log, const AccountKey *account, TimestampTz since,
-			  int limit, TimestampTz deadline)
+CountFailures(FailureLog *log, const AccountKey *account, int window, int limit,
+			  TimestampTz deadline)
 {
-	Relation	table = open_for_counting(log, deadline);
-	Relation	index = index_open(log->index, NoLock);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TupleTableSlot *slot = table_slot_create(table, NULL);
-	IndexScanDesc scan = begin_scan(table, index, account, since, snapshot);
+	Relation	table = open_log(log, deadline);
+	Relation	index = index_open(log->account_index, NoLock);
+	TimestampTz since = StartOfWindow(window);
+	AttrNumber	lifted = FindColumn(table, "lifted_at");
+	Snapshot	snapshot;
+	TupleTableSlot *row;
+	IndexScanDesc scan;
 	int			count = 0;
 
-	while (count < limit && index_getnext_slot(scan, ForwardScanDirection, slot))
+	/* What is learned below holds for what the snapshot shows, so this comes first. */
+	if (log->generation != log_generation || log->window != window)
+		forget_accounts(log);
+	log->generation = log_generation;
+	log->window = window;
+
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	row = table_slot_create(table, NULL);
+	scan = BeginAccountScan(table, index, account, since, snapshot);
+	while (count < limit && index_getnext_slot(scan, ForwardScanDirection, row))
 	{
-		if (slot_attisnull(slot, log->unlocked))
+		if (slot_attisnull(row, lifted))
 			count++;
 	}
 	index_endscan(scan);
-	learn_failures(log, table, since, snapshot);
-	ExecDropSingleTupleTableSlot(slot);
+	if (log->known == NULL)
+		learn_accounts(log, table, since, snapshot);
+	ExecDropSingleTupleTableSlot(row);
 	UnregisterSnapshot(snapshot);
 	index_close(index, AccessShareLock);
 	table_close(table, AccessShareLock);
-	return count;
-}
-
-
-/* ----- Writing ----- */
-
-/* A table that rows are being written to, as its owner. */
-typedef struct Writer
-{
-	Relation	table;
-	EState	   *estate;
-	ResultRelInfo *result;
-	TupleTableSlot *slot;
-	Oid			user;			/* who it was before */
-	int			context;
-} Writer;
-
-static Writer
-begin_writing(Relation table)
-{
-	Writer		writer;
-
-	writer.table = table;
-	GetUserIdAndSecContext(&writer.user, &writer.context);
-	SetUserIdAndSecContext(table->rd_rel->relowner,
-						   writer.context | SECURITY_RESTRICTED_OPERATION);
-	writer.estate = CreateExecutorState();
-	writer.result = makeNode(ResultRelInfo);
-	InitResultRelInfo(writer.result, table, 0, NULL, 0);
-	ExecOpenIndices(writer.result, false);
-	writer.slot = table_slot_create(table, NULL);
-	return writer;
-}
-
-static void
-end_writing(Writer *writer)
-{
-	ExecDropSingleTupleTableSlot(writer->slot);
-	ExecCloseIndices(writer->result);
-	FreeExecutorState(writer->estate);
-	SetUserIdAndSecContext(writer->user, writer->context);
-}
-
-static void
-set_column(Writer *writer, const char *name, Oid type, Datum value)
-{
-	AttrNumber	column = FindColumnOfType(writer->table, name, type);
-
-	writer->slot->tts_values[column - 1] = value;
-	writer->slot->tts_isnull[column - 1] = false;
-}
-
-static void
-set_text(Writer *writer, const char *name, const char *value)
-{
-	set_column(writer, name, TEXTOID, CStringGetTextDatum(value));
-}
-
-/* Columns of the site's own are left NULL, so they must allow it. */
-static void
-check_nothing_is_missing(Relation table, TupleTableSlot *row)
-{
-	for (int i = 0; i < RelationGetDescr(table)->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(table), i);
-
-		if (attribute->attnotnull && !attribute->attisdropped && row->tts_isnull[i])
-			ereport_without_context(errcode(ERRCODE_NOT_NULL_VIOLATION),
-							errmsg("column \"%s\" of port_pin_failures is NOT NULL, and nothing fills it",
-								   NameStr(attribute->attname)),
-							errhint("Allow NULL in columns that you add."),
-							errtablecol(table, i + 1));
-	}
-}
-
-/* Write a guess down.  Whoever calls this commits it. */
-void
-AppendFailure(Oid relid, const Failure *failure)
-{
-	Relation	table = table_open(relid, RowExclusiveLock);
-	FailureLog	log = {0};
-	Writer		writer;
-
-	describe(table, &log, DeadlineFromNow());
-	writer = begin_writing(table);
-	memset(writer.slot->tts_isnull, true, RelationGetDescr(table)->natts * sizeof(bool));
-	set_column(&writer, "at", TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()));
-	set_column(&writer, "accounts", REGCLASSOID, ObjectIdGetDatum(failure->accounts));
-	set_column(&writer, "key", TEXTARRAYOID, PointerGetDatum(failure->key));
-	set_column(&writer, "orders", REGCLASSOID, ObjectIdGetDatum(failure->orders));
-	set_text(&writer, "role", failure->role);
-	set_text(&writer, "login", failure->login);
-	set_text(&writer, "application", failure->application);
-	if (failure->client[0] != '\0')
-		set_column(&writer, "client", INETOID,
-				   DirectFunctionCall1(inet_in, CStringGetDatum(failure->client)));
-	check_nothing_is_missing(table, writer.slot);
-	ExecStoreVirtualTuple(writer.slot);
-	table_tuple_insert(table, writer.slot, GetCurrentCommandId(true), 0, NULL);
-	insert_index_entries(writer.result, writer.estate, writer.slot, false, false);
-	end_writing(&writer);
-	CacheInvalidateRelcache(table); /* for FailuresAreKnown */
-	table_close(table, NoLock);
-}
-
-/* Mark one row as forgiven; false if somebody else did so or removed it. */
-static bool
-clear_failure(Writer *writer, const FailureLog *log, TupleTableSlot *row,
-		Snapshot snapshot)
-{
-	int			natts = RelationGetDescr(writer->table)->natts;
-
-	slot_getallattrs(row);
-	ExecClearTuple(writer->slot);
-	memcpy(writer->slot->tts_values, row->tts_values, natts * sizeof(Datum));
-	memcpy(writer->slot->tts_isnull, row->tts_isnull, natts * sizeof(bool));
-	writer->slot->tts_values[log->unlocked - 1] =
-		TimestampTzGetDatum(GetCurrentTimestamp());
-	writer->slot->tts_isnull[log->unlocked - 1] = false;
-	ExecStoreVirtualTuple(writer->slot);
-	return update_row(writer->table, writer->result, writer->estate,
-					  &row->tts_tid, writer->slot, snapshot);
-}
-
-/* Let the guesses at an account since some time count no more; how many did? */
-int64
-ClearFailures(Oid domain, const AccountKey *account, TimestampTz since)
-{
-	Relation	table = table_open(PortPinTable(FAILURE_TABLE, domain), RowExclusiveLock);
-	FailureLog	log = {0};
-	Relation	index;
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TupleTableSlot *row = table_slot_create(table, NULL);
-	IndexScanDesc scan;
-	Writer		writer;
-	int64		count = 0;
-
-	describe(table, &log, DeadlineFromNow());
-	index = index_open(log.index, AccessShareLock);
-	scan = begin_scan(table, index, account, since, snapshot);
-	writer = begin_writing(table);
-	while (index_getnext_slot(scan, ForwardScanDirection, row))
-	{
-		if (slot_attisnull(row, log.unlocked) &&
-			clear_failure(&writer, &log, row, snapshot))
-			count++;
-	}
-	end_writing(&writer);
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(row);
-	UnregisterSnapshot(snapshot);
-	index_close(index, NoLock);
-	table_close(table, NoLock);
 	return count;
 }

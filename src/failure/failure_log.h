@@ -1,60 +1,39 @@
 /*
  * failure_log.h
- *		The table port_pin_failures: one row for each wrong guess.
+ *		The table port_pin_failures, one row for each failed attempt: count them.
  */
 #ifndef PORTPIN_FAILURE_LOG_H
 #define PORTPIN_FAILURE_LOG_H
 
-#include "access/attnum.h"
+#include "access/genam.h"
 #include "datatype/timestamp.h"
-#include "storage/block.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
 #include "table/account_key.h"
-#include "utils/hsearch.h"
 
 #define FAILURE_TABLE "port_pin_failures"
 
-/* Milliseconds that a session waits for its turn to guess, and for the record. */
-#define FAILURE_PATIENCE 5000
+/*
+ * A relation that nobody opens while an order is judged: invalidating it tells all
+ * sessions that failures were recorded, and costs them nothing else.
+ */
+#define FAILURE_SIGNAL "port_pin_lockouts"
 
-/* The table of wrong guesses as a gate knows it; found when first needed. */
-typedef struct FailureLog
-{
-	Oid			domain;			/* port_pin, in whose schema the table is */
-	uint64		generation;		/* of the catalogs that it was found in */
-	Oid			table;
-	Oid			index;
-	AttrNumber	unlocked;
+/* The record as this session knows it. */
+typedef struct FailureLog FailureLog;
 
-	/* Since the statement began, or since a guess was recorded: */
-	int			window;			/* seconds that guesses count */
-	BlockNumber pages;			/* of the table */
-	BlockNumber looks;			/* into its index */
-	HTAB	   *accounts;		/* all that have guesses on record; NULL if unknown */
-	MemoryContext mcxt;			/* of the gate */
-} FailureLog;
+extern void WatchFailureLog(void);
+extern FailureLog *FailureLogOf(Oid domain);
+extern bool AccountIsClean(FailureLog *log, const AccountKey *account, int window);
+extern int	CountFailures(FailureLog *log, const AccountKey *account, int window,
+						  int limit, TimestampTz deadline);
+extern TimestampTz StartOfWindow(int window);
 
-/* One wrong guess. */
-typedef struct Failure
-{
-	Oid			accounts;
-	Oid			orders;
-	char		role[NAMEDATALEN];
-	char		login[NAMEDATALEN];
-	char		application[NAMEDATALEN];
-	char		client[64];		/* an address, or empty */
-	ArrayType  *key;
-} Failure;
-
-extern TimestampTz DeadlineFromNow(void);
-extern bool WaitBriefly(TimestampTz deadline);
-extern bool FailuresAreKnown(const FailureLog *log);
-extern void ForgetFailures(FailureLog *log);
-extern bool FailureLogIsEmpty(const FailureLog *log);
-extern bool AccountMayHaveFailures(const FailureLog *log, const AccountKey *account);
-extern int	CountFailures(FailureLog *log, const AccountKey *account,
-						  TimestampTz since, int limit, TimestampTz deadline);
-extern void AppendFailure(Oid table, const Failure *failure);
-extern int64 ClearFailures(Oid domain, const AccountKey *account,
-							 TimestampTz since);
+/* For those who write to the table. */
+extern Oid	FindAccountIndex(Relation table, TimestampTz deadline);
+extern IndexScanDesc BeginAccountScan(Relation table, Relation index,
+									  const AccountKey *account, TimestampTz since,
+									  Snapshot snapshot);
 
 #endif							/* PORTPIN_FAILURE_LOG_H */

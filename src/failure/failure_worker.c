@@ -1,15 +1,15 @@
 /*
  * failure_worker.c
- *		Write a wrong guess down in a transaction of its own.
+ *		Write a failed attempt down in a transaction of its own.
  *
- * Whoever guessed wrongly gets an error, and his transaction is rolled back with
+ * An order with a wrong PIN gets an error, and its transaction is rolled back with
  * all that it wrote.  So a background worker writes, and commits before the
  * session gets its error: a dynamic one, which needs no setting and no restart of
  * the server, only a free slot of max_worker_processes.
  *
- * The worker acts for the database, not for anybody: it connects as nobody in
- * particular, and no setting of the database, of a role or of the session reaches
- * what it does.  Its commit is flushed to disk here, and waits for no standby.
+ * The worker connects as the bootstrap superuser, so that no role's settings or
+ * NOLOGIN apply, and no setting of the database or of the session reaches what it
+ * does.  Its commit is flushed to disk here, and waits for no standby.
  *
  * The session waits until a deadline of its own.  It does not wait for the
  * worker to end: a worker that waits for a lock of the session, or for a standby,
@@ -19,6 +19,7 @@
 
 #include "failure/failure_worker.h"
 
+#include "catalog/pg_type.h"
 #include "commands/async.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -32,14 +33,13 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/json.h"
-#include "utils/lsyscache.h"
-#include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
 #include "failure/failure_log.h"
+#include "failure/failure_record.h"
+#include "failure/failure_wait.h"
 
 /* Milliseconds that the worker waits for a lock: well within the session's. */
 #define WORKER_LOCK_TIMEOUT "2000ms"
@@ -50,31 +50,70 @@ typedef struct FailureRequest
 	PGPROC	   *session;		/* to be woken when all is done */
 	pg_atomic_uint32 done;
 	Oid			database;
-	Oid			table;
-	Failure		failure;		/* its key follows */
+	Oid			domain;
+	int			pid;
+	Size		key_offset;		/* of two arrays of text, the fields and the key */
+	char		arrays[FLEXIBLE_ARRAY_MEMBER];
 } FailureRequest;
-
-#define REQUEST_KEY(request) ((ArrayType *) ((char *) (request) + MAXALIGN(sizeof(FailureRequest))))
 
 pg_noreturn extern PGDLLEXPORT void port_pin_failure_worker(Datum main_arg);
 
 
 /* ----- The session's side ----- */
 
-static dsm_segment *
-prepare_request(Oid table, const Failure *failure)
+static ArrayType *
+array_of_fields(const Failure *failure)
 {
-	Size		keysize = VARSIZE(failure->key);
-	dsm_segment *segment = dsm_create(MAXALIGN(sizeof(FailureRequest)) + keysize, 0);
-	FailureRequest	   *request = dsm_segment_address(segment);
+	Datum		texts[FAILURE_FIELDS];
+	bool		nulls[FAILURE_FIELDS];
+	int			nfields = FAILURE_FIELDS;
+	int			lower_bound = 1;
+
+	for (int i = 0; i < FAILURE_FIELDS; i++)
+	{
+		nulls[i] = failure->fields[i] == NULL;
+		texts[i] = nulls[i] ? (Datum) 0 : CStringGetTextDatum(failure->fields[i]);
+	}
+	return construct_md_array(texts, nulls, 1, &nfields, &lower_bound,
+							  TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+static dsm_segment *
+prepare_request(Oid domain, const Failure *failure)
+{
+	ArrayType  *fields = array_of_fields(failure);
+	Size		key_offset = MAXALIGN(VARSIZE(fields));
+	dsm_segment *segment = dsm_create(offsetof(FailureRequest, arrays) + key_offset +
+									  VARSIZE(failure->account_key), 0);
+	FailureRequest *request = dsm_segment_address(segment);
 
 	request->session = MyProc;
 	pg_atomic_init_u32(&request->done, 0);
 	request->database = MyDatabaseId;
-	request->table = table;
-	request->failure = *failure;
-	memcpy(REQUEST_KEY(request), failure->key, keysize);
+	request->domain = domain;
+	request->pid = failure->pid;
+	request->key_offset = key_offset;
+	memcpy(request->arrays, fields, VARSIZE(fields));
+	memcpy(request->arrays + key_offset, failure->account_key, VARSIZE(failure->account_key));
 	return segment;
+}
+
+/* The worker's copy, which outlives the request. */
+static Failure
+read_request(const FailureRequest *request)
+{
+	Failure		failure = {.pid = request->pid};
+	Datum	   *texts;
+	bool	   *nulls;
+	int			nfields;
+
+	failure.account_key = DatumGetArrayTypePCopy(PointerGetDatum(request->arrays + request->key_offset));
+	deconstruct_array(DatumGetArrayTypePCopy(PointerGetDatum(request->arrays)),
+					  TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &nfields);
+	Assert(nfields == FAILURE_FIELDS);
+	for (int i = 0; i < nfields; i++)
+		failure.fields[i] = nulls[i] ? NULL : TextDatumGetCString(texts[i]);
+	return failure;
 }
 
 /* Try until there is a free slot for a worker, or the time is over. */
@@ -127,13 +166,13 @@ wait_for_record(FailureRequest *request, BackgroundWorkerHandle *handle, Timesta
 }
 
 /*
- * Have a wrong guess written down and committed.  NULL if it was, else why it may
- * not have been.  Interrupts are to be held: who cancels must not go uncounted.
+ * Have a failure written down and committed.  NULL if it was, else why it may not
+ * have been.  Interrupts are to be held: a cancelled attempt must not go uncounted.
  */
 const char *
-RecordFailure(Oid table, const Failure *failure, TimestampTz deadline)
+RecordFailure(Oid domain, const Failure *failure, TimestampTz deadline)
 {
-	dsm_segment *segment = prepare_request(table, failure);
+	dsm_segment *segment = prepare_request(domain, failure);
 	BackgroundWorkerHandle *handle;
 	const char *problem;
 
@@ -191,42 +230,16 @@ commit_transaction(void)
 	CommitTransactionCommand();
 }
 
-/* The account as JSON, for whoever listens. */
-static char *
-describe_account(const Failure *failure)
-{
-	StringInfoData payload;
-	Datum	   *key;
-	int			nkeys;
-	Oid			schema = get_rel_namespace(failure->accounts);
-
-	initStringInfo(&payload);
-	appendStringInfoString(&payload, "{\"accounts\": ");
-	escape_json(&payload,
-				quote_qualified_identifier(get_namespace_name(schema),
-										   get_rel_name(failure->accounts)));
-	appendStringInfoString(&payload, ", \"key\": [");
-	deconstruct_array(failure->key, TEXTOID, -1, false, TYPALIGN_INT, &key, NULL, &nkeys);
-	for (int i = 0; i < nkeys; i++)
-	{
-		if (i > 0)
-			appendStringInfoString(&payload, ", ");
-		escape_json(&payload, TextDatumGetCString(key[i]));
-	}
-	appendStringInfoString(&payload, "]}");
-	return payload.data;
-}
-
 /*
- * Tell whoever listens.  After the record is safe: a full queue of notifications
+ * Tell listeners that there is something to read.  Every role may listen, so that is
+ * all they are told; and after the record is safe, for a full queue of notifications
  * must not keep it from being made.
  */
 static void
-notify(const Failure *failure)
+notify(void)
 {
 	begin_transaction();
-	if (get_rel_name(failure->accounts) != NULL)
-		Async_Notify(FAILURE_TABLE, describe_account(failure));
+	Async_Notify(FAILURE_TABLE, "");
 	commit_transaction();
 }
 
@@ -235,7 +248,7 @@ void
 port_pin_failure_worker(Datum main_arg)
 {
 	dsm_segment *segment;
-	FailureRequest	   *request;
+	FailureRequest *request;
 	Failure		failure;
 
 	pqsignal(SIGTERM, die);
@@ -245,8 +258,7 @@ port_pin_failure_worker(Datum main_arg)
 	if (segment == NULL)
 		proc_exit(0);			/* the session has ended, and knows why */
 	request = dsm_segment_address(segment);
-	failure = request->failure;
-	failure.key = REQUEST_KEY(request);
+	failure = read_request(request);
 
 	BackgroundWorkerInitializeConnectionByOid(request->database, InvalidOid,
 											  BGWORKER_BYPASS_ALLOWCONN);
@@ -254,11 +266,11 @@ port_pin_failure_worker(Datum main_arg)
 	pgstat_report_activity(STATE_RUNNING, "recording a wrong port PIN");
 
 	begin_transaction();
-	AppendFailure(request->table, &failure);
+	AppendFailure(request->domain, &failure);
 	commit_transaction();
 	pg_atomic_write_u32(&request->done, 1);
 	SetLatch(&request->session->procLatch);
 
-	notify(&failure);
+	notify();
 	proc_exit(0);
 }

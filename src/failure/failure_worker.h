@@ -1,13 +1,13 @@
 /*
  * failure_worker.h
- *		Write a wrong guess down in a transaction of its own.
+ *		Write a failed attempt down in a transaction of its own.
  */
 #ifndef PORTPIN_FAILURE_WORKER_H
 #define PORTPIN_FAILURE_WORKER_H
 
-#include "failure/failure_log.h"
+#include "failure/failure_record.h"
 
-extern const char *RecordFailure(Oid table, const Failure *failure,
+extern const char *RecordFailure(Oid domain, const Failure *failure,
 								 TimestampTz deadline);
 
 #endif							/* PORTPIN_FAILURE_WORKER_H */

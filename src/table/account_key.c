@@ -1,30 +1,38 @@
 /*
  * account_key.c
- *		Which account was guessed at: the table with the PIN, and the row's own key.
+ *		What an account is called in the record: its table's name, and its key.
  *
- * The same row must have the same name whoever asks and by whatever way he came,
- * or a limit on guesses could be had more than once.  So the name is taken from
- * the stored row, not from the order, which may spell its key in other ways; it
- * is the primary key, whichever unique key the order refers to; of a partition it
- * is the whole table's; and it is written down under settings that are the same
- * in every session.
+ * The same row must have the same name whoever asks and by whatever way, or a
+ * limit on failed attempts could be had more than once.  So the key is taken from
+ * the stored row, not from the order, which may spell it in other ways; it is the
+ * primary key, whichever unique key the order refers to; of a partition it is the
+ * whole table's; and it is written down under settings that are the same in every
+ * session.
+ *
+ * Tables have names in the record, not OIDs: a record is dumped, restored,
+ * published and upgraded, and an OID of another database could name any table
+ * there.  So a table that is renamed leaves its failures behind, and one that takes
+ * its name, as copy-and-swap tools make it, inherits them.
  */
 #include "postgres.h"
 
 #include "table/account_key.h"
 
 #include "access/table.h"
-#include "catalog/partition.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "common/sha2.h"
 #include "executor/tuptable.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/uuid.h"
 
 #include "base/compat.h"
 #include "base/error.h"
@@ -34,6 +42,52 @@
 /* A key that is longer is cut: it must fit into an index, beside other columns. */
 #define MAX_KEY_BYTES	1024
 #define CUT_KEY_BYTES	256
+#define CUT_MARK		"... sha256:"
+
+
+/* ----- Tables ----- */
+
+/*
+ * Sessions use the schemas of their temporary tables one after the other, so the
+ * name of such a table is that of the session: pg_temp, which no schema is called,
+ * and behind its own name what log_line_prefix shows for %c.
+ */
+RecordedTable
+RecordedNameOf(Oid relid)
+{
+	RecordedTable table = {.name = get_rel_name(relid)};
+
+	if (table.name == NULL)
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	if (get_rel_persistence(relid) == RELPERSISTENCE_TEMP)
+	{
+		table.schema = "pg_temp";
+		table.name = psprintf("%s %lx.%x", table.name, (long) MyStartTime, MyProcPid);
+	}
+	else
+		table.schema = get_namespace_name(get_rel_namespace(relid));
+	return table;
+}
+
+/* The same for the same name, in every session. */
+uint64
+HashTableName(const char *schema, size_t schema_length,
+			  const char *name, size_t name_length)
+{
+	return hash_bytes_extended((const unsigned char *) name, name_length,
+							   hash_bytes_extended((const unsigned char *) schema,
+												   schema_length, 0));
+}
+
+static void
+identify_table(Relation table, AccountIdentity *identity)
+{
+	RecordedTable recorded = RecordedNameOf(RelationGetRelid(table));
+
+	identity->table = RelationGetRelid(table);
+	identity->table_hash = HashTableName(recorded.schema, strlen(recorded.schema),
+										 recorded.name, strlen(recorded.name));
+}
 
 
 /* ----- Which columns ----- */
@@ -63,23 +117,21 @@ output_is_stable(Oid type)
 }
 
 static void
-add_column(Relation table, AttrNumber column, AccountIdentity *identity,
-		   MemoryContext mcxt)
+add_column(Relation table, AttrNumber column, AccountIdentity *identity)
 {
 	Oid			type = TupleDescAttr(RelationGetDescr(table), column - 1)->atttypid;
-	Oid			output;
+	int			i = identity->ncolumns++;
 	bool		varlena;
 
-	getTypeOutputInfo(type, &output, &varlena);
-	fmgr_info_cxt(output, &identity->output[identity->ncolumns], mcxt);
-	identity->output_is_stable &= output_is_stable(getBaseType(type));
-	identity->columns[identity->ncolumns++] = column;
+	identity->columns[i] = column;
+	identity->types[i] = getBaseType(type);
+	getTypeOutputInfo(type, &identity->output[i], &varlena);
+	identity->output_is_stable &= output_is_stable(identity->types[i]);
 }
 
 /* The columns of a primary key, which may be that of the table's whole tree. */
 static void
-add_primary_key(Relation owner, Relation table, AccountIdentity *identity,
-				MemoryContext mcxt)
+add_primary_key(Relation owner, Relation table, AccountIdentity *identity)
 {
 	Oid			indexid = primary_key_index(owner);
 	Relation	index;
@@ -92,27 +144,25 @@ add_primary_key(Relation owner, Relation table, AccountIdentity *identity,
 		AttrNumber	column = index->rd_index->indkey.values[i];
 		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(owner), column - 1);
 
-		add_column(table, FindColumn(table, NameStr(attribute->attname)),
-				   identity, mcxt);
+		add_column(table, FindColumn(table, NameStr(attribute->attname)), identity);
 	}
 	index_close(index, AccessShareLock);
-	identity->table = RelationGetRelid(owner);
+	identify_table(owner, identity);
 }
 
 /* Without a primary key: the key that orders refer to, in the order of the table. */
 static void
-add_key(Relation table, int nkeys, const AttrNumber *keys,
-		AccountIdentity *identity, MemoryContext mcxt)
+add_key(Relation table, int nkeys, const AttrNumber *keys, AccountIdentity *identity)
 {
 	for (AttrNumber column = 1; column <= RelationGetDescr(table)->natts; column++)
 	{
 		for (int i = 0; i < nkeys; i++)
 		{
 			if (keys[i] == column)
-				add_column(table, column, identity, mcxt);
+				add_column(table, column, identity);
 		}
 	}
-	identity->table = RelationGetRelid(table);
+	identify_table(table, identity);
 }
 
 /* A name is shown and recorded; a PIN is neither. */
@@ -124,7 +174,7 @@ refuse_pin_in_key(Relation table, AttrNumber pin, const AccountIdentity *identit
 		if (identity->columns[i] == pin)
 			ereport_without_context(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 							errmsg("the port PIN is part of the key of its account"),
-							errhint("Give the accounts a primary key without the PIN: wrong guesses are recorded under it."),
+							errhint("Give the accounts a primary key without the PIN: failed attempts are recorded under it."),
 							errtablecol(table, pin));
 	}
 }
@@ -132,17 +182,17 @@ refuse_pin_in_key(Relation table, AttrNumber pin, const AccountIdentity *identit
 /* What names the rows of a table; no columns where there is no key at all. */
 void
 DescribeAccountKey(Relation table, int nkeys, const AttrNumber *keys,
-				   AttrNumber pin, AccountIdentity *identity, MemoryContext mcxt)
+				   AttrNumber pin, AccountIdentity *identity)
 {
 	Relation	root = table_open(RootOfPartitions(table), AccessShareLock);
 
 	memset(identity, 0, sizeof(AccountIdentity));
 	identity->output_is_stable = true;
-	add_primary_key(root, table, identity, mcxt);
+	add_primary_key(root, table, identity);
 	if (identity->ncolumns == 0)
-		add_primary_key(table, table, identity, mcxt);
+		add_primary_key(table, table, identity);
 	if (identity->ncolumns == 0)
-		add_key(table, nkeys, keys, identity, mcxt);
+		add_key(table, nkeys, keys, identity);
 	refuse_pin_in_key(table, pin, identity);
 	table_close(root, NoLock);
 }
@@ -191,34 +241,123 @@ cut_key(ArrayType *key, Datum first)
 												  PointerGetDatum(digest),
 												  CStringGetTextDatum("hex")));
 	start[pg_mbcliplen(start, strlen(start), CUT_KEY_BYTES)] = '\0';
-	cut = CStringGetTextDatum(psprintf("%s... sha256:%s", start, hex));
+	cut = CStringGetTextDatum(psprintf("%s" CUT_MARK "%s", start, hex));
 	return construct_array(&cut, 1, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
 static ArrayType *
-key_of_texts(Datum *texts, int ntexts)
+array_of_texts(Datum *texts, int ntexts)
 {
 	ArrayType  *key = construct_array(texts, ntexts, TEXTOID, -1, false, TYPALIGN_INT);
 
 	return VARSIZE(key) <= MAX_KEY_BYTES ? key : cut_key(key, texts[0]);
 }
 
+/* The array that construct_array() makes of one string, in a fraction of its time. */
 static ArrayType *
-write_key(AccountIdentity *identity, const Datum *values)
+array_of_string(const char *string, Size length)
+{
+	Size		size = ARR_OVERHEAD_NONULLS(1) + INTALIGN(VARHDRSZ + length);
+	ArrayType  *array = palloc0(size);
+
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->elemtype = TEXTOID;
+	ARR_DIMS(array)[0] = 1;
+	ARR_LBOUND(array)[0] = 1;
+	SET_VARSIZE(ARR_DATA_PTR(array), VARHDRSZ + length);
+	memcpy(VARDATA(ARR_DATA_PTR(array)), string, length);
+	return array;
+}
+
+static ArrayType *
+array_of_uuid(const pg_uuid_t *uuid)
+{
+	static const int groups[] = {8, 4, 4, 4, 12};
+	char		hex[2 * UUID_LEN];
+	char		string[2 * UUID_LEN + lengthof(groups) - 1];
+	char	   *from = hex;
+	char	   *to = string;
+
+	(void) hex_encode((const char *) uuid->data, UUID_LEN, hex);
+	for (int i = 0; i < (int) lengthof(groups); i++)
+	{
+		if (i > 0)
+			*to++ = '-';
+		memcpy(to, from, groups[i]);
+		to += groups[i];
+		from += groups[i];
+	}
+	return array_of_string(string, sizeof(string));
+}
+
+/* NULL if it is too long for a key. */
+static ArrayType *
+array_of_text(const text *string)
+{
+	Size		length = VARSIZE_ANY_EXHDR(string);
+
+	return length > MAX_KEY_BYTES / 2 ? NULL :
+		array_of_string(VARDATA_ANY(string), length);
+}
+
+/*
+ * The keys that most accounts have, written as their output functions would.  NULL
+ * for any other.
+ */
+static ArrayType *
+write_common_key(Oid type, Datum value)
+{
+	char		digits[MAXINT8LEN + 1];
+
+	switch (type)
+	{
+		case INT4OID:
+			return array_of_string(digits, pg_ltoa(DatumGetInt32(value), digits));
+		case INT8OID:
+			return array_of_string(digits, pg_lltoa(DatumGetInt64(value), digits));
+		case UUIDOID:
+			return array_of_uuid(DatumGetUUIDP(value));
+		case TEXTOID:
+		case VARCHAROID:
+			return array_of_text(DatumGetTextPP(value));
+		default:
+			return NULL;
+	}
+}
+
+static ArrayType *
+write_key(const AccountIdentity *identity, const Datum *values)
 {
 	Datum		texts[INDEX_MAX_KEYS];
 	int			nestlevel = identity->output_is_stable ? 0 : pin_output_settings();
 
 	for (int i = 0; i < identity->ncolumns; i++)
-		texts[i] = CStringGetTextDatum(OutputFunctionCall(&identity->output[i], values[i]));
+		texts[i] = CStringGetTextDatum(OidOutputFunctionCall(identity->output[i], values[i]));
 	if (nestlevel > 0)
 		AtEOXact_GUC(true, nestlevel);
-	return key_of_texts(texts, identity->ncolumns);
+	return array_of_texts(texts, identity->ncolumns);
+}
+
+static AccountKey
+account_key(const AccountIdentity *identity, ArrayType *columns)
+{
+	return (AccountKey) {identity->table, identity->table_hash, columns};
+}
+
+AccountKey
+AccountKeyOfValues(const AccountIdentity *identity, const Datum *values)
+{
+	ArrayType  *columns = NULL;
+
+	if (identity->ncolumns == 1)
+		columns = write_common_key(identity->types[0], values[0]);
+	return account_key(identity, columns != NULL ? columns : write_key(identity, values));
 }
 
 /* The key of a stored row.  It has no NULLs: a key to the row found it. */
-ArrayType *
-AccountKeyOfRow(AccountIdentity *identity, TupleTableSlot *row)
+AccountKey
+AccountKeyOfRow(const AccountIdentity *identity, TupleTableSlot *row)
 {
 	Datum		values[INDEX_MAX_KEYS];
 
@@ -230,73 +369,33 @@ AccountKeyOfRow(AccountIdentity *identity, TupleTableSlot *row)
 		if (isnull)
 			elog(ERROR, "key of an account is null");
 	}
-	return write_key(identity, values);
+	return AccountKeyOfValues(identity, values);
 }
 
-/* The same for the same account, in every session. */
+/* A key that was written down already. */
+AccountKey
+AccountKeyOfStrings(const AccountIdentity *identity, List *strings)
+{
+	int			nstrings = list_length(strings);
+	Datum	   *texts = palloc(nstrings * sizeof(Datum));
+
+	for (int i = 0; i < nstrings; i++)
+		texts[i] = CStringGetTextDatum(list_nth(strings, i));
+	return account_key(identity, array_of_texts(texts, nstrings));
+}
+
+/* Is it what cut_key() makes of a key? */
+bool
+IsCutKey(List *strings)
+{
+	const char *mark = list_length(strings) == 1 ? strstr(linitial(strings), CUT_MARK) : NULL;
+
+	return mark != NULL && strlen(mark) == strlen(CUT_MARK) + 2 * PG_SHA256_DIGEST_LENGTH;
+}
+
+/* The same for the same key, in every session. */
 uint64
-HashAccountKey(const AccountKey *account)
+HashAccountKey(const ArrayType *columns, uint64 seed)
 {
-	return hash_bytes_extended((const unsigned char *) account->key,
-							   VARSIZE(account->key), account->table);
-}
-
-/* One column of a key that somebody wrote, under his own settings. */
-static Datum
-read_column(Relation table, AttrNumber column, Datum text_value)
-{
-	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(table), column - 1);
-	Oid			input;
-	Oid			typioparam;
-
-	getTypeInputInfo(attribute->atttypid, &input, &typioparam);
-	return OidInputFunctionCall(input, TextDatumGetCString(text_value), typioparam,
-								attribute->atttypmod);
-}
-
-static Datum *
-elements_of(ArrayType *key, int *count)
-{
-	Datum	   *elements;
-	bool	   *nulls;
-
-	deconstruct_array(key, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, count);
-	for (int i = 0; i < *count; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR,
-					errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					errmsg("the key of an account must not contain NULL"));
-	}
-	return elements;
-}
-
-/*
- * A key that somebody wrote, as AccountKeyOfRow would have it.  Without a primary
- * key only the orders know which columns are meant, and it is left as it is.
- */
-ArrayType *
-AccountKeyFromTexts(Relation table, ArrayType *given, Oid *owner)
-{
-	AccountIdentity identity;
-	Datum	   *texts;
-	int			ntexts;
-
-	texts = elements_of(given, &ntexts);
-	DescribeAccountKey(table, 0, NULL, InvalidAttrNumber, &identity,
-					   CurrentMemoryContext);
-	*owner = identity.table;
-	if (identity.ncolumns == 0 && ntexts > 0)
-		return key_of_texts(texts, ntexts);
-	if (identity.ncolumns != ntexts)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("the primary key of table \"%s\" has %d columns, not %d",
-					   RelationGetRelationName(table), identity.ncolumns, ntexts),
-				errhint("Give the key as port_pin_lockouts shows it."),
-				errtable(table));
-
-	for (int i = 0; i < ntexts; i++)
-		texts[i] = read_column(table, identity.columns[i], texts[i]);
-	return write_key(&identity, texts);
+	return hash_bytes_extended((const unsigned char *) columns, VARSIZE(columns), seed);
 }

@@ -100,7 +100,7 @@ find_optional(Relation rel, const char *anywhere, const char *here, Oid type)
 /* Find the columns of one table on the way, and ask whether they may be read. */
 static void
 describe_step(Relation table, const AccountNames *names, bool last, Oid owner,
-			 Oid domain, PathStep *step, MemoryContext mcxt)
+			 Oid domain, PathStep *step)
 {
 	if (last)
 		step->pin = FindPinColumn(table, names->account_pin, domain, "account_pin=");
@@ -115,7 +115,7 @@ describe_step(Relation table, const AccountNames *names, bool last, Oid owner,
 
 	if (step->pin != InvalidAttrNumber)
 		DescribeAccountKey(table, step->key.nkeys, step->key.to, step->pin,
-						   &step->identity, mcxt);
+						   &step->identity);
 
 	check_readable(table, step->pin, owner);
 	check_readable(table, step->lock, owner);
@@ -205,7 +205,7 @@ FindAccountPath(Relation orders, const AccountNames *names, Oid domain,
 		to = table_open(key->confrelid, AccessShareLock);
 		DescribeForeignKey(from, key, &step->key, mcxt);
 		check_way_goes_on(orders, to, names, domain);
-		describe_step(to, names, last, owner, domain, step, mcxt);
+		describe_step(to, names, last, owner, domain, step);
 		path->sealed |= step->pin != InvalidAttrNumber &&
 			ColumnIsSealed(to, step->pin, domain);
 

@@ -242,7 +242,7 @@ FindGate(Relation orders, const GateNames *names, Oid domain)
 		check_columns_are_known_before(orders, gate);
 	if (names->redact)
 		check_redactable(orders, gate->pin);
-	gate->failures = (FailureLog) {.domain = domain, .mcxt = mcxt};
+	gate->domain = domain;
 	return gate;
 }
 

@@ -6,7 +6,6 @@
 #define PORTPIN_GATE_H
 
 #include "commands/trigger.h"
-#include "failure/failure_log.h"
 #include "fmgr.h"
 #include "trigger/account.h"
 #include "utils/rel.h"
@@ -24,7 +23,7 @@ typedef struct Gate
 	bool		redact;			/* the PIN is not stored once judged */
 	bool		unset_allow;	/* an account without a PIN may be ported */
 	AccountPath path;
-	FailureLog	failures;
+	Oid			domain;			/* port_pin */
 } Gate;
 
 /* What names a gate's columns; NULL where portpin finds them. */

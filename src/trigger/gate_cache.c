@@ -14,7 +14,7 @@
  * What a gate found holds for one generation of the catalogs (portpin.c), between
  * statements as within one.  Nothing here holds a lock or a reference: LockAccountPath
  * takes the locks for the next statement.  What only a statement may know, being under
- * its locks, is forgotten when it ends: partitions, and who guessed wrongly.
+ * its locks, is forgotten when it ends: partitions.
  */
 #include "postgres.h"
 
@@ -24,7 +24,6 @@
 #include "utils/memutils.h"
 
 #include "base/catalog.h"
-#include "failure/failure_log.h"
 #include "trigger/account.h"
 #include "trigger/gate.h"
 
@@ -83,11 +82,6 @@ calls_built_ins_only(const AccountPath *path)
 			if (!is_built_in(&step->key.equal[k]) || !is_built_in(&step->key.cast[k]))
 				return false;
 		}
-		for (int k = 0; k < step->identity.ncolumns; k++)
-		{
-			if (!is_built_in(&step->identity.output[k]))
-				return false;
-		}
 	}
 	return true;
 }
@@ -125,7 +119,6 @@ release_gate(void *arg)
 		return;
 	}
 	ForgetPartitions(&gate->path);
-	ForgetFailures(&gate->failures);
 	place = find_place();
 	if (*place != NULL)
 		discard_gate(*place);

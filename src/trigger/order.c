@@ -140,7 +140,7 @@ JudgeOrder(Gate *gate, Relation orders, TupleTableSlot *order)
 		verdict = PORT_ACCOUNT_UNKNOWN;
 	else if (account.locked)
 		verdict = PORT_LOCKED;
-	else if (!BeginAttempt(&attempt, &gate->failures, account.identity, account.row))
+	else if (!BeginAttempt(&attempt, gate->domain, account.identity, account.row))
 		verdict = PORT_TOO_MANY_ATTEMPTS;
 	else
 		verdict = EndAttempt(&attempt, orders, check_supplied(gate, &account, order));

@@ -17,7 +17,7 @@ my $wrong = '815815';
 
 my $node = PostgreSQL::Test::Cluster->new('clients');
 $node->init;
-$node->append_conf('postgresql.conf', 'portpin.max_failures = 0');
+$node->append_conf('postgresql.conf', 'portpin.max_failures_per_account = 0');
 $node->start;
 $node->safe_psql('postgres', qq{
 	CREATE EXTENSION portpin CASCADE;

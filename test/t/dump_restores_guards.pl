@@ -13,7 +13,7 @@ use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('dump');
 $node->init;
-$node->append_conf('postgresql.conf', 'portpin.max_failures = 0');
+$node->append_conf('postgresql.conf', 'portpin.max_failures_per_account = 0');
 $node->append_conf('postgresql.conf', 'log_min_error_statement = panic');
 $node->start;
 

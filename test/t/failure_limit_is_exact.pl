@@ -69,7 +69,7 @@ sub guess
 sub on_record
 {
 	my ($account) = @_;
-	return $node->safe_psql('postgres', "SELECT count(*) FROM port_pin_failures WHERE key = '{$account}'");
+	return $node->safe_psql('postgres', "SELECT count(*) FROM port_pin_failures WHERE account_key = '{$account}'");
 }
 
 for my $account (1 .. 3)
@@ -99,7 +99,7 @@ sub median_of
 {
 	my ($count, $sql) = @_;
 	my $out = $node->safe_psql('postgres', qq{
-		SET portpin.max_failures = 10000;
+		SET portpin.max_failures_per_account = 10000;
 		CREATE TEMP TABLE times (ms float8);
 		DO \$\$
 		DECLARE begun timestamptz;

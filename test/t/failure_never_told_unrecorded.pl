@@ -118,7 +118,7 @@ $node->safe_psql('failing_index', q{
 	BEGIN
 		RAISE disk_full USING MESSAGE = 'no space left, says the test';
 	END $$;
-	CREATE INDEX ON port_pin_failures (disk_full(login));
+	CREATE INDEX ON port_pin_failures (disk_full(login_name));
 });
 $node->safe_psql('new_table', 'DROP EXTENSION portpin CASCADE; DROP TABLE port_orders, accounts');
 
@@ -157,7 +157,7 @@ cmp_ok($seconds, '<', 15, 'a record made in the same transaction: it does not ha
 
 # Before the PIN is looked at there is nothing to be counted: an error will do.
 $seconds = finish($reads);
-like($reads->{err}, qr/ERROR:  55P03: port order refused: the wrong port PINs of its account can't be counted/,
+like($reads->{err}, qr/ERROR:  55P03: port order refused: the failed attempts at its account can't be counted/,
 	'a record that is locked against reading: refused unread');
 like($reads->{out}, qr/alive/, 'a record that is locked against reading: the session goes on');
 cmp_ok($seconds, '<', 15, 'a record that is locked against reading: it does not hang');

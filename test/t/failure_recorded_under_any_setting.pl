@@ -61,16 +61,16 @@ recorded('the first use of the module', 1);
 recorded('an empty search_path', 2);
 
 in_odd("SET ROLE desk;\n$wrong", user => 'clerk');
-is((in_odd(q{SELECT role, login FROM pins.port_pin_failures ORDER BY at DESC LIMIT 1}))[0],
+is((in_odd(q{SELECT role_name, login_name FROM pins.port_pin_failures ORDER BY failed_at DESC LIMIT 1}))[0],
 	'desk|clerk', 'a role without LOGIN: role and login are on record');
 
 # Nobody sets the limit for himself, not even before the module is loaded.
-($out, $err) = in_odd("SET portpin.max_failures = 0;\n$wrong$wrong" .
-	"SELECT current_setting('portpin.max_failures')", user => 'clerk');
+($out, $err) = in_odd("SET portpin.max_failures_per_account = 0;\n$wrong$wrong" .
+	"SELECT current_setting('portpin.max_failures_per_account')", user => 'clerk');
 is($out, '10', "a clerk's own limit does not hold");
 recorded("a clerk's own limit", 5);
-($out, $err) = in_odd("${wrong}SELECT current_setting('portpin.max_failures')",
-	user => 'clerk', options => '-c portpin.max_failures=0');
+($out, $err) = in_odd("${wrong}SELECT current_setting('portpin.max_failures_per_account')",
+	user => 'clerk', options => '-c portpin.max_failures_per_account=0');
 is($out, '10', 'nor from the environment');
 recorded('a limit from the environment', 6);
 
@@ -160,9 +160,8 @@ like($err, qr/too many wrong port PINs/, 'and the account is locked out');
 
 my ($notices) = in_odd("LISTEN port_pin_failures;\nINSERT INTO accounts VALUES (2, '735517');\n" .
 	"INSERT INTO port_orders VALUES (2, '100001');\n" . "SELECT pg_sleep(0.2);\n" x 5);
-my @notices = $notices =~ /Asynchronous notification "port_pin_failures" with payload "(.*?)" received/g;
-is_deeply(\@notices, ['{"accounts": "public.accounts", "key": ["2"]}'], 'who listens is told of the account');
-unlike($notices, qr/100001|735517/, 'and not of the PIN');
+my @notices = $notices =~ /Asynchronous notification "port_pin_failures" received/g;
+is(scalar(@notices), 1, 'listeners are told that there is a new record');
 
 # ---- Dump and restore ----
 
@@ -173,12 +172,12 @@ my $dump = $node->basedir . '/dump.sql';
 }
 $node->safe_psql('postgres', 'CREATE DATABASE restored');
 command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('restored'), '-f', $dump ], 'restored');
-is($node->safe_psql('restored', 'SELECT accounts, key, count(*) FROM pins.port_pin_failures GROUP BY 1, 2 ORDER BY 2'),
-	"accounts|{1}|10\naccounts|{2}|1", 'the record is in the dump');
+is($node->safe_psql('restored', 'SELECT account_schema, account_table, account_key, count(*) FROM pins.port_pin_failures GROUP BY 1, 2, 3 ORDER BY 3'),
+	"public|accounts|{1}|10\npublic|accounts|{2}|1", 'the record is in the dump');
 ($out, my $restored) = ('', '');
 $node->psql('restored', $right, stderr => \$restored);
 like($restored, qr/too many wrong port PINs/, 'and the lock-out with it');
-is($node->safe_psql('restored', q{SELECT pins.port_pin_unlock('accounts', '1')}), '10', 'until it is lifted');
+is($node->safe_psql('restored', q{SELECT pins.port_pin_lift_lockout('accounts', '1')}), '10', 'until it is lifted');
 $node->safe_psql('restored', $right);
 
 $node->stop;

@@ -16,7 +16,7 @@ my $pin = qr/$stored|$tried/;
 
 my $node = PostgreSQL::Test::Cluster->new('logs');
 $node->init;
-$node->append_conf('postgresql.conf', 'portpin.max_failures = 0');
+$node->append_conf('postgresql.conf', 'portpin.max_failures_per_account = 0');
 $node->append_conf('postgresql.conf', 'max_prepared_transactions = 1');
 
 # The chattiest that a server is about errors.

@@ -21,7 +21,7 @@ $node->init;
 $node->append_conf('postgresql.conf', qq{
 portpin.key_file = '$file'
 portpin.seal_cost = 8
-portpin.max_failures = 0
+portpin.max_failures_per_account = 0
 });
 $node->start;
 $node->safe_psql('postgres', q{

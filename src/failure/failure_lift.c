@@ -1,0 +1,168 @@
+/*
+ * failure_lift.c
+ *		Lift lock-outs: let failures on record count no more.
+ *
+ * That is for the owner of the accounts, and for roles that a GRANT names: whoever
+ * lifts lock-outs can guess without end, so PUBLIC is no name.  It is an act of its
+ * transaction, as any other.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "base/catalog.h"
+#include "base/compat.h"
+#include "failure/failure_limit.h"
+#include "failure/failure_record.h"
+#include "table/account_search.h"
+
+PG_FUNCTION_INFO_V1(port_pin_lift_lockout);
+
+
+/* ----- By whom ----- */
+
+/* Was EXECUTE on this function granted to the user, other than through PUBLIC? */
+static bool
+was_granted(Oid function, Oid user)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	bool		isnull;
+	Datum		datum;
+	bool		granted = false;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	datum = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proacl, &isnull);
+	if (!isnull)
+	{
+		Acl		   *acl = DatumGetAclPCopy(datum);
+
+		for (int i = 0; i < ACL_NUM(acl); i++)
+		{
+			AclItem    *item = &ACL_DAT(acl)[i];
+
+			granted |= item->ai_grantee != ACL_ID_PUBLIC &&
+				(ACLITEM_GET_PRIVS(*item) & ACL_EXECUTE) != 0 &&
+				has_privs_of_role(user, item->ai_grantee);
+		}
+	}
+	ReleaseSysCache(tuple);
+	return granted;
+}
+
+static void
+check_may_lift(Oid accounts, Oid function)
+{
+	if (object_ownercheck(RelationRelationId, accounts, GetUserId()) ||
+		was_granted(function, GetUserId()))
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("permission denied to lift lock-outs of table \"%s\"",
+				   get_rel_name(accounts)),
+			errhint("Its owner may, and roles that were granted EXECUTE on port_pin_lift_lockout by name."));
+}
+
+
+/* ----- For which account ----- */
+
+static Relation
+open_accounts(Oid relid, Oid function)
+{
+	char		kind = get_rel_relkind(relid);
+	Relation	accounts;
+
+	if (kind != '\0' && kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				errmsg("\"%s\" is not a table", get_rel_name(relid)));
+	if (kind != '\0')
+		check_may_lift(relid, function);
+	accounts = kind == '\0' ? NULL : try_table_open(relid, AccessShareLock);
+	if (accounts == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_TABLE),
+				errmsg("there is no table with OID %u", relid));
+	return accounts;
+}
+
+/* The arguments that name the account, as strings; numbers as the caller writes them. */
+static List *
+key_arguments(FunctionCallInfo fcinfo)
+{
+	List	   *key = NIL;
+	Datum	   *values;
+	Oid		   *types;
+	bool	   *nulls;
+	int			count = extract_variadic_args(fcinfo, 1, true, &values, &types, &nulls);
+
+	for (int i = 0; i < Max(count, 1); i++)
+	{
+		Oid			output;
+		bool		varlena;
+
+		if (count <= 0 || nulls[i])
+			ereport(ERROR,
+					errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					errmsg("the key of an account must not be empty or contain NULL"));
+		getTypeOutputInfo(types[i], &output, &varlena);
+		key = lappend(key, OidOutputFunctionCall(output, values[i]));
+	}
+	return key;
+}
+
+/* What a key's type and operators call may be somebody's code: run it as the table's owner. */
+static AccountKey
+find_key_as_owner(Relation accounts, List *key)
+{
+	AccountKey	account;
+	Oid			caller;
+	int			context;
+
+	GetUserIdAndSecContext(&caller, &context);
+	SetUserIdAndSecContext(accounts->rd_rel->relowner,
+						   context | SECURITY_RESTRICTED_OPERATION);
+	account = FindAccountKey(accounts, key);
+	SetUserIdAndSecContext(caller, context);
+	return account;
+}
+
+/*
+ * port_pin_lift_lockout(accounts regclass, VARIADIC key "any") returns bigint
+ *
+ * Failures at an account count no more; returns how many did.  They stay on record.
+ * 42501 for a role that neither owns the table nor was granted EXECUTE, 42P01 where
+ * there is no such table, 22004 for a NULL, 22023 for a key of other columns.
+ */
+Datum
+port_pin_lift_lockout(PG_FUNCTION_ARGS)
+{
+	Oid			function = fcinfo->flinfo->fn_oid;
+	Relation	accounts;
+	AccountKey	account;
+
+	PreventCommandIfReadOnly("port_pin_lift_lockout()");
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				errmsg("the table of the account must not be NULL"));
+	accounts = open_accounts(PG_GETARG_OID(0), function);
+	account = find_key_as_owner(accounts, key_arguments(fcinfo));
+	check_may_lift(account.table, function);	/* of a partition, the whole table */
+	table_close(accounts, NoLock);
+	PG_RETURN_INT64(LiftAccountFailures(PortPinDomain(function), &account,
+										FailuresCountSince()));
+}

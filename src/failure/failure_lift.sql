@@ -1,0 +1,10 @@
+--
+-- Lifting lock-outs
+--
+
+CREATE FUNCTION port_pin_lift_lockout(accounts pg_catalog.regclass, VARIADIC key "any")
+	RETURNS pg_catalog.int8
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
+
+COMMENT ON FUNCTION port_pin_lift_lockout(pg_catalog.regclass, "any") IS
+'let the failed attempts at an account count no more, and return how many did; the key is that of the table''s primary key, in any spelling; for the owner of the accounts, and for roles that are granted EXECUTE by name';
