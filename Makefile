@@ -6,18 +6,8 @@
 
 EXTENSION = portpin
 MODULE_big = portpin
-OBJS = src/portpin.o src/base/catalog.o \
-	src/pin/pin.o src/pin/weak.o src/pin/check.o src/pin/seal.o src/pin/key_file.o \
-	src/pin/hash.o src/pin/hmac.o \
-	src/table/column.o src/table/foreign_key.o src/table/lookup.o src/table/partition.o \
-	src/table/account_key.o src/table/account_search.o src/table/row_movement.o \
-	src/failure/failure_wait.o src/failure/failure_log.o src/failure/failure_record.o \
-	src/failure/failure_worker.o src/failure/failure_limit.o src/failure/failure_lift.o \
-	src/trigger/argument.o src/trigger/protect_trigger.o src/trigger/seal_trigger.o \
-	src/trigger/account.o src/trigger/order.o src/trigger/gate_cache.o src/trigger/gate.o \
-	src/trigger/gate_trigger.o \
-	src/ddl/install.o src/ddl/install_protect.o src/ddl/install_seal.o \
-	src/ddl/install_gate.o src/ddl/guards.o
+here := $(dir $(firstword $(MAKEFILE_LIST)))
+OBJS = $(patsubst $(here)%.c,%.o,$(sort $(wildcard $(here)src/*.c $(here)src/*/*.c)))
 
 # The script is written in pieces, each beside the C that implements it.
 SCRIPT = src/portpin--1.0.sql
@@ -32,7 +22,6 @@ DATA_built = $(SCRIPT)
 PGFILEDESC = "portpin - port-out PINs kept, checked and gated"
 
 # All tests run, unless some are named: make installcheck REGRESS=domain_digits_only
-here := $(dir $(firstword $(MAKEFILE_LIST)))
 tests = $(sort $(notdir $(basename $(wildcard $(here)$(1)))))
 ifeq (,$(strip $(REGRESS) $(ISOLATION) $(PROVE_TESTS)))
 REGRESS = $(call tests,sql/*.sql)

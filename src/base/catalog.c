@@ -126,10 +126,16 @@ PortPinType(const char *name, Oid domain)
 static Oid
 function_of_portpin(const char *name, const oidvector *arguments, Oid domain)
 {
-	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-						   CStringGetDatum(name),
-						   PointerGetDatum(arguments),
-						   ObjectIdGetDatum(schema_of_domain(domain)));
+	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+										   CStringGetDatum(name),
+										   PointerGetDatum(arguments),
+										   ObjectIdGetDatum(schema_of_domain(domain)));
+
+	if (!OidIsValid(function))
+		ereport_without_context(errcode(ERRCODE_UNDEFINED_FUNCTION),
+								errmsg("the function %s is not in the schema of portpin's types", name),
+								errhint("Drop the extension portpin and create it again."));
+	return function;
 }
 
 /* A trigger function of portpin, likewise. */
@@ -159,4 +165,11 @@ PortPinTable(const char *name, Oid domain)
 						errmsg("the table %s is not in the schema of portpin's functions", name),
 						errhint("Give it back its name and its schema."));
 	return table;
+}
+
+/* A name of portpin, as it is written in SQL whatever search_path there is. */
+char *
+QualifiedName(const char *name, Oid domain)
+{
+	return quote_qualified_identifier(get_namespace_name(schema_of_domain(domain)), name);
 }

@@ -18,5 +18,6 @@ extern Oid	PortPinType(const char *name, Oid domain);
 extern Oid	PortPinTrigger(const char *function, Oid domain);
 extern Oid	PortPinCheck(const char *function, Oid domain);
 extern Oid	PortPinTable(const char *name, Oid domain);
+extern char *QualifiedName(const char *name, Oid domain);
 
 #endif							/* PORTPIN_CATALOG_H */

@@ -1,80 +1,85 @@
 /*
  * guards.c
- *		What a guard that is attached watches, and what is wrong with it: for the
- *		view port_pin_guards.
+ *		What guards a table has, and what is wrong with them: for the view
+ *		port_pin_guards.
  *
- * Whether a guard works is not worked out a second time here.  It is made to do
- * what it does at each event before it looks at a row, and the error that it
- * raises is its problem: so the view can't disagree with the trigger.
+ * A guard is compared with the plan that its own options ask for.  Whether one of
+ * its triggers works is not worked out a second time: it is made to do what it does
+ * at each event before it looks at a row, and the error that it raises is its
+ * problem.  So the view can't disagree with the trigger.
  *
  * That happens in a subtransaction which is rolled back, whatever comes of it: it
- * catches the error, and gives back the locks at once.  Those are ACCESS SHARE,
- * and who holds one that conflicts is not waited for.
+ * catches the error, and gives back the locks at once.  Those are ACCESS SHARE, and
+ * a session that holds one that conflicts is not waited for.
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/sysattr.h"
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
-#include "catalog/pg_type.h"
-#include "commands/trigger.h"
-#include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "nodes/pg_list.h"
-#include "nodes/primnodes.h"
-#include "optimizer/optimizer.h"
+#include "parser/parse_clause.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_relation.h"
+#include "parser/parser.h"
 #include "storage/lmgr.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 #include "utils/resowner.h"
+#include "utils/tuplestore.h"
 
 #include "base/catalog.h"
 #include "base/compat.h"
+#include "ddl/plan.h"
 #include "table/column.h"
-#include "table/foreign_key.h"
-#include "trigger/account.h"
-#include "trigger/argument.h"
-#include "trigger/gate.h"
+#include "table/row_movement.h"
+#include "table/triggers.h"
 #include "trigger/protect_trigger.h"
 #include "trigger/seal_trigger.h"
 
-/* What is not known is not called good. */
+/* A guard that can't be inspected is reported as a problem. */
 #define LOCKED "the guard can't be looked at: another session has locked its tables"
 
 PG_FUNCTION_INFO_V1(port_pin_inspect);
 
-/* What is found; by names, which outlive the relations that they were found in. */
-typedef struct Findings
+/* One guard and what is wrong with it. */
+typedef struct Finding
 {
-	const char *guard;			/* "keep", "seal" or "gate"; NULL for other triggers */
-	char	   *pin;			/* the column that it watches; NULL if unknown */
-	List	   *key;			/* of a gate: the order's columns, sorted */
-	List	   *parts;			/* of its guard that the trigger plays or brings */
-	List	   *tables;			/* of a gate: where it reads PINs */
-	List	   *pins;			/* and in which column of each */
-	const char *problem;
-} Findings;
+	GuardKind	kind;
+	char	  **values;			/* its options, as one of its triggers has them */
+	Oid			relation;
+	char	   *pin;			/* NULL if unknown, or for a lock alone */
+	char	   *trigger;		/* with the problem, else the first; NULL where it is missing */
+	char		enabled;		/* of that trigger */
+	char	   *definition;
+	const char *problem;		/* NULL where all is well */
+} Finding;
+
+/* Where the findings go. */
+typedef struct Inspection
+{
+	Relation	table;
+	Oid			domain;
+	ReturnSetInfo *result;
+} Inspection;
 
 
-/* ----- Asking the trigger ----- */
+/* ----- Asking a trigger ----- */
 
 static const struct
 {
 	int16		type;
 	TriggerEvent event;
-	const char *part;
-}			events[] =
-{
-	{TRIGGER_TYPE_INSERT, TRIGGER_EVENT_INSERT, "insert"},
-	{TRIGGER_TYPE_UPDATE, TRIGGER_EVENT_UPDATE, "update"},
-	{TRIGGER_TYPE_DELETE, TRIGGER_EVENT_DELETE, "delete"},
-	{TRIGGER_TYPE_TRUNCATE, TRIGGER_EVENT_TRUNCATE, "truncate"}
+}			events[] = {
+	{TRIGGER_TYPE_INSERT, TRIGGER_EVENT_INSERT},
+	{TRIGGER_TYPE_UPDATE, TRIGGER_EVENT_UPDATE},
+	{TRIGGER_TYPE_DELETE, TRIGGER_EVENT_DELETE},
+	{TRIGGER_TYPE_TRUNCATE, TRIGGER_EVENT_TRUNCATE}
 };
 
 /* The event that a trigger would be called for, but for its rows. */
@@ -90,260 +95,247 @@ event_of(const Trigger *trigger, TriggerEvent event)
 	return event;
 }
 
-/* A trigger for two events is asked twice, and brings each part once. */
+/* Let a trigger do what it does before it looks at a row; its error is its problem. */
 static void
-note_part(Findings *found, const char *part)
+ask_trigger(Relation table, Trigger *trigger, Oid domain)
 {
-	ListCell   *lc;
-
-	foreach(lc, found->parts)
-	{
-		if (strcmp(lfirst(lc), part) == 0)
-			return;
-	}
-	found->parts = lappend(found->parts, pstrdup(part));
-}
-
-/* Does this expression call a function for this column, and do no more? */
-static bool
-calls_for_column(Node *expression, Oid function, AttrNumber column)
-{
-	Node	   *argument;
-
-	if (!IsA(expression, FuncExpr) || ((FuncExpr *) expression)->funcid != function)
-		return false;
-	argument = linitial(((FuncExpr *) expression)->args);
-	while (IsA(argument, RelabelType))
-		argument = (Node *) ((RelabelType *) argument)->arg;
-	return IsA(argument, Var) && ((Var *) argument)->varattno == column;
-}
-
-/*
- * The CHECK of a sealed column is a part of its guard.  It is valid if it holds
- * for the rows from before, too: whether one of them is readable would take to
- * read them all.
- */
-static void
-note_check(Relation rel, AttrNumber column, Oid domain, Findings *found)
-{
-	const TupleConstr *constraints = RelationGetDescr(rel)->constr;
-	Oid			function = PortPinCheck("port_pin_check_sealed", domain);
-
-	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
-	{
-		const ConstrCheck *check = &constraints->check[i];
-		ListCell   *lc;
-
-		if (!CheckIsEnforced(check))
-			continue;
-		foreach(lc, make_ands_implicit(stringToNode(check->ccbin)))
-		{
-			if (!calls_for_column(lfirst(lc), function, column))
-				continue;
-			note_part(found, "check");
-			if (check->ccvalid)
-				note_part(found, "valid check");
-		}
-	}
-}
-
-/* The tables and columns that a gate reads PINs from. */
-static void
-note_accounts(const Gate *gate, Findings *found)
-{
-	found->tables = NIL;
-	found->pins = NIL;
-	for (int i = 0; i < gate->path.nsteps; i++)
-	{
-		const PathStep *step = &gate->path.steps[i];
-
-		if (step->pin == InvalidAttrNumber)
-			continue;
-		found->tables = lappend_oid(found->tables, step->key.referenced);
-		found->pins = lappend(found->pins,
-							  get_attname(step->key.referenced, step->pin, false));
-	}
-}
-
-/*
- * The columns of an order that a gate watches, the PIN first.  To seal accounts is
- * of little use while the PINs that open them can be read in their orders.
- */
-static List *
-note_order(Relation orders, const Gate *gate, Oid domain, Findings *found)
-{
-	const ForeignKey *key = &gate->path.steps[0].key;
-	List	   *watched = list_make1_int(gate->pin);
-
-	found->key = ColumnNames(orders, key->nkeys, key->from);
-	for (int i = 0; i < key->nkeys; i++)
-		watched = lappend_int(watched, key->from[i]);
-	if (gate->scope != InvalidAttrNumber)
-		watched = lappend_int(watched, gate->scope);
-	if (gate->path.sealed && !gate->redact &&
-		!ColumnIsSealed(orders, gate->pin, domain))
-		note_part(found, "readable");
-	return watched;
-}
-
-/*
- * Let the trigger do, for one event, what it does before it looks at a row; which
- * columns does it watch?
- */
-static List *
-ask_trigger(Relation rel, Trigger *trigger, TriggerEvent event, Oid domain,
-			Findings *found)
-{
-	LOCAL_FCINFO(fcinfo, 0);
-	FmgrInfo	function;
-	TriggerData trigdata = {.type = T_TriggerData};
-	List	   *watched;
-
-	fmgr_info(trigger->tgfoid, &function);
-	InitFunctionCallInfoData(*fcinfo, &function, 0, InvalidOid,
-							 (Node *) &trigdata, NULL);
-	trigdata.tg_event = event_of(trigger, event);
-	trigdata.tg_relation = rel;
-	trigdata.tg_trigger = trigger;
-
-	if (strcmp(found->guard, "keep") == 0)
-		watched = CheckProtectTrigger(fcinfo);
-	else if (strcmp(found->guard, "seal") == 0)
-	{
-		watched = CheckSealTrigger(fcinfo);
-		note_check(rel, linitial_int(watched), domain, found);
-	}
-	else
-	{
-		const Gate *gate = CheckGateTrigger(fcinfo);
-
-		note_accounts(gate, found);
-		watched = note_order(rel, gate, domain, found);
-	}
-	if (watched != NIL)
-		found->pin = ColumnName(rel, linitial_int(watched));
-	return watched;
-}
-
-/*
- * A condition of the user's own can keep a guard from firing.  What portpin writes
- * is for UPDATE, looks at the guard's own columns and at nothing that changes.
- */
-static void
-check_condition(const Trigger *trigger, List *watched, Findings *found)
-{
-	Node	   *condition;
-	Bitmapset  *used = NULL;
-	Bitmapset  *own = NULL;
-	ListCell   *lc;
-
-	if (trigger->tgqual == NULL)
-		return;
-	condition = stringToNode(trigger->tgqual);
-	pull_varattnos(condition, PRS2_OLD_VARNO, &used);
-	pull_varattnos(condition, PRS2_NEW_VARNO, &used);
-	foreach(lc, watched)
-		own = bms_add_member(own, lfirst_int(lc) - FirstLowInvalidHeapAttributeNumber);
-
-	if (TRIGGER_FOR_INSERT(trigger->tgtype) || TRIGGER_FOR_DELETE(trigger->tgtype) ||
-		!bms_is_subset(used, own) || contain_mutable_functions(condition))
-		found->problem = "the WHEN condition of the trigger can keep it from firing";
-}
-
-
-/* ----- What the trigger is ----- */
-
-static int
-compare_names(const ListCell *a, const ListCell *b)
-{
-	return strcmp(lfirst(a), lfirst(b));
-}
-
-/*
- * The parts that a trigger plays in its guard.  To follow a move is another part
- * than to forbid a DELETE, and to hold on to the key is one more.
- */
-static List *
-parts_of(const Trigger *trigger, const char *guard)
-{
-	bool		keep = strcmp(guard, "keep") == 0;
-	bool		gate = strcmp(guard, "gate") == 0;
-	bool		follows = keep && ArgumentValue(trigger, "moves") != NULL;
-	List	   *parts = NIL;
-
 	for (Size i = 0; i < lengthof(events); i++)
 	{
-		bool		movement = follows ||
-			(gate && events[i].type == TRIGGER_TYPE_DELETE);
+		LOCAL_FCINFO(fcinfo, 0);
+		FmgrInfo	function;
+		TriggerData trigdata = {.type = T_TriggerData};
+		Gate		gate;
 
-		if ((trigger->tgtype & events[i].type) != 0)
-			parts = lappend(parts, psprintf("%s%s", movement ? "move " : "",
-											events[i].part));
+		if ((trigger->tgtype & events[i].type) == 0)
+			continue;
+		fmgr_info(trigger->tgfoid, &function);
+		InitFunctionCallInfoData(*fcinfo, &function, 0, InvalidOid,
+								 (Node *) &trigdata, NULL);
+		trigdata.tg_event = event_of(trigger, events[i].event);
+		trigdata.tg_relation = table;
+		trigdata.tg_trigger = trigger;
+		if (trigger->tgfoid == PortPinTrigger(PROTECT_TRIGGER, domain))
+			(void) CheckProtectTrigger(fcinfo);
+		else if (trigger->tgfoid == PortPinTrigger(SEAL_TRIGGER, domain))
+			(void) CheckSealTrigger(fcinfo);
+		else
+			CheckGateTrigger(fcinfo, &gate);
 	}
-	if (keep && ArgumentValue(trigger, "key") != NULL)
-		parts = lappend(parts, pstrdup("key"));
-	if (gate && TRIGGER_FOR_BEFORE(trigger->tgtype))
-		parts = lappend(parts, pstrdup("before"));
-	return parts;
 }
 
+/* What keeps a trigger from firing, or makes it fire too often; NULL if nothing does. */
 static const char *
-guard_of(const Trigger *trigger, Oid domain)
+firing_problem(const Trigger *trigger, GuardKind kind)
 {
-	if (trigger->tgfoid == PortPinTrigger("port_pin_protect_trigger", domain))
-		return "keep";
-	if (trigger->tgfoid == PortPinTrigger("port_pin_seal_trigger", domain))
-		return "seal";
-	if (trigger->tgfoid == PortPinTrigger("port_pin_gate_trigger", domain))
-		return "gate";
-	return NULL;
-}
-
-static Trigger *
-find_trigger(Relation rel, const char *name)
-{
-	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	switch (trigger->tgenabled)
 	{
-		if (strcmp(rel->trigdesc->triggers[i].tgname, name) == 0)
-			return &rel->trigdesc->triggers[i];
+		case TRIGGER_DISABLED:
+			return "the trigger is disabled";
+		case TRIGGER_FIRES_ON_REPLICA:
+			return "the trigger fires only where replication applies changes";
+		case TRIGGER_FIRES_ALWAYS:
+			return kind == GUARD_GATE ? "the trigger fires where replication applies changes too, and judges orders again that were let in elsewhere" : NULL;
+		default:
+			return NULL;
 	}
-	return NULL;
 }
 
-/* All that can be found; an error on the way leaves what was found before it. */
+
+/* ----- Comparing with the plan ----- */
+
+/* A condition as CREATE TRIGGER would store it. */
+static Node *
+transform_condition(Relation table, const char *condition)
+{
+	List	   *parsed = raw_parser(psprintf("SELECT %s", condition), RAW_PARSE_DEFAULT);
+	SelectStmt *select = (SelectStmt *) linitial_node(RawStmt, parsed)->stmt;
+	ParseState *pstate = make_parsestate(NULL);
+	static const char *const names[] = {"old", "new"};
+	Node	   *expression;
+
+	for (Size i = 0; i < lengthof(names); i++)
+		addNSItemToQuery(pstate,
+						 addRangeTableEntryForRelation(pstate, table, AccessShareLock,
+													   makeAlias(names[i], NIL), false, false),
+						 false, true, true);
+	expression = transformWhereClause(pstate, linitial_node(ResTarget, select->targetList)->val,
+									  EXPR_KIND_TRIGGER_WHEN, "WHEN");
+	assign_expr_collations(pstate, expression);
+	free_parsestate(pstate);
+	return expression;
+}
+
+/* A condition of the user's own can keep a guard from firing. */
+static bool
+condition_is_planned(Relation table, const Trigger *trigger, const PlannedTrigger *planned)
+{
+	if (trigger->tgqual == NULL)
+		return true;
+	return planned->condition != NULL &&
+		equal(stringToNode(trigger->tgqual), transform_condition(table, planned->condition));
+}
+
+/* Is there a trigger on a table for each that is planned there?  Note the first that lacks. */
 static void
-inspect(Oid relid, const char *name, Oid domain, Findings *found)
+compare_triggers(const GuardPlan *plan, Relation table, List *triggers, Finding *finding)
 {
-	Relation	rel;
-	Trigger    *trigger;
+	ListCell   *lc;
 
-	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+	foreach(lc, plan->triggers)
 	{
-		found->problem = LOCKED;
-		return;
-	}
-	rel = try_relation_open(relid, NoLock);
-	if (rel == NULL)
-		return;					/* dropped, so it is no guard any more */
-	trigger = find_trigger(rel, name);
-	if (trigger != NULL && (found->guard = guard_of(trigger, domain)) != NULL)
-	{
-		found->parts = parts_of(trigger, found->guard);
-		found->pin = ArgumentColumn(trigger, "pin");
-		if (found->pin != NULL && get_attnum(relid, found->pin) == InvalidAttrNumber)
-			found->pin = NULL;
-		found->key = ArgumentColumns(trigger, "fk");
-		for (Size i = 0; i < lengthof(events); i++)
+		const PlannedTrigger *planned = lfirst(lc);
+		Oid			function = PortPinTrigger(planned->function, plan->domain);
+		bool		covered = false;
+		ListCell   *other;
+
+		if (planned->table != RelationGetRelid(table))
+			continue;
+		foreach(other, triggers)
 		{
-			if ((trigger->tgtype & events[i].type) != 0)
-				check_condition(trigger,
-								ask_trigger(rel, trigger, events[i].event, domain,
-											found),
-								found);
+			Trigger    *trigger = lfirst(other);
+
+			if (trigger->tgfoid != function || !CoversTrigger(trigger, planned))
+				continue;
+			covered = true;
+			if (!condition_is_planned(table, trigger, planned))
+			{
+				finding->trigger = trigger->tgname;
+				finding->enabled = trigger->tgenabled;
+				finding->problem = "the WHEN condition of the trigger can keep it from firing";
+				return;
+			}
+		}
+		if (!covered)
+		{
+			finding->problem = planned->lack;
+			return;
 		}
 	}
-	relation_close(rel, NoLock);
 }
+
+static void
+compare_checks(const GuardPlan *plan, Finding *finding)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->checks)
+	{
+		const PlannedCheck *check = lfirst(lc);
+		bool		valid = false;
+
+		if (FindCheck(plan->table, PortPinCheck(check->function, plan->domain),
+					  check->column, &valid) == NULL)
+			finding->problem = check->lack;
+		else if (check->validate && !valid)
+			finding->problem = "the CHECK is not validated: rows from before may hold readable PINs; seal them with port_pin_seal_column";
+	}
+}
+
+/* The triggers of a gate must say the same, or they judge by different rules. */
+static void
+compare_arguments(List *triggers, Finding *finding)
+{
+	const Trigger *first = linitial(triggers);
+	ListCell   *lc;
+
+	foreach(lc, triggers)
+	{
+		const Trigger *trigger = lfirst(lc);
+		bool		same = trigger->tgnargs == first->tgnargs;
+
+		for (int i = 0; same && i < first->tgnargs; i++)
+			same = strcmp(trigger->tgargs[i], first->tgargs[i]) == 0;
+		if (same)
+			continue;
+		finding->trigger = trigger->tgname;
+		finding->enabled = trigger->tgenabled;
+		finding->problem = "the triggers of the gate have different arguments";
+		return;
+	}
+}
+
+/* What is wrong with the triggers themselves, one by one. */
+static void
+ask_triggers(const Inspection *inspection, List *triggers, Finding *finding)
+{
+	ListCell   *lc;
+
+	foreach(lc, triggers)
+	{
+		Trigger    *trigger = lfirst(lc);
+		const char *problem = firing_problem(trigger, finding->kind);
+
+		finding->trigger = trigger->tgname;
+		finding->enabled = trigger->tgenabled;
+		if (problem != NULL)
+		{
+			finding->problem = problem;
+			return;
+		}
+		ask_trigger(inspection->table, trigger, inspection->domain);
+	}
+	finding->trigger = ((Trigger *) linitial(triggers))->tgname;
+	finding->enabled = ((Trigger *) linitial(triggers))->tgenabled;
+}
+
+/* To seal accounts is of little use while the PINs that open them are in their orders. */
+static void
+check_orders_are_redacted(const GuardPlan *plan, const Gate *gate, Finding *finding)
+{
+	if (gate->path.sealed && !gate->redact &&
+		!ColumnIsSealed(plan->table, gate->pin, plan->domain))
+		finding->problem = "the accounts' PINs are sealed, but orders keep theirs readable; install the gate with redact and blank the PINs of old orders";
+}
+
+/* Name what fires before a gate; most of it is harmless, but a person should look. */
+static void
+check_early_triggers(const GuardPlan *plan, Finding *finding)
+{
+	char	   *early = EarlyTriggers(plan);
+
+	if (early != NULL)
+		finding->problem = psprintf("triggers fire before the gate and can change what it judges by: %s", early);
+}
+
+/* All that can be found of one guard; an error on the way is its problem. */
+static void
+inspect_guard(const Inspection *inspection, Finding *finding)
+{
+	Relation	table = inspection->table;
+	GuardPlan	plan;
+	Gate		gate;
+	List	   *triggers;
+
+	if (finding->kind == GUARD_GATE)
+		IdentifyGate(table, finding->values, inspection->domain, &plan);
+	else
+		IdentifyProtection(table, finding->values, inspection->domain, &plan);
+	triggers = GuardTriggers(&plan, table);
+	ask_triggers(inspection, triggers, finding);
+	if (finding->problem != NULL)
+		return;
+
+	if (finding->kind == GUARD_GATE)
+	{
+		FindGate(table, finding->values, inspection->domain, &gate);
+		PlanGate(table, finding->values, &gate, inspection->domain, &plan);
+	}
+	else
+		PlanProtect(table, finding->values, inspection->domain, &plan);
+	compare_triggers(&plan, table, triggers, finding);
+	if (finding->problem == NULL)
+		compare_checks(&plan, finding);
+	if (finding->problem == NULL && finding->kind == GUARD_GATE)
+	{
+		compare_arguments(triggers, finding);
+		check_orders_are_redacted(&plan, &gate, finding);
+		if (finding->problem == NULL)
+			check_early_triggers(&plan, finding);
+	}
+}
+
+
+/* ----- Catching errors ----- */
 
 /* Not the trigger's errors: the session's own, which must not be swallowed. */
 static bool
@@ -355,8 +347,10 @@ is_of_session(const ErrorData *error)
 		category == ERRCODE_INSUFFICIENT_RESOURCES;
 }
 
+/* Inspect in a subtransaction, with the settings that the installers write by. */
 static void
-inspect_in_subtransaction(Oid relid, const char *name, Oid domain, Findings *found)
+inspect_safely(const Inspection *inspection, Finding *finding,
+			   void (*inspect) (const Inspection *, Finding *))
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -369,7 +363,9 @@ inspect_in_subtransaction(Oid relid, const char *name, Oid domain, Findings *fou
 		/* The shortest wait that there is, for what the trigger opens. */
 		(void) set_config_option("lock_timeout", "1ms", PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_LOCAL, true, 0, false);
-		inspect(relid, name, domain, found);
+		(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+		inspect(inspection, finding);
 	}
 	PG_CATCH();
 	{
@@ -386,12 +382,30 @@ inspect_in_subtransaction(Oid relid, const char *name, Oid domain, Findings *fou
 		return;
 	if (is_of_session(error))
 		ReThrowError(error);
-	found->problem = error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ?
+	finding->problem = error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ?
 		LOCKED : error->message;
 }
 
 
-/* ----- As a row ----- */
+/* ----- As rows ----- */
+
+static const char *
+enabled_word(const Finding *finding)
+{
+	if (finding->trigger == NULL)
+		return "missing";
+	switch (finding->enabled)
+	{
+		case TRIGGER_DISABLED:
+			return "disabled";
+		case TRIGGER_FIRES_ON_REPLICA:
+			return "replica";
+		case TRIGGER_FIRES_ALWAYS:
+			return "always";
+		default:
+			return "enabled";
+	}
+}
 
 static Datum
 text_or_null(const char *string, bool *isnull)
@@ -400,62 +414,302 @@ text_or_null(const char *string, bool *isnull)
 	return *isnull ? (Datum) 0 : CStringGetTextDatum(string);
 }
 
-static Datum
-text_array(List *strings)
+static void
+report(const Inspection *inspection, const Finding *finding)
 {
-	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(strings), 1));
-	int			count = 0;
-	ListCell   *lc;
+	Datum		values[7];
+	bool		nulls[7] = {false};
 
-	foreach(lc, strings)
-		elements[count++] = CStringGetTextDatum(lfirst(lc));
-	return PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false,
-										   TYPALIGN_INT));
+	values[0] = ObjectIdGetDatum(finding->relation);
+	values[1] = text_or_null(finding->pin, &nulls[1]);
+	values[2] = CStringGetTextDatum(finding->kind == GUARD_GATE ? "gate" : "protect");
+	values[3] = text_or_null(finding->trigger, &nulls[3]);
+	values[4] = CStringGetTextDatum(enabled_word(finding));
+	values[5] = text_or_null(finding->definition, &nulls[5]);
+	values[6] = text_or_null(finding->problem, &nulls[6]);
+	tuplestore_putvalues(inspection->result->setResult, inspection->result->setDesc,
+						 values, nulls);
 }
 
-static Datum
-regclass_array(List *oids)
+
+/* ----- The guards of a table ----- */
+
+/* The column of a guard's PIN, if it is there. */
+static char *
+pin_of_guard(const Inspection *inspection, const Finding *finding)
 {
-	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(oids), 1));
-	int			count = 0;
+	char	   *value = finding->values[finding->kind == GUARD_GATE ?
+										(int) GATE_PIN : (int) RULE_PIN];
+
+	if (value != NULL)
+		value = OptionColumn(value);
+	return value != NULL &&
+		get_attnum(RelationGetRelid(inspection->table), value) == InvalidAttrNumber ?
+		NULL : value;
+}
+
+/* The triggers of all guards of a kind, those that state the options first. */
+static List *
+own_triggers(const Inspection *inspection, GuardKind kind)
+{
+	const GuardKindInfo *info = &guard_kinds[kind];
+	List	   *stating = NIL;
+	List	   *others = NIL;
+
+	for (Size i = 0; i < lengthof(info->functions) && info->functions[i] != NULL; i++)
+	{
+		ListCell   *lc;
+
+		foreach(lc, CopyTriggers(inspection->table,
+								 PortPinTrigger(info->functions[i], inspection->domain)))
+		{
+			const Trigger *trigger = lfirst(lc);
+
+			if (trigger->tgisclone)
+				continue;
+			if (i == 0 && (kind == GUARD_GATE || StatesRules(trigger)))
+				stating = lappend(stating, lfirst(lc));
+			else
+				others = lappend(others, lfirst(lc));
+		}
+	}
+	return list_concat(stating, others);
+}
+
+/* Read the options of a trigger, by its name: its own error is the guard's problem. */
+static void
+read_values(const Inspection *inspection, Finding *finding)
+{
+	const GuardKindInfo *info = &guard_kinds[finding->kind];
 	ListCell   *lc;
 
-	foreach(lc, oids)
-		elements[count++] = ObjectIdGetDatum(lfirst_oid(lc));
-	return PointerGetDatum(construct_array(elements, count, REGCLASSOID, sizeof(Oid), true,
-										   TYPALIGN_INT));
+	foreach(lc, own_triggers(inspection, finding->kind))
+	{
+		Trigger    *trigger = lfirst(lc);
+
+		if (strcmp(trigger->tgname, finding->trigger) != 0)
+			continue;
+		if (finding->kind == GUARD_PROTECT)
+			memcpy(finding->values,
+				   ReadAccountGuard(inspection->table, trigger, inspection->domain)->rules,
+				   info->noptions * sizeof(char *));
+		else
+			ReadOptions(trigger, info->options, info->noptions, finding->values);
+	}
+}
+
+/* Two triggers are of one guard if they are for one PIN, or for one key of the orders. */
+static bool
+same_guard(const Finding *a, const Finding *b)
+{
+	int			identity = a->kind == GUARD_GATE ? (int) GATE_FK : (int) RULE_PIN;
+	char	   *x = a->values[identity];
+	char	   *y = b->values[identity];
+
+	return x == NULL || y == NULL ? x == y : SameNames(OptionColumns(x), OptionColumns(y));
+}
+
+/* One finding for each guard of a kind. */
+static List *
+list_guards(const Inspection *inspection, GuardKind kind)
+{
+	List	   *findings = NIL;
+	ListCell   *lc;
+
+	foreach(lc, own_triggers(inspection, kind))
+	{
+		Finding    *finding = palloc0(sizeof(Finding));
+		bool		known = false;
+		ListCell   *other;
+
+		finding->kind = kind;
+		finding->values = palloc0(MAX_GUARD_OPTIONS * sizeof(char *));
+		finding->relation = RelationGetRelid(inspection->table);
+		finding->trigger = ((Trigger *) lfirst(lc))->tgname;
+		finding->enabled = ((Trigger *) lfirst(lc))->tgenabled;
+		inspect_safely(inspection, finding, read_values);
+		foreach(other, findings)
+			known |= finding->problem == NULL && same_guard(finding, lfirst(other));
+		if (!known)
+			findings = lappend(findings, finding);
+	}
+	return findings;
+}
+
+static void
+report_guards(const Inspection *inspection, List *findings)
+{
+	ListCell   *lc;
+
+	foreach(lc, findings)
+	{
+		Finding    *finding = lfirst(lc);
+
+		finding->pin = pin_of_guard(inspection, finding);
+		if (finding->problem == NULL)
+		{
+			finding->definition = GuardDefinition(finding->kind, inspection->table,
+												  finding->values, inspection->domain);
+			inspect_safely(inspection, finding, inspect_guard);
+		}
+		report(inspection, finding);
+	}
+}
+
+/* Columns of portpin's types that no guard keeps; a gate keeps the PIN of its orders. */
+static void
+report_unguarded(const Inspection *inspection, List *findings)
+{
+	for (AttrNumber column = NextPinColumn(inspection->table, 0, inspection->domain);
+		 column != InvalidAttrNumber;
+		 column = NextPinColumn(inspection->table, column, inspection->domain))
+	{
+		Finding		missing = {
+			.kind = GUARD_PROTECT,
+			.relation = RelationGetRelid(inspection->table),
+			.pin = ColumnName(inspection->table, column),
+			.problem = "no guard: the PIN can be cleared, and if this is a table of orders, any order gets in"
+		};
+		bool		guarded = false;
+		ListCell   *lc;
+
+		foreach(lc, findings)
+		{
+			const Finding *finding = lfirst(lc);
+
+			/* A guard that does not find its column has said so itself. */
+			guarded |= finding->pin == NULL ? finding->problem != NULL :
+				strcmp(finding->pin, missing.pin) == 0;
+		}
+		if (!guarded)
+			report(inspection, &missing);
+	}
+}
+
+
+/* ----- Partitions and inheritance children ----- */
+
+/* What a partition has of one trigger of its partitioned table. */
+static void
+compare_clone(Relation partition, const Trigger *parent, Finding *finding)
+{
+	ListCell   *lc;
+
+	finding->problem = psprintf("the partition lacks trigger \"%s\" of its partitioned table",
+								parent->tgname);
+	foreach(lc, CopyTriggers(partition, parent->tgfoid))
+	{
+		const Trigger *clone = lfirst(lc);
+
+		if (!clone->tgisclone || clone->tgtype != parent->tgtype ||
+			strcmp(clone->tgname, parent->tgname) != 0)
+			continue;
+		finding->trigger = clone->tgname;
+		finding->enabled = clone->tgenabled;
+		finding->problem = clone->tgenabled == parent->tgenabled ? NULL :
+			firing_problem(clone, finding->kind);
+		if (finding->problem == NULL && finding->kind == GUARD_GATE &&
+			TRIGGER_FOR_BEFORE(clone->tgtype))
+			CheckGateFiresLast(partition, clone->tgname, true);
+	}
+}
+
+/* The partitioned table's triggers on one partition; the first problem is enough. */
+static void
+inspect_partition(const Inspection *inspection, Finding *finding)
+{
+	Relation	partition = relation_open(finding->relation, AccessShareLock);
+	ListCell   *lc;
+
+	foreach(lc, own_triggers(inspection, finding->kind))
+	{
+		const Trigger *parent = lfirst(lc);
+
+		if (!TRIGGER_FOR_ROW(parent->tgtype))
+			continue;
+		compare_clone(partition, parent, finding);
+		if (finding->problem != NULL)
+			break;
+	}
+	if (finding->problem == NULL && finding->kind == GUARD_PROTECT &&
+		!CanFollowRowMovement(partition))
+		finding->problem = "rows that move to this partition or away can't be followed";
+	relation_close(partition, NoLock);
+}
+
+/* A child that is no partition: triggers of the parent say nothing of its rows. */
+static void
+inspect_child(const Inspection *inspection, Finding *finding)
+{
+	finding->problem = psprintf("the table inherits from %s, whose guard does not apply to its rows",
+								QualifiedTable(inspection->table));
+}
+
+/* What is wrong with the tables under a guarded one. */
+static void
+report_children(const Inspection *inspection, List *findings)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(RelationGetRelid(inspection->table), NoLock, NULL))
+	{
+		Finding    *of_parent;
+		ListCell   *other;
+
+		if (lfirst_oid(lc) == RelationGetRelid(inspection->table))
+			continue;
+		foreach(other, findings)
+		{
+			Finding		finding = {0};
+
+			of_parent = lfirst(other);
+			finding.kind = of_parent->kind;
+			finding.relation = lfirst_oid(lc);
+			finding.pin = of_parent->pin;
+			inspect_safely(inspection, &finding,
+						   inspection->table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ?
+						   inspect_partition : inspect_child);
+			if (finding.problem != NULL)
+				report(inspection, &finding);
+		}
+	}
 }
 
 /*
- * port_pin_inspect(relation regclass, trigger name,
- *					out guard text, out pin text, out key text[], out parts text[],
- *					out account_tables regclass[], out account_pins text[],
- *					out problem text)
+ * port_pin_inspect(table_name regclass, OUT relation regclass, OUT pin_column text,
+ *					OUT guard text, OUT trigger_name text, OUT enabled text,
+ *					OUT definition text, OUT problem text)
+ *		returns setof record
  *
- * Says nothing that the catalogs don't show to everyone, reads no row, and raises
- * no error for a guard that is broken, locked or dropped.  All NULL for what is no
- * guard.
+ * The guards of a table that is no partition, and PINs without one.  Says nothing
+ * that the catalogs don't show to everyone, reads no row, and raises no error for a
+ * guard that is broken, locked or dropped.
  */
 Datum
 port_pin_inspect(PG_FUNCTION_ARGS)
 {
-	Findings	found = {0};
-	Datum		values[7] = {0};
-	bool		nulls[7] = {false};
-	TupleDesc	row;
+	Oid			relid = PG_GETARG_OID(0);
+	Inspection	inspection = {.domain = PortPinDomain(fcinfo->flinfo->fn_oid)};
+	List	   *findings;
 
-	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	inspect_in_subtransaction(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)),
-							  PortPinDomain(fcinfo->flinfo->fn_oid), &found);
+	InitMaterializedSRF(fcinfo, 0);
+	inspection.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+	{
+		Finding		locked = {.kind = GUARD_PROTECT,.relation = relid,.problem = LOCKED};
 
-	list_sort(found.key, compare_names);
-	values[0] = text_or_null(found.guard, &nulls[0]);
-	values[1] = text_or_null(found.pin, &nulls[1]);
-	values[2] = text_array(found.key);
-	values[3] = text_array(found.parts);
-	values[4] = regclass_array(found.tables);
-	values[5] = text_array(found.pins);
-	values[6] = text_or_null(found.problem, &nulls[6]);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
+		report(&inspection, &locked);
+		return (Datum) 0;
+	}
+	inspection.table = try_relation_open(relid, NoLock);
+	if (inspection.table == NULL)
+		return (Datum) 0;		/* dropped, so it has no guard any more */
+
+	findings = list_concat(list_guards(&inspection, GUARD_PROTECT),
+						   list_guards(&inspection, GUARD_GATE));
+	report_guards(&inspection, findings);
+	report_unguarded(&inspection, findings);
+	report_children(&inspection, findings);
+	relation_close(inspection.table, AccessShareLock);
+	return (Datum) 0;
 }

@@ -1,7 +1,6 @@
 /*
  * install.c
- *		What the installers of guards share: validating a table, writing the
- *		statements and running them.
+ *		Carry a plan out: attach, change and remove guards in one call.
  */
 #include "postgres.h"
 
@@ -9,35 +8,35 @@
 
 #include "access/relation.h"
 #include "access/table.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "commands/defrem.h"
-#include "commands/trigger.h"
 #include "executor/spi.h"
-#include "fmgr.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "nodes/pg_list.h"
+#include "storage/bufmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 #include "utils/tuplestore.h"
-#include "utils/typcache.h"
+#include "utils/varlena.h"
 
 #include "base/catalog.h"
 #include "table/column.h"
-#include "trigger/argument.h"
+#include "table/triggers.h"
 
-/* ----- Validation ----- */
+
+/* ----- The table ----- */
 
 /*
  * The functions are not STRICT, for the sake of their optional arguments.  A NULL
  * table must not look like one that has been guarded.
  */
-static Oid
-table_argument(FunctionCallInfo fcinfo)
+Oid
+TableArgument(FunctionCallInfo fcinfo)
 {
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -46,9 +45,9 @@ table_argument(FunctionCallInfo fcinfo)
 	return PG_GETARG_OID(0);
 }
 
-/* Take the lock that the statements will take, but not on tables that are not ours. */
-static Relation
-open_table(Oid relid, LOCKMODE lock)
+/* Open a table that the caller may put triggers on, and that rows are stored in. */
+Relation
+OpenTableToGuard(Oid relid, LOCKMODE lock)
 {
 	Relation	table;
 	AclResult	allowed;
@@ -78,8 +77,8 @@ open_table(Oid relid, LOCKMODE lock)
  * Rows of inheritance children are not rows of the parent to foreign keys and to
  * triggers; of partitions they are, but only as long as all have the guard.
  */
-static void
-check_inheritance(Relation table)
+void
+CheckIsNotPartOfAnother(Relation table)
 {
 	Oid			relid = RelationGetRelid(table);
 
@@ -101,219 +100,525 @@ check_inheritance(Relation table)
 				errtable(table));
 }
 
-Installation
-BeginInstallation(FunctionCallInfo fcinfo, const char *function, LOCKMODE lock)
-{
-	Installation install = {0};
 
-	install.table = open_table(table_argument(fcinfo), lock);
-	install.domain = PortPinDomain(fcinfo->flinfo->fn_oid);
-	install.function = function;
-	install.arguments = "";
-	check_inheritance(install.table);
-	return install;
+/* ----- Arguments ----- */
+
+/* An array's braces are understood, since a list of columns looks like one. */
+static char *
+without_braces(char *text)
+{
+	size_t		length = strlen(text);
+
+	if (length < 2 || text[0] != '{' || text[length - 1] != '}')
+		return text;
+	text[length - 1] = '\0';
+	return text + 1;
 }
 
-/* Does a trigger that exists name the same columns, or perhaps the same? */
-static bool
-may_be_same(const Trigger *trigger, const char *argument, List *columns)
+/* Columns by their exact names, with commas between them; NIL for NULL. */
+List *
+NamesArgument(FunctionCallInfo fcinfo, int number, const char *name)
 {
-	List	   *named = ArgumentColumns(trigger, argument);
-	ListCell   *a;
-	ListCell   *b;
+	List	   *names = NIL;
 
-	if (named == NIL)
-		return true;
-	if (list_length(named) != list_length(columns))
-		return false;
-	forboth(a, named, b, columns)
+	if (PG_ARGISNULL(number))
+		return NIL;
+	if (!SplitGUCList(without_braces(text_to_cstring(PG_GETARG_TEXT_PP(number))),
+					  ',', &names) || names == NIL)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_NAME),
+				errmsg("%s names no columns", name),
+				errhint("Give the exact names, with commas between them; those with commas or spaces in double quotes."));
+	return names;
+}
+
+bool
+SwitchArgument(FunctionCallInfo fcinfo, int number)
+{
+	return !PG_ARGISNULL(number) && PG_GETARG_BOOL(number);
+}
+
+static char *
+option_argument(FunctionCallInfo fcinfo, int number, const GuardOption *option)
+{
+	List	   *names;
+
+	if (option->kind == OPTION_SWITCH || option->kind == OPTION_KEY)
+		return SwitchArgument(fcinfo, number) ? pstrdup("yes") : NULL;
+	if (option->kind == OPTION_INTERVAL)
+		return PG_ARGISNULL(number) ? NULL :
+			DatumGetCString(DirectFunctionCall1(interval_out, PG_GETARG_DATUM(number)));
+
+	names = NamesArgument(fcinfo, number, option->parameter);
+	if (option->kind == OPTION_COLUMN && list_length(names) > 1)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_NAME),
+				errmsg("%s names more than one column", option->parameter),
+				errhint("Name one column."));
+	return names == NIL ? NULL : ColumnList(names);
+}
+
+/* The options of a call, which follow the table; returns the number of the next argument. */
+int
+OptionArguments(FunctionCallInfo fcinfo, GuardKind kind, char **values)
+{
+	const GuardKindInfo *info = &guard_kinds[kind];
+	int			number = 1;
+
+	for (int i = 0; i < info->noptions; i++)
 	{
-		if (strcmp(lfirst(a), lfirst(b)) != 0)
+		values[i] = NULL;
+		if (info->options[i].parameter != NULL)
+			values[i] = option_argument(fcinfo, number++, &info->options[i]);
+	}
+	return number;
+}
+
+
+/* ----- Names of triggers ----- */
+
+/* Does a table have a trigger of this name, beside those of the guard? */
+static bool
+name_is_taken(Relation table, const char *name, List *own)
+{
+	ListCell   *lc;
+
+	foreach(lc, CopyTriggers(table, InvalidOid))
+	{
+		const Trigger *trigger = lfirst(lc);
+		bool		is_own = false;
+		ListCell   *other;
+
+		foreach(other, own)
+			is_own |= ((Trigger *) lfirst(other))->tgoid == trigger->tgoid;
+		if (!is_own && strcmp(trigger->tgname, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static char *
+trigger_name(const PlannedTrigger *trigger, const char *tag)
+{
+	if (tag == NULL)
+		return trigger->suffix == NULL ? pstrdup(trigger->base) :
+			psprintf("%s_%s", trigger->base, trigger->suffix);
+	return makeObjectName(trigger->base, tag, trigger->suffix);
+}
+
+static bool
+names_are_free(const GuardPlan *plan, const char *tag, List *own)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->triggers)
+	{
+		const PlannedTrigger *trigger = lfirst(lc);
+		Relation	table = table_open(trigger->table, AccessShareLock);
+		bool		taken = name_is_taken(table, trigger_name(trigger, tag), own);
+
+		table_close(table, NoLock);
+		if (taken)
 			return false;
 	}
 	return true;
 }
 
-/* What tells the triggers of one guard from those of another of its kind. */
-static char *
-tag_of(List *columns)
+/*
+ * What tells the triggers of this guard from those of another one of its kind: the
+ * columns that it is for, and a number where that is not enough.
+ */
+static const char *
+choose_tag(const GuardPlan *plan, List *own)
 {
-	StringInfoData tag;
+	StringInfoData columns;
+	const char *tag = NULL;
 	ListCell   *lc;
 
-	initStringInfo(&tag);
-	foreach(lc, columns)
-		appendStringInfo(&tag, "%s%s", tag.len > 0 ? "_" : "", (char *) lfirst(lc));
-	return tag.data;
+	initStringInfo(&columns);
+	foreach(lc, OptionColumns(plan->values[0]))
+		appendStringInfo(&columns, "%s%s", columns.len > 0 ? "_" : "",
+						 (char *) lfirst(lc));
+	for (int number = 1; !names_are_free(plan, tag, own); number++)
+		tag = number == 1 ? columns.data : psprintf("%s%d", columns.data, number);
+	return tag;
 }
 
-/*
- * Refuse to guard the same thing twice.  Another guard of this kind may be there,
- * for another column: then the triggers of this one are told apart by a tag.
- */
-void
-CheckNotGuardedYet(Installation *install, const char *argument,
-				   List *columns)
+/* Give each planned trigger a name: that of the one whose place it takes, if any. */
+static void
+name_triggers(GuardPlan *plan, List *own)
 {
-	TriggerDesc *triggers = install->table->trigdesc;
-	Oid			function = PortPinTrigger(install->function, install->domain);
+	const char *tag = choose_tag(plan, own);
+	ListCell   *lc;
 
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	foreach(lc, plan->triggers)
 	{
-		const Trigger *trigger = &triggers->triggers[i];
+		PlannedTrigger *planned = lfirst(lc);
+		Oid			function = PortPinTrigger(planned->function, plan->domain);
+		Relation	table = table_open(planned->table, AccessShareLock);
+		ListCell   *other;
 
-		if (trigger->tgfoid != function || !TRIGGER_FOR_ROW(trigger->tgtype))
-			continue;
-		if (may_be_same(trigger, argument, columns))
-			ereport(ERROR,
-					errcode(ERRCODE_DUPLICATE_OBJECT),
-					errmsg("table \"%s\" has this guard already: trigger \"%s\"",
-						   RelationGetRelationName(install->table), trigger->tgname),
-					errhint("To install it anew, drop the triggers that execute %s first.",
-							install->function),
-					errtableconstraint(install->table, trigger->tgname));
-		install->tag = tag_of(columns);
+		planned->name = trigger_name(planned, tag);
+		foreach(other, GuardTriggers(plan, table))
+		{
+			const Trigger *trigger = lfirst(other);
+
+			if (trigger->tgfoid != function || trigger->tgtype != planned->type)
+				continue;
+			planned->name = pstrdup(trigger->tgname);
+			planned->exists = true;
+			break;
+		}
+		table_close(table, NoLock);
 	}
 }
 
 
 /* ----- Writing the statements ----- */
 
-char *
-QualifiedTable(Relation table)
-{
-	char	   *schema = get_namespace_name_or_temp(RelationGetNamespace(table));
-
-	return quote_qualified_identifier(schema, RelationGetRelationName(table));
-}
-
-/* A function of portpin, all of which is in one schema. */
-char *
-QualifiedFunction(const Installation *install, const char *name)
-{
-	Oid			trigger = PortPinTrigger(install->function, install->domain);
-
-	return quote_qualified_identifier(get_namespace_name(get_func_namespace(trigger)),
-									  name);
-}
-
-/* Add one name=value to the arguments of the trigger. */
 void
-AddArgument(Installation *install, const char *name, const char *value)
+AddStatement(Script *script, char *statement)
 {
-	char	   *argument = psprintf("%s=%s", name, value);
-
-	install->arguments = psprintf("%s%s%s", install->arguments,
-								  install->arguments[0] == '\0' ? "" : ", ",
-								  quote_literal_cstr(argument));
+	script->statements = lappend(script->statements, statement);
 }
 
-void
-AddColumnArgument(Installation *install, const char *name, Relation rel,
-				  AttrNumber column)
+/* When a trigger fires, as CREATE TRIGGER says it. */
+static char *
+trigger_timing(int16 type)
 {
-	if (column != InvalidAttrNumber)
-		AddArgument(install, name, quote_identifier(ColumnName(rel, column)));
-}
-
-void
-AddStatement(Installation *install, char *statement)
-{
-	install->statements = lappend(install->statements, statement);
-}
-
-/* Write one CREATE TRIGGER.  A NULL condition is none. */
-void
-AddTrigger(Installation *install, const char *name, const char *timing,
-		   const char *table, const char *level, const char *condition,
-		   const char *arguments)
-{
-	const char *tagged = install->tag == NULL ? name :
-		quote_identifier(makeObjectName(name, install->tag, NULL));
-	char	   *statement;
-
-	statement = psprintf("CREATE TRIGGER %s %s ON %s FOR EACH %s%s%s%s EXECUTE FUNCTION %s(%s)",
-						 tagged, timing, table, level,
-						 condition ? " WHEN (" : "",
-						 condition ? condition : "",
-						 condition ? ")" : "",
-						 QualifiedFunction(install, install->function), arguments);
-	AddStatement(install, statement);
-}
-
-void
-AddRowTrigger(Installation *install, const char *name, const char *timing,
-			  const char *condition)
-{
-	AddTrigger(install, name, timing, QualifiedTable(install->table), "ROW",
-			   condition, install->arguments);
-}
-
-/*
- * Can a condition compare this column?  Only if its operator = is in pg_catalog:
- * IS DISTINCT FROM is restored by name, with whatever search_path a restore has.
- * And not if its collation calls different strings equal: they may be the keys of
- * two accounts.
- */
-static bool
-is_comparable(Relation rel, AttrNumber column)
-{
-	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), column - 1);
-	Oid			equal = lookup_type_cache(attribute->atttypid,
-										  TYPECACHE_EQ_OPR)->eq_opr;
-
-	return OidIsValid(equal) && equal < FirstNormalObjectId &&
-		(!OidIsValid(attribute->attcollation) ||
-		 get_collation_isdeterministic(attribute->attcollation));
-}
-
-/* OLD and NEW differ in one of these columns; NULL if that can't be written. */
-char *
-ColumnsDiffer(Relation rel, int ncolumns, const AttrNumber *columns)
-{
-	StringInfoData condition;
-
-	initStringInfo(&condition);
-	for (int i = 0; i < ncolumns; i++)
+	static const struct
 	{
-		const char *name = quote_identifier(ColumnName(rel, columns[i]));
+		int16		type;
+		const char *event;
+	}			events[] = {
+		{TRIGGER_TYPE_INSERT, "INSERT"},
+		{TRIGGER_TYPE_UPDATE, "UPDATE"},
+		{TRIGGER_TYPE_DELETE, "DELETE"},
+		{TRIGGER_TYPE_TRUNCATE, "TRUNCATE"}
+	};
+	StringInfoData timing;
+	const char *separator = " ";
 
-		if (!is_comparable(rel, columns[i]))
-			return NULL;
-		appendStringInfo(&condition, "%sOLD.%s IS DISTINCT FROM NEW.%s",
-						 i > 0 ? " OR " : "", name, name);
+	initStringInfo(&timing);
+	appendStringInfoString(&timing, TRIGGER_FOR_BEFORE(type) ? "BEFORE" : "AFTER");
+	for (Size i = 0; i < lengthof(events); i++)
+	{
+		if ((type & events[i].type) == 0)
+			continue;
+		appendStringInfo(&timing, "%s%s", separator, events[i].event);
+		separator = " OR ";
 	}
-	return condition.data;
+	return timing.data;
+}
+
+static void
+write_triggers(const GuardPlan *plan, Script *script)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->triggers)
+	{
+		const PlannedTrigger *trigger = lfirst(lc);
+		Relation	table = table_open(trigger->table, AccessShareLock);
+
+		AddStatement(script, psprintf("CREATE %sTRIGGER %s %s ON %s FOR EACH %s%s%s%s EXECUTE FUNCTION %s(%s)",
+									  trigger->exists ? "OR REPLACE " : "",
+									  quote_identifier(trigger->name),
+									  trigger_timing(trigger->type),
+									  QualifiedTable(table),
+									  TRIGGER_FOR_ROW(trigger->type) ? "ROW" : "STATEMENT",
+									  trigger->condition ? " WHEN (" : "",
+									  trigger->condition ? trigger->condition : "",
+									  trigger->condition ? ")" : "",
+									  QualifiedName(trigger->function, plan->domain),
+									  trigger->arguments));
+		table_close(table, NoLock);
+	}
+}
+
+/* Of a table without rows nothing is left to be looked at. */
+static bool
+is_empty(Relation table)
+{
+	BlockNumber blocks = 0;
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(RelationGetRelid(table), AccessShareLock, NULL))
+	{
+		Relation	part = table_open(lfirst_oid(lc), NoLock);
+
+		if (part->rd_rel->relkind == RELKIND_RELATION)
+			blocks += RelationGetNumberOfBlocks(part);
+		table_close(part, NoLock);
+	}
+	return blocks == 0;
 }
 
 /*
- * Run the statements, closing the table first, and return them as rows.  Their
- * operators are pg_catalog's, whatever search_path the caller has.
+ * Rows that are there already may not pass: then the CHECK is NOT VALID, which
+ * means that it holds for every row that is written from now on.
+ */
+static void
+write_checks(const GuardPlan *plan, Script *script)
+{
+	Relation	table = plan->table;
+	ListCell   *lc;
+
+	foreach(lc, plan->checks)
+	{
+		PlannedCheck *check = lfirst(lc);
+		const char *column = quote_identifier(ColumnName(table, check->column));
+		bool		valid;
+
+		if (FindCheck(table, PortPinCheck(check->function, plan->domain),
+					  check->column, &valid) != NULL)
+			continue;
+		for (int number = 2; ConstraintNameIsUsed(CONSTRAINT_RELATION,
+												  RelationGetRelid(table), check->name); number++)
+			check->name = makeObjectName(check->name, psprintf("%d", number), NULL);
+		AddStatement(script, psprintf("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s(%s::pg_catalog.text))%s",
+									  QualifiedTable(table), quote_identifier(check->name),
+									  QualifiedName(check->function, plan->domain), column,
+									  check->validate && is_empty(table) ? "" : " NOT VALID"));
+		script->exclusive = true;
+	}
+}
+
+/* Drop the triggers of the guard on one table; with replace, those that no other takes the place of. */
+static void
+write_trigger_drops(const GuardPlan *plan, Relation table, bool replace, Script *script)
+{
+	ListCell   *lc;
+
+	foreach(lc, GuardTriggers(plan, table))
+	{
+		const Trigger *trigger = lfirst(lc);
+		bool		stays = false;
+		ListCell   *other;
+
+		foreach(other, plan->triggers)
+		{
+			const PlannedTrigger *planned = lfirst(other);
+
+			stays |= replace && planned->table == RelationGetRelid(table) &&
+				strcmp(planned->name, trigger->tgname) == 0;
+		}
+		if (stays)
+			continue;
+		AddStatement(script, psprintf("DROP TRIGGER %s ON %s",
+									  quote_identifier(trigger->tgname),
+									  QualifiedTable(table)));
+		script->exclusive = true;
+		script->drops = replace;
+	}
+}
+
+/* Drop the CHECKs of the guard's column that are not planned, or that were. */
+static void
+write_check_drops(const GuardPlan *plan, bool replace, Script *script)
+{
+	static const char *const functions[] = {"port_pin_check_sealed", "port_pin_check_format"};
+
+	for (Size i = 0; i < lengthof(functions) && plan->pin != InvalidAttrNumber; i++)
+	{
+		bool		planned = false;
+		bool		valid;
+		char	   *name;
+		ListCell   *lc;
+
+		foreach(lc, plan->checks)
+			planned |= strcmp(((PlannedCheck *) lfirst(lc))->function, functions[i]) == 0;
+		name = FindCheck(plan->table, PortPinCheck(functions[i], plan->domain),
+						 plan->pin, &valid);
+		if (name == NULL || (planned && replace))
+			continue;
+		AddStatement(script, psprintf("ALTER TABLE %s DROP CONSTRAINT %s",
+									  QualifiedTable(plan->table), quote_identifier(name)));
+		script->exclusive = true;
+		script->drops = replace;
+	}
+}
+
+static void
+write_drops(const GuardPlan *plan, bool replace, Script *script)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(RelationGetRelid(plan->table), AccessShareLock, NULL))
+	{
+		Relation	table = table_open(lfirst_oid(lc), NoLock);
+
+		write_trigger_drops(plan, table, replace, script);
+		table_close(table, NoLock);
+	}
+	if (plan->kind == GUARD_PROTECT)
+		write_check_drops(plan, replace, script);
+}
+
+/* Statistics would go on showing PINs that the rows no longer hold. */
+static void
+write_statistics(const GuardPlan *plan, int target, Script *script)
+{
+	if (plan->sealed)
+		AddStatement(script, psprintf("ALTER TABLE %s ALTER COLUMN %s SET STATISTICS %d",
+									  QualifiedTable(plan->table),
+									  quote_identifier(ColumnName(plan->table, plan->pin)),
+									  target));
+}
+
+/* Every trigger of the guard that is there, on the table and its partitions. */
+static List *
+all_guard_triggers(const GuardPlan *plan)
+{
+	List	   *all = NIL;
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(RelationGetRelid(plan->table), AccessShareLock, NULL))
+	{
+		Relation	table = table_open(lfirst_oid(lc), NoLock);
+
+		all = list_concat(all, GuardTriggers(plan, table));
+		table_close(table, NoLock);
+	}
+	return all;
+}
+
+/* The options that the guard in the plan's place has; all NULL where none states them. */
+static void
+present_options(const GuardPlan *plan, char **values)
+{
+	const GuardKindInfo *info = &guard_kinds[plan->kind];
+	ListCell   *lc;
+
+	memset(values, 0, info->noptions * sizeof(char *));
+	foreach(lc, GuardTriggers(plan, plan->table))
+	{
+		const Trigger *trigger = lfirst(lc);
+
+		if (plan->kind == GUARD_GATE || StatesRules(trigger))
+		{
+			ReadOptions(trigger, info->options, info->noptions, values);
+			return;
+		}
+	}
+}
+
+static void
+refuse_second_guard(const GuardPlan *plan, const Trigger *trigger)
+{
+	char	   *values[MAX_GUARD_OPTIONS];
+
+	present_options(plan, values);
+	ereport(ERROR,
+			errcode(ERRCODE_DUPLICATE_OBJECT),
+			errmsg("table \"%s\" has this guard already: trigger \"%s\"",
+				   RelationGetRelationName(plan->table), trigger->tgname),
+			errdetail("It is what this makes: %s",
+					  GuardDefinition(plan->kind, plan->table, values, plan->domain)),
+			errhint("To change it, make the call with replace => true."),
+			errtableconstraint(plan->table, trigger->tgname));
+}
+
+/*
+ * The statements that carry a plan out.  What is there already is an error, or with
+ * replace gives its place: by CREATE OR REPLACE TRIGGER, without a gap.
  */
 void
-RunInstallation(Installation *install, FunctionCallInfo fcinfo)
+WriteInstallation(GuardPlan *plan, bool replace, Script *script)
+{
+	List	   *present = all_guard_triggers(plan);
+
+	if (present != NIL && !replace)
+		refuse_second_guard(plan, linitial(present));
+	name_triggers(plan, present);
+	write_triggers(plan, script);
+	write_statistics(plan, 0, script);
+	write_checks(plan, script);
+	if (replace)
+		write_drops(plan, true, script);
+}
+
+/* The statements that remove a guard, and all that was made for it. */
+void
+WriteRemoval(GuardPlan *plan, Script *script)
+{
+	write_drops(plan, false, script);
+	write_statistics(plan, -1, script);
+}
+
+/* A guard that takes the place of another one keeps no options but its own: tell which. */
+void
+NoteLostOptions(const GuardPlan *plan)
+{
+	const GuardKindInfo *info = &guard_kinds[plan->kind];
+	char	   *present[MAX_GUARD_OPTIONS];
+	StringInfoData lost;
+
+	initStringInfo(&lost);
+	present_options(plan, present);
+	for (int i = 0; i < info->noptions; i++)
+	{
+		if (present[i] != NULL && plan->values[i] == NULL &&
+			info->options[i].parameter != NULL)
+			appendStringInfo(&lost, "%s%s", lost.len > 0 ? ", " : "",
+							 info->options[i].parameter);
+	}
+	if (lost.len > 0)
+		ereport(NOTICE,
+				errmsg("the guard of table \"%s\" had options that it does not keep: %s",
+					   RelationGetRelationName(plan->table), lost.data),
+				errhint("Before, it was: %s",
+						GuardDefinition(plan->kind, plan->table, present, plan->domain)));
+}
+
+
+/* ----- Running them ----- */
+
+/* The lock that the strongest statement takes: to take it later invites a deadlock. */
+LOCKMODE
+ScriptLock(const Script *script)
+{
+	return script->exclusive ? AccessExclusiveLock : ShareRowExclusiveLock;
+}
+
+static void
+return_statement(ReturnSetInfo *result, const char *statement)
+{
+	Datum		values[1] = {CStringGetTextDatum(statement)};
+	bool		nulls[1] = {false};
+
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/*
+ * Run the statements and return them as rows, in a transaction where it takes one.
+ * Their operators are pg_catalog's, whatever search_path the caller has.
+ */
+void
+RunScript(Script *script, FunctionCallInfo fcinfo)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	int			settings = NewGUCNestLevel();
 	ListCell   *lc;
 
-	relation_close(install->table, NoLock);
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
 							 true, 0, false);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	SPI_connect();
-	foreach(lc, install->statements)
+	if (script->drops)
+		return_statement(result, "BEGIN");
+	foreach(lc, script->statements)
 	{
-		Datum		values[1] = {CStringGetTextDatum(lfirst(lc))};
-		bool		nulls[1] = {false};
 		int			code = SPI_execute(lfirst(lc), false, 0);
 
 		if (code != SPI_OK_UTILITY)
 			elog(ERROR, "SPI_execute returned %s for DDL",
 				 SPI_result_code_string(code));
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+		return_statement(result, lfirst(lc));
 	}
+	if (script->drops)
+		return_statement(result, "COMMIT");
 	SPI_finish();
 	AtEOXact_GUC(true, settings);
 }

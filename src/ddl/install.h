@@ -1,11 +1,11 @@
 /*
  * install.h
- *		Attach guards to tables, rightly, in one call.
+ *		Carry a plan out: attach, change and remove guards in one call.
  *
- * port_pin_protect() and port_pin_gate() validate everything that the triggers
- * would ask for at their first row, then create the triggers and return the
- * statements, fit to be pasted into a migration.  They run with the rights of the
- * caller: what he may not do by hand, they don't do for him.
+ * The installers validate everything that the triggers would ask for at their first
+ * row, then run the statements and return them, fit to be pasted into a migration.
+ * They run with the rights of the caller: what a role may not do by hand, they don't
+ * do for it.
  *
  * The columns that were found are written into the triggers as arguments: a second
  * PIN column or foreign key that comes later changes nothing.
@@ -18,33 +18,28 @@
 #include "storage/lockdefs.h"
 #include "utils/rel.h"
 
-/* What one installer's call is about. */
-typedef struct Installation
-{
-	Relation	table;
-	Oid			domain;
-	const char *function;		/* the trigger function's unqualified name */
-	char	   *tag;			/* in the names of triggers, if they need one */
-	char	   *arguments;		/* as literals, ready for EXECUTE FUNCTION */
-	List	   *statements;
-} Installation;
+#include "ddl/plan.h"
 
-extern Installation BeginInstallation(FunctionCallInfo fcinfo, const char *function,
-									  LOCKMODE lock);
-extern void CheckNotGuardedYet(Installation *install, const char *argument,
-							   List *columns);
-extern char *QualifiedTable(Relation table);
-extern char *QualifiedFunction(const Installation *install, const char *name);
-extern void AddArgument(Installation *install, const char *name, const char *value);
-extern void AddColumnArgument(Installation *install, const char *name,
-							  Relation rel, AttrNumber column);
-extern void AddStatement(Installation *install, char *statement);
-extern void AddTrigger(Installation *install, const char *name, const char *timing,
-					   const char *table, const char *level, const char *condition,
-					   const char *arguments);
-extern void AddRowTrigger(Installation *install, const char *name,
-						  const char *timing, const char *condition);
-extern char *ColumnsDiffer(Relation rel, int ncolumns, const AttrNumber *columns);
-extern void RunInstallation(Installation *install, FunctionCallInfo fcinfo);
+/* Statements to be run one after the other, in one transaction. */
+typedef struct Script
+{
+	List	   *statements;
+	bool		exclusive;		/* one of them locks out readers */
+	bool		drops;			/* run one by one they would leave a gap */
+} Script;
+
+extern Oid	TableArgument(FunctionCallInfo fcinfo);
+extern Relation OpenTableToGuard(Oid relid, LOCKMODE lock);
+extern void CheckIsNotPartOfAnother(Relation table);
+extern List *NamesArgument(FunctionCallInfo fcinfo, int number, const char *name);
+extern bool SwitchArgument(FunctionCallInfo fcinfo, int number);
+extern int	OptionArguments(FunctionCallInfo fcinfo, GuardKind kind, char **values);
+
+extern void AddStatement(Script *script, char *statement);
+extern void WriteInstallation(GuardPlan *plan, bool replace, Script *script);
+extern void WriteRemoval(GuardPlan *plan, Script *script);
+extern void NoteLostOptions(const GuardPlan *plan);
+extern LOCKMODE ScriptLock(const Script *script);
+extern void RunScript(Script *script, FunctionCallInfo fcinfo);
 
 #endif							/* PORTPIN_INSTALL_H */

@@ -1,33 +1,35 @@
 /*
- * install_keep.c
- *		port_pin_protect(): keep the PINs of a table set, and sealed.
- *
- * An ordinary table needs one trigger, AFTER UPDATE; a partitioned one two more,
- * for the rows that an UPDATE moves between partitions.
+ * install_protect.c
+ *		port_pin_protect() and port_pin_unprotect(): the guard of a table with PINs.
  */
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/relation.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_inherits.h"
-#include "commands/defrem.h"
-#include "fmgr.h"
-#include "nodes/pg_list.h"
+#include "catalog/pg_type.h"
+#include "nodes/bitmapset.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "base/catalog.h"
 #include "base/compat.h"
+#include "ddl/gates.h"
 #include "ddl/install.h"
-#include "ddl/install_seal.h"
 #include "table/column.h"
 #include "table/row_movement.h"
+#include "table/triggers.h"
+#include "trigger/account_rules.h"
 
 PG_FUNCTION_INFO_V1(port_pin_protect);
+PG_FUNCTION_INFO_V1(port_pin_unprotect);
+
+
+/* ----- What is asked of the table ----- */
 
 /* What keeps a row in place is its primary key: find its columns. */
-static List *
+static char *
 primary_key(Relation table)
 {
 	Oid			indexid = primary_key_index(table);
@@ -48,66 +50,18 @@ primary_key(Relation table)
 		columns[i] = index->rd_index->indkey.values[i];
 	names = ColumnNames(table, index->rd_index->indnkeyatts, columns);
 	index_close(index, NoLock);
-	return names;
-}
-
-/*
- * When the keep trigger must look: for a typed PIN, only when it will refuse.
- * For legacy text, where blank has many spellings, whenever the PIN changes; and
- * for a sealed one, whose type has no constraint.
- * NULL where that can't be written: then it looks at every row.
- */
-static char *
-protect_condition(Installation *install, AttrNumber pin, List *key)
-{
-	Relation	table = install->table;
-	const char *name = quote_identifier(ColumnName(table, pin));
-	AttrNumber	columns[INDEX_MAX_KEYS + 1] = {pin};
-	int			ncolumns = 1;
-	char	   *rekeyed;
-	ListCell   *lc;
-
-	foreach(lc, FindColumns(table, key))
-		columns[ncolumns++] = lfirst_int(lc);
-
-	if (!ColumnIsPortPin(table, pin, install->domain) ||
-		ColumnIsSealed(table, pin, install->domain))
-		return ColumnsDiffer(table, ncolumns, columns);
-	if (key == NIL)
-		return psprintf("OLD.%s IS NOT NULL AND NEW.%s IS NULL", name, name);
-	rekeyed = ColumnsDiffer(table, ncolumns - 1, columns + 1);
-	return rekeyed == NULL ? NULL :
-		psprintf("OLD.%s IS NOT NULL AND (NEW.%s IS NULL OR %s)",
-				 name, name, rekeyed);
-}
-
-/* TRUNCATE fires the triggers of the tables it names, so each partition needs one. */
-static void
-add_truncate_triggers(Installation *install)
-{
-	List	   *tables = find_all_inheritors(RelationGetRelid(install->table),
-											 ShareRowExclusiveLock, NULL);
-	ListCell   *lc;
-
-	foreach(lc, tables)
-	{
-		Relation	table = table_open(lfirst_oid(lc), NoLock);
-
-		AddTrigger(install, "port_pin_protect_truncate", "BEFORE TRUNCATE",
-				   QualifiedTable(table), "STATEMENT", NULL, "");
-		table_close(table, NoLock);
-	}
+	return ColumnList(names);
 }
 
 /* Where a row moves unseen, an UPDATE that moves it could clear its PIN. */
 static void
-check_moves_can_be_followed(Relation table)
+check_movement_can_be_followed(Relation table)
 {
-	List	   *tables = find_all_inheritors(RelationGetRelid(table),
-											 AccessShareLock, NULL);
 	ListCell   *lc;
 
-	foreach(lc, tables)
+	if (table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return;
+	foreach(lc, find_all_inheritors(RelationGetRelid(table), AccessShareLock, NULL))
 	{
 		Relation	partition = table_open(lfirst_oid(lc), NoLock);
 
@@ -122,99 +76,291 @@ check_moves_can_be_followed(Relation table)
 	}
 }
 
+/* Keys appear in errors; hashes are salted, so equal PINs make different keys. */
 static void
-add_protect_triggers(Installation *install, AttrNumber pin, List *key, bool forbid_delete)
+check_pin_is_no_key(const GuardPlan *plan)
 {
-	bool		partitioned =
-		install->table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
-	char	   *condition = protect_condition(install, pin, key);
+	Bitmapset  *key = RelationGetIndexAttrBitmap(plan->table, INDEX_ATTR_BITMAP_PRIMARY_KEY);
 
-	if (key != NIL)
-		AddArgument(install, "key", ColumnList(key));
-	AddRowTrigger(install, "port_pin_protect", "AFTER UPDATE", condition);
-	if (forbid_delete)
+	if (plan->sealed &&
+		bms_is_member(plan->pin - FirstLowInvalidHeapAttributeNumber, key))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				errmsg("a sealed port PIN can't be part of the primary key"),
+				errhint("Give the table a primary key without the PIN."),
+				errtablecol(plan->table, plan->pin));
+}
+
+/* Columns that the rules name must be of a type that the gate can read. */
+static void
+check_rule_columns(Relation table, char **rules)
+{
+	static const struct
 	{
-		AddRowTrigger(install, "port_pin_protect_delete", "AFTER DELETE", NULL);
-		add_truncate_triggers(install);
-	}
-	if (partitioned)
+		AccountRule rule;
+		Oid			type;
+	}			columns[] = {
+		{RULE_SCOPE, BOOLOID},
+		{RULE_LOCK, BOOLOID},
+		{RULE_LOCK_UNTIL, TIMESTAMPTZOID},
+		{RULE_EXPIRES, TIMESTAMPTZOID}
+	};
+
+	for (Size i = 0; i < lengthof(columns); i++)
 	{
-		AddArgument(install, "moves", "follow");
-		AddRowTrigger(install, "port_pin_protect_move_from", "AFTER DELETE", NULL);
-		AddRowTrigger(install, "port_pin_protect_move_to", "AFTER INSERT", NULL);
+		const char *value = rules[columns[i].rule];
+
+		if (value != NULL)
+			(void) FindColumnOfType(table, OptionColumn(value), columns[i].type);
 	}
 }
 
-/*
- * Have every PIN that is written from now on checked.  Rows that are there already
- * are left alone, and the table unread, until somebody validates the constraint.
- */
+/* Some rules contradict each other, or are for another kind of column. */
 static void
-add_format_check(Installation *install, AttrNumber pin, Oid function)
+check_rules(const GuardPlan *plan)
 {
-	const char *table = QualifiedTable(install->table);
-	const char *schema = get_namespace_name(get_func_namespace(function));
-	const char *column = ColumnName(install->table, pin);
-	const char *name =
-		quote_identifier(makeObjectName("port_pin_format", install->tag, NULL));
+	char	  **rules = plan->values;
 
-	if (ColumnIsPortPin(install->table, pin, install->domain))
+	if (rules[RULE_ALLOW_UNSET] != NULL && rules[RULE_KEY] == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("allow_unset needs forbid_delete"),
+				errdetail("An account without a port PIN could be put in the place of one that had it."),
+				errhint("Add forbid_delete => true."),
+				errtable(plan->table));
+	if (plan->pin == InvalidAttrNumber &&
+		(rules[RULE_EXPIRES] != NULL || rules[RULE_KEY] != NULL ||
+		 rules[RULE_CLEARABLE] != NULL || rules[RULE_CHECK_FORMAT] != NULL))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("table \"%s\" has no column of type port_pin, so only lock, lock_until and scope can be said of it",
+					   RelationGetRelationName(plan->table)),
+				errhint("Name the text or varchar column that holds the PIN with pin => 'column'."),
+				errtable(plan->table));
+	if (rules[RULE_CHECK_FORMAT] != NULL &&
+		ColumnIsPortPin(plan->table, plan->pin, plan->domain))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("check_format is not for column \"%s\": its type checks the format",
-					   column),
+					   ColumnName(plan->table, plan->pin)),
 				errhint("Leave check_format out; it is for columns of type text or varchar."),
-				errtablecol(install->table, pin));
+				errtablecol(plan->table, plan->pin));
+}
 
-	install->statements =
-		lappend(install->statements,
-				psprintf("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s(%s)) NOT VALID",
-						 table, name,
-						 quote_qualified_identifier(schema, "port_pin_check_format"),
-						 quote_identifier(column)));
-	ereport(NOTICE,
-			errmsg("the format of port PINs that are in table \"%s\" already has not been checked",
-				   RelationGetRelationName(install->table)),
-			errhint("When they have been put right: ALTER TABLE %s VALIDATE CONSTRAINT %s;",
-					table, name));
+/* To take a PIN's guard away, say so: a guard of a lock alone would do it in passing. */
+static void
+check_keeps_pin(const GuardPlan *plan)
+{
+	ListCell   *lc;
+
+	if (plan->pin != InvalidAttrNumber)
+		return;
+	foreach(lc, GuardTriggers(plan, plan->table))
+	{
+		const Trigger *trigger = lfirst(lc);
+		char	   *rules[NUM_ACCOUNT_RULES];
+
+		ReadOptions(trigger, account_rules, NUM_ACCOUNT_RULES, rules);
+		if (rules[RULE_PIN] != NULL)
+			ereport(ERROR,
+					errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("the guard of table \"%s\" is for a port PIN, column %s",
+						   RelationGetRelationName(plan->table), rules[RULE_PIN]),
+					errhint("Name the column that holds the PIN now with pin => 'column', or remove the guard with port_pin_unprotect()."),
+					errtableconstraint(plan->table, trigger->tgname));
+	}
+}
+
+
+/* ----- port_pin_protect ----- */
+
+/* The column that is meant, as an option; NULL for a lock alone. */
+static char *
+pin_option(Relation table, char **rules, Oid domain)
+{
+	bool		has_row_rule = rules[RULE_LOCK] != NULL ||
+		rules[RULE_LOCK_UNTIL] != NULL || rules[RULE_SCOPE] != NULL;
+
+	if (rules[RULE_PIN] == NULL && has_row_rule &&
+		NextPinColumn(table, 0, domain) == InvalidAttrNumber)
+		return NULL;
+	return ColumnList(list_make1(ColumnName(table, FindPinColumn(table, OptionColumn(rules[RULE_PIN]),
+																 domain))));
+}
+
+/* Complete the rules, plan the guard and write its statements. */
+static void
+write_protection(Relation table, char **rules, bool replace, Oid domain,
+				 GuardPlan *plan, Script *script)
+{
+	CheckIsNotPartOfAnother(table);
+	rules[RULE_PIN] = pin_option(table, rules, domain);
+	if (rules[RULE_KEY] != NULL)
+		rules[RULE_KEY] = primary_key(table);
+	check_rule_columns(table, rules);
+	check_movement_can_be_followed(table);
+	PlanProtect(table, rules, domain, plan);
+	check_rules(plan);
+	check_pin_is_no_key(plan);
+	check_keeps_pin(plan);
+	memset(script, 0, sizeof(Script));
+	WriteInstallation(plan, replace, script);
+}
+
+/* Tell what the statements leave to be done. */
+static void
+note_what_is_left(const GuardPlan *plan)
+{
+	const char *table = QualifiedTable(plan->table);
+	const char *name = RelationGetRelationName(plan->table);
+	ListCell   *lc;
+
+	if (plan->pin == InvalidAttrNumber)
+		ereport(NOTICE,
+				errmsg("table \"%s\" is guarded without a port PIN", name),
+				errdetail("It has no column of type port_pin, and none was named: the guard says who is locked or out of scope, and no more."));
+	foreach(lc, plan->checks)
+	{
+		const PlannedCheck *check = lfirst(lc);
+		bool		valid = false;
+
+		if (FindCheck(plan->table, PortPinCheck(check->function, plan->domain),
+					  check->column, &valid) == NULL || valid)
+			continue;
+		if (plan->sealed)
+			ereport(NOTICE,
+					errmsg("port PINs that table \"%s\" has already are not sealed yet", name),
+					errhint("CALL %s(%s, %s);",
+							QualifiedName("port_pin_seal_column", plan->domain),
+							quote_literal_cstr(table),
+							quote_literal_cstr(ColumnName(plan->table, plan->pin))));
+		else
+			ereport(NOTICE,
+					errmsg("the format of port PINs that are in table \"%s\" already has not been checked", name),
+					errhint("When they have been put right: ALTER TABLE %s VALIDATE CONSTRAINT %s;",
+							table, quote_identifier(check->name)));
+	}
 }
 
 /*
- * port_pin_protect(accounts regclass, pin name, forbid_delete boolean,
- *					check_format boolean)
+ * port_pin_protect(accounts regclass, pin text, scope text, lock text,
+ *					lock_until text, expires text, forbid_delete boolean,
+ *					check_format boolean, clearable boolean, allow_unset boolean,
+ *					replace boolean, OUT statement text)
  *		returns setof text
  *
- * Installs port_pin_protect_trigger() on a table, and what seals a column of type
- * port_pin_sealed.  Without pin, the column of the one type or the other is meant.
- * 42710 where the PIN is guarded already.
+ * Guards a table with PINs, seals a column of type port_pin_sealed, and says what
+ * counts for its accounts.  Without pin, the column of portpin's types is meant; a
+ * table without one can be guarded for its lock or scope alone.
+ * 42710 where the PIN is guarded already, unless the guard is to be replaced.
  */
 Datum
 port_pin_protect(PG_FUNCTION_ARGS)
 {
-	Installation install;
-	char	   *pin = PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1));
-	bool		forbid_delete = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
-	bool		check_format = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
-	bool		check = check_format;
-	AttrNumber	column;
+	Oid			relid = TableArgument(fcinfo);
+	Oid			domain = PortPinDomain(fcinfo->flinfo->fn_oid);
+	char	   *given[NUM_ACCOUNT_RULES];
+	char	   *rules[NUM_ACCOUNT_RULES];
+	bool		replace = SwitchArgument(fcinfo, OptionArguments(fcinfo, GUARD_PROTECT, given));
+	LOCKMODE	lock = AccessShareLock;
+	Relation	table;
+	GuardPlan	plan;
+	Script		script;
 
-	/* To lock for triggers first, and for a CHECK then, would invite a deadlock. */
-	if (!PG_ARGISNULL(0))
-		check |= HasSealedColumn(PG_GETARG_OID(0), PortPinDomain(fcinfo->flinfo->fn_oid));
-	install = BeginInstallation(fcinfo, "port_pin_protect_trigger",
-								check ? AccessExclusiveLock : ShareRowExclusiveLock);
+	/* Look first, to know which lock it takes; then lock, and look again. */
+	for (;;)
+	{
+		table = OpenTableToGuard(relid, lock);
+		memcpy(rules, given, sizeof(rules));
+		write_protection(table, rules, replace, domain, &plan, &script);
+		if (lock != AccessShareLock)
+			break;
+		lock = ScriptLock(&script);
+		relation_close(table, AccessShareLock);
+	}
+	if (replace)
+		NoteLostOptions(&plan);
+	relation_close(table, NoLock);
+	RunScript(&script, fcinfo);
 
-	column = FindPinColumn(install.table, pin, install.domain, "pin");
-	if (install.table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-		check_moves_can_be_followed(install.table);
-	AddColumnArgument(&install, "pin", install.table, column);
-	CheckNotGuardedYet(&install, "pin", ColumnNames(install.table, 1, &column));
-	if (ColumnIsSealed(install.table, column, install.domain))
-		AddSeal(&install, column);
-	add_protect_triggers(&install, column,
-					  forbid_delete ? primary_key(install.table) : NIL, forbid_delete);
-	if (check_format)
-		add_format_check(&install, column, fcinfo->flinfo->fn_oid);
-	RunInstallation(&install, fcinfo);
+	table = table_open(relid, NoLock);
+	plan.table = table;
+	note_what_is_left(&plan);
+	table_close(table, NoLock);
+	return (Datum) 0;
+}
+
+
+/* ----- port_pin_unprotect ----- */
+
+/* The guard that is meant, by its PIN; NULL if there is none. */
+static AccountGuard *
+guard_to_remove(Relation table, const char *pin, Oid domain)
+{
+	List	   *guards = FindAccountGuards(table, domain);
+
+	if (pin != NULL)
+		return GuardOfPin(guards, pin);
+	if (list_length(guards) > 1)
+		ereport(ERROR,
+				errcode(ERRCODE_AMBIGUOUS_COLUMN),
+				errmsg("table \"%s\" has more than one guard", RelationGetRelationName(table)),
+				errhint("Name the PIN of the one to remove."),
+				errtable(table));
+	return guards == NIL ? NULL : linitial(guards);
+}
+
+/* The gates would refuse every order, so they go first. */
+static void
+check_no_gate(Relation table, Oid domain)
+{
+	List	   *gates = GatesOver(RelationGetRelid(table), domain);
+
+	if (gates == NIL)
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+			errmsg("the guard of table \"%s\" is needed by gates",
+				   RelationGetRelationName(table)),
+			errdetail("Port orders get in by its port PINs: %s.", GateList(gates)),
+			errhint("Remove the gates first: %s", UngateCall(linitial_oid(gates), domain)),
+			errtable(table));
+}
+
+/*
+ * port_pin_unprotect(accounts regclass, pin text, if_exists boolean,
+ *					  OUT statement text) returns setof text
+ *
+ * Removes a guard and all that was made for it.  2BP01 under a gate, 42704 where
+ * there is none.
+ */
+Datum
+port_pin_unprotect(PG_FUNCTION_ARGS)
+{
+	Oid			domain = PortPinDomain(fcinfo->flinfo->fn_oid);
+	Relation	table = OpenTableToGuard(TableArgument(fcinfo), AccessExclusiveLock);
+	List	   *names = NamesArgument(fcinfo, 1, "pin");
+	AccountGuard *guard = guard_to_remove(table, names == NIL ? NULL : linitial(names), domain);
+	Script		script = {0};
+	GuardPlan	plan;
+
+	if (guard != NULL)
+	{
+		check_no_gate(table, domain);
+		IdentifyProtection(table, guard->rules, domain, &plan);
+		WriteRemoval(&plan, &script);
+	}
+	else if (SwitchArgument(fcinfo, 2))
+		ereport(NOTICE,
+				errmsg("table \"%s\" has no such guard, skipping",
+					   RelationGetRelationName(table)));
+	else
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("table \"%s\" has no such guard", RelationGetRelationName(table)),
+				errhint("port_pin_guards lists the guards that there are."),
+				errtable(table));
+	relation_close(table, NoLock);
+	RunScript(&script, fcinfo);
 	return (Datum) 0;
 }

@@ -1,14 +1,33 @@
 --
--- Installing the guard of a table of accounts
+-- Guarding a table of accounts or numbers
 --
 
 CREATE FUNCTION port_pin_protect(
 	accounts pg_catalog.regclass,
-	pin pg_catalog.name DEFAULT NULL,
+	pin pg_catalog.text DEFAULT NULL,
+	scope pg_catalog.text DEFAULT NULL,
+	lock pg_catalog.text DEFAULT NULL,
+	lock_until pg_catalog.text DEFAULT NULL,
+	expires pg_catalog.text DEFAULT NULL,
 	forbid_delete pg_catalog.bool DEFAULT false,
-	check_format pg_catalog.bool DEFAULT false)
+	check_format pg_catalog.bool DEFAULT false,
+	clearable pg_catalog.bool DEFAULT false,
+	allow_unset pg_catalog.bool DEFAULT false,
+	replace pg_catalog.bool DEFAULT false,
+	OUT statement pg_catalog.text)
 	RETURNS SETOF pg_catalog.text
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
 
-COMMENT ON FUNCTION port_pin_protect(pg_catalog.regclass, pg_catalog.name, pg_catalog.bool, pg_catalog.bool) IS
-'keep the port PINs of a table set, sealed where the column is, and if asked in their format: creates triggers and returns the statements that it ran';
+COMMENT ON FUNCTION port_pin_protect(pg_catalog.regclass, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool) IS
+'keep the port PINs of a table set, sealed where the column is, and say what counts for its accounts; returns the statements that it ran';
+
+CREATE FUNCTION port_pin_unprotect(
+	accounts pg_catalog.regclass,
+	pin pg_catalog.text DEFAULT NULL,
+	if_exists pg_catalog.bool DEFAULT false,
+	OUT statement pg_catalog.text)
+	RETURNS SETOF pg_catalog.text
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
+
+COMMENT ON FUNCTION port_pin_unprotect(pg_catalog.regclass, pg_catalog.text, pg_catalog.bool) IS
+'remove the guard of a table with port PINs, and all that was made for it; returns the statements that it ran';

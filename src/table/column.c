@@ -125,16 +125,41 @@ check_column_is_stored(Relation rel, AttrNumber column)
 						errtablecol(rel, column));
 }
 
+/* A column whose name differs in case only, as a hint. */
+static const char *
+similar_column(Relation rel, const char *name)
+{
+	TupleDesc	row = RelationGetDescr(rel);
+
+	for (int i = 0; i < row->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(row, i);
+
+		if (!attribute->attisdropped &&
+			pg_strcasecmp(NameStr(attribute->attname), name) == 0)
+			return NameStr(attribute->attname);
+	}
+	return NULL;
+}
+
+/* The column of this name, which a trigger can look at; an error if there is none. */
 AttrNumber
 FindColumn(Relation rel, const char *name)
 {
 	AttrNumber	column = column_named(rel, name);
 
 	if (column == InvalidAttrNumber)
+	{
+		const char *similar = similar_column(rel, name);
+
 		ereport_without_context(errcode(ERRCODE_UNDEFINED_COLUMN),
-						errmsg("column \"%s\", which a guard of port PINs is to look at, does not exist", name),
-						errhint("If the column was renamed, drop the guard's triggers and install it again. In a trigger argument a mixed-case name is written in double quotes."),
-						errtable(rel));
+								errmsg("column \"%s\" of table \"%s\" does not exist",
+									   name, RelationGetRelationName(rel)),
+								similar != NULL ?
+								errhint("Did you mean column \"%s\"?", similar) :
+								errhint("If the column was renamed, install its guard again: port_pin_guards shows the call in its column definition."),
+								errtable(rel));
+	}
 	check_column_is_stored(rel, column);
 	return column;
 }
@@ -201,9 +226,9 @@ ColumnList(List *names)
 	return list.data;
 }
 
-/* The columns of the domain, one by one: the first after the one given. */
-static AttrNumber
-next_port_pin(Relation rel, AttrNumber after, Oid domain)
+/* The columns of portpin's types, one by one: the first after the one given, or 0. */
+AttrNumber
+NextPinColumn(Relation rel, AttrNumber after, Oid domain)
 {
 	for (AttrNumber i = after + 1; i <= RelationGetDescr(rel)->natts; i++)
 	{
@@ -230,12 +255,9 @@ find_named_pin(Relation rel, const char *name)
 	return column;
 }
 
-/*
- * The column of a relation that holds its PIN: the one named, else the one of
- * the domain.  The argument is what a user would name it by, for the hint.
- */
+/* The column of a relation that holds its PIN: the one named, else the one of the type. */
 AttrNumber
-FindPinColumn(Relation rel, const char *name, Oid domain, const char *argument)
+FindPinColumn(Relation rel, const char *name, Oid domain)
 {
 	AttrNumber	column;
 	AttrNumber	another;
@@ -243,38 +265,24 @@ FindPinColumn(Relation rel, const char *name, Oid domain, const char *argument)
 	if (name != NULL)
 		return find_named_pin(rel, name);
 
-	column = next_port_pin(rel, InvalidAttrNumber, domain);
+	column = NextPinColumn(rel, InvalidAttrNumber, domain);
 	if (column == InvalidAttrNumber)
 		ereport_without_context(errcode(ERRCODE_UNDEFINED_COLUMN),
-						errmsg("table \"%s\" has no column of type port_pin",
-							   RelationGetRelationName(rel)),
-						errhint("Name the text or varchar column that holds the PIN with %s.", argument),
-						errtable(rel));
+								errmsg("table \"%s\" has no column of type port_pin",
+									   RelationGetRelationName(rel)),
+								errhint("Name the text or varchar column that holds the PIN with pin => 'column'."),
+								errtable(rel));
 
-	another = next_port_pin(rel, column, domain);
+	another = NextPinColumn(rel, column, domain);
 	if (another != InvalidAttrNumber)
-	{
-		AttrNumber	both[] = {column, another};
-		List	   *names = ColumnNames(rel, 2, both);
-
 		ereport_without_context(errcode(ERRCODE_AMBIGUOUS_COLUMN),
-						errmsg("table \"%s\" has more than one column of type port_pin",
-							   RelationGetRelationName(rel)),
-						errdetail("Columns \"%s\" and \"%s\" both could be meant.",
-								  (char *) linitial(names), (char *) lsecond(names)),
-						errhint("Name the one that counts with %s.", argument),
-						errtable(rel));
-	}
+								errmsg("table \"%s\" has more than one column of type port_pin",
+									   RelationGetRelationName(rel)),
+								errdetail("Columns \"%s\" and \"%s\" both could be meant.",
+										  ColumnName(rel, column), ColumnName(rel, another)),
+								errhint("Name the one that counts with pin => 'column'."),
+								errtable(rel));
 	return column;
-}
-
-/* Could FindPinColumn find a column here?  Ambiguity counts: it must be told. */
-bool
-HasPinColumn(Relation rel, const char *name, Oid domain)
-{
-	if (name != NULL)
-		return column_named(rel, name) != InvalidAttrNumber;
-	return next_port_pin(rel, InvalidAttrNumber, domain) != InvalidAttrNumber;
 }
 
 /* Is NULL no value of a type, as its domains are declared? */

@@ -12,9 +12,8 @@
 
 extern AttrNumber FindColumn(Relation rel, const char *name);
 extern AttrNumber FindColumnOfType(Relation rel, const char *name, Oid type);
-extern AttrNumber FindPinColumn(Relation rel, const char *name, Oid domain,
-								const char *argument);
-extern bool HasPinColumn(Relation rel, const char *name, Oid domain);
+extern AttrNumber FindPinColumn(Relation rel, const char *name, Oid domain);
+extern AttrNumber NextPinColumn(Relation rel, AttrNumber after, Oid domain);
 extern bool DomainForbidsNull(Oid type);
 extern void CheckColumnAllows(Relation rel, AttrNumber column, Datum value, bool isnull);
 extern bool ColumnIsGenerated(Relation rel, AttrNumber column);

@@ -1,6 +1,6 @@
 /*
  * foreign_key.c
- *		Which foreign key leads from a row to the row that it references.
+ *		A foreign key: which columns it has, and how its row is found.
  *
  * The foreign keys of the relation at hand lead the way, all columns of each.
  * Names of tables would depend on a search_path, on which partition or shard
@@ -13,18 +13,12 @@
 #include "access/table.h"
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
-#include "lib/stringinfo.h"
-#include "nodes/pg_list.h"
 #include "parser/parse_coerce.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "base/compat.h"
 #include "base/error.h"
-#include "table/column.h"
 
 static Form_pg_constraint
 constraint_form(Oid constraint, HeapTuple *tuple)
@@ -56,9 +50,24 @@ is_clone_for_partition(const ForeignKeyCacheInfo *key)
 	return clone;
 }
 
+/* Copies of the foreign keys of a relation, each once. */
+List *
+CopyForeignKeys(Relation rel)
+{
+	List	   *keys = copyObject(RelationGetFKeyList(rel));
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		if (is_clone_for_partition(lfirst(lc)))
+			keys = foreach_delete_current(keys, lc);
+	}
+	return keys;
+}
+
 /* Are these the columns of the key, in whatever order? */
-static bool
-has_columns(const ForeignKeyCacheInfo *key, List *columns)
+bool
+KeyHasColumns(const ForeignKeyCacheInfo *key, List *columns)
 {
 	if (list_length(columns) != key->nkeys)
 		return false;
@@ -70,14 +79,13 @@ has_columns(const ForeignKeyCacheInfo *key, List *columns)
 	return true;
 }
 
-static bool
-leads_to_pin(const ForeignKeyCacheInfo *key, const char *pin, Oid domain)
+/* Do two keys say the same twice? */
+bool
+SameForeignKey(const ForeignKeyCacheInfo *a, const ForeignKeyCacheInfo *b)
 {
-	Relation	referenced = table_open(key->confrelid, AccessShareLock);
-	bool		leads = HasPinColumn(referenced, pin, domain);
-
-	table_close(referenced, NoLock);
-	return leads;
+	return a->confrelid == b->confrelid && a->nkeys == b->nkeys &&
+		memcmp(a->conkey, b->conkey, a->nkeys * sizeof(AttrNumber)) == 0 &&
+		memcmp(a->confkey, b->confkey, a->nkeys * sizeof(AttrNumber)) == 0;
 }
 
 /* Is the table that a key references this one, or the one that it is a partition of? */
@@ -87,184 +95,6 @@ IsSelfReference(Oid referenced, Relation rel)
 	return referenced == RelationGetRelid(rel) ||
 		(rel->rd_rel->relispartition &&
 		 list_member_oid(get_partition_ancestors(RelationGetRelid(rel)), referenced));
-}
-
-/* Do two keys say the same twice? */
-static bool
-is_same_way(const ForeignKeyCacheInfo *a, const ForeignKeyCacheInfo *b)
-{
-	return a->confrelid == b->confrelid && a->nkeys == b->nkeys &&
-		memcmp(a->conkey, b->conkey, a->nkeys * sizeof(AttrNumber)) == 0 &&
-		memcmp(a->confkey, b->confkey, a->nkeys * sizeof(AttrNumber)) == 0;
-}
-
-static char *
-key_columns_for_hint(Relation rel, const ForeignKeyCacheInfo *key)
-{
-	return ColumnList(ColumnNames(rel, key->nkeys, key->conkey));
-}
-
-/* Every key of a relation, for a hint. */
-static char *
-keys_for_hint(Relation rel)
-{
-	StringInfoData keys;
-	List	   *all = copyObject(RelationGetFKeyList(rel));
-	ListCell   *lc;
-
-	initStringInfo(&keys);
-	foreach(lc, all)
-	{
-		if (!is_clone_for_partition(lfirst(lc)))
-			appendStringInfo(&keys, "%s(%s)", keys.len > 0 ? ", " : "",
-							 key_columns_for_hint(rel, lfirst(lc)));
-	}
-	return keys.data;
-}
-
-/* The ways to a PIN that lead on from one key of a relation, for a hint. */
-static void
-append_ways(StringInfo ways, Relation rel, const ForeignKeyCacheInfo *key,
-			const char *pin, Oid domain)
-{
-	Relation	next = table_open(key->confrelid, AccessShareLock);
-	List	   *keys = copyObject(RelationGetFKeyList(next));
-	ListCell   *lc;
-
-	foreach(lc, keys)
-	{
-		ForeignKeyCacheInfo *onward = lfirst(lc);
-
-		if (!is_clone_for_partition(onward) && !IsSelfReference(onward->confrelid, next) &&
-			!IsSelfReference(onward->confrelid, rel) && leads_to_pin(onward, pin, domain))
-			appendStringInfo(ways, "%sfk=%s with via=%s", ways->len > 0 ? ", or " : "",
-							 key_columns_for_hint(rel, key),
-							 key_columns_for_hint(next, onward));
-	}
-	table_close(next, AccessShareLock);
-}
-
-/* All ways over one table more, as arguments; '' where there are none. */
-char *
-IndirectPaths(Relation rel, const char *pin, Oid domain)
-{
-	StringInfoData ways;
-	List	   *keys = copyObject(RelationGetFKeyList(rel));
-	ListCell   *lc;
-
-	initStringInfo(&ways);
-	foreach(lc, keys)
-	{
-		ForeignKeyCacheInfo *key = lfirst(lc);
-
-		if (!is_clone_for_partition(key) && !IsSelfReference(key->confrelid, rel))
-			append_ways(&ways, rel, key, pin, domain);
-	}
-	return ways.data;
-}
-
-static bool
-same_columns(const ForeignKeyCacheInfo *a, const ForeignKeyCacheInfo *b)
-{
-	return a->nkeys == b->nkeys &&
-		memcmp(a->conkey, b->conkey, a->nkeys * sizeof(AttrNumber)) == 0;
-}
-
-static void
-refuse_ambiguous_key(Relation rel, const ForeignKeyCacheInfo *a,
-					 const ForeignKeyCacheInfo *b, const char *argument)
-{
-	if (same_columns(a, b))
-		ereport_without_context(errcode(ERRCODE_AMBIGUOUS_COLUMN),
-						errmsg("table \"%s\" has more than one foreign key on the columns that lead to a port PIN",
-							   RelationGetRelationName(rel)),
-						errdetail("Those on (%s) lead to \"%s\" and to \"%s\".",
-								  key_columns_for_hint(rel, a),
-								  get_rel_name(a->confrelid),
-								  get_rel_name(b->confrelid)),
-						errhint("Drop the one that does not count, or give it a column of its own."),
-						errtable(rel));
-	ereport_without_context(errcode(ERRCODE_AMBIGUOUS_COLUMN),
-					errmsg("table \"%s\" has more than one foreign key that could lead to a port PIN",
-						   RelationGetRelationName(rel)),
-					errdetail("Both (%s) and (%s) could be meant.",
-							  key_columns_for_hint(rel, a),
-							  key_columns_for_hint(rel, b)),
-					errhint("Name the columns of the one that counts with %s.", argument),
-					errtable(rel));
-}
-
-/* No key on the columns that were named. */
-static void
-refuse_named_key(Relation rel, const char *argument)
-{
-	char	   *keys = keys_for_hint(rel);
-
-	ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
-					errmsg("table \"%s\" has no foreign key on the columns named by %s",
-						   RelationGetRelationName(rel), argument),
-					keys[0] == '\0' ? errdetail("It has no foreign key at all.") :
-					errdetail("Its foreign keys are on %s.", keys),
-					errhint("Add a foreign key on just these columns: it tells which account's PIN must be given."),
-					errtable(rel));
-}
-
-/* None of the keys leads to a PIN, or not at once. */
-static void
-refuse_no_key(Relation rel, const char *pin, Oid domain)
-{
-	char	   *ways = IndirectPaths(rel, pin, domain);
-
-	ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
-					errmsg("table \"%s\" has no foreign key that leads to a port PIN",
-						   RelationGetRelationName(rel)),
-					ways[0] != '\0' ?
-					errhint("To find the PIN over another table, name both foreign keys: %s.", ways) :
-					errhint("Add a foreign key to the table with the PIN; if its PIN column is text or varchar, name that column with account_pin=."),
-					errtable(rel));
-}
-
-/*
- * Could this key be meant, if nobody says which?  One from orders to orders only if
- * the PIN at its end is named: the one that is found is what an order carries.
- */
-static bool
-is_candidate(Relation rel, const ForeignKeyCacheInfo *key, const char *pin, Oid domain)
-{
-	return leads_to_pin(key, pin, domain) &&
-		(pin != NULL || !IsSelfReference(key->confrelid, rel));
-}
-
-/*
- * Choose the key that leads on from a relation: the one on the columns given,
- * else the only one to a table with a PIN.
- */
-ForeignKeyCacheInfo *
-ChooseForeignKey(Relation rel, List *columns, const char *argument,
-				 const char *pin, Oid domain)
-{
-	ForeignKeyCacheInfo *chosen = NULL;
-	List	   *keys = copyObject(RelationGetFKeyList(rel));
-	ListCell   *lc;
-
-	foreach(lc, keys)
-	{
-		ForeignKeyCacheInfo *key = lfirst(lc);
-
-		if (is_clone_for_partition(key))
-			continue;
-		if (columns != NIL ? !has_columns(key, columns) :
-			!is_candidate(rel, key, pin, domain))
-			continue;
-		if (chosen != NULL && !is_same_way(chosen, key))
-			refuse_ambiguous_key(rel, chosen, key, argument);
-		chosen = key;
-	}
-	if (chosen == NULL && columns != NIL)
-		refuse_named_key(rel, argument);
-	if (chosen == NULL)
-		refuse_no_key(rel, pin, domain);
-	return chosen;
 }
 
 /* A key that does not hold for every row, at every time, proves nothing. */
@@ -287,22 +117,20 @@ check_key_is_enforced(Relation rel, Form_pg_constraint constraint)
  * Which function turns a value of the referencing column into what the equality
  * operator takes?  The same that the foreign key itself uses; often none.
  */
-static void
-find_cast(Oid from, Oid to, FmgrInfo *cast, MemoryContext mcxt)
+static Oid
+find_cast(Oid from, Oid to)
 {
 	CoercionPathType path;
-	Oid			function;
+	Oid			function = InvalidOid;
 
-	cast->fn_oid = InvalidOid;
 	from = getBaseType(from);
 	if (from == to || IsPolymorphicType(to) || IsBinaryCoercible(from, to))
-		return;
+		return InvalidOid;
 
 	path = find_coercion_pathway(to, from, COERCION_IMPLICIT, &function);
-	if (path == COERCION_PATH_FUNC)
-		fmgr_info_cxt(function, cast, mcxt);
-	else if (path != COERCION_PATH_RELABELTYPE)
+	if (path != COERCION_PATH_FUNC && path != COERCION_PATH_RELABELTYPE)
 		elog(ERROR, "no implicit cast from type %u to type %u", from, to);
+	return path == COERCION_PATH_FUNC ? function : InvalidOid;
 }
 
 /* Where in its index is a column of the referenced relation? */
@@ -318,18 +146,15 @@ position_in_index(Relation index, AttrNumber column)
 		 RelationGetRelationName(index), column);
 }
 
+/* Find all that a look-up takes, and refuse a key that proves nothing. */
 void
-DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info, ForeignKey *key,
-				   MemoryContext mcxt)
+DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info, ForeignKey *key)
 {
 	HeapTuple	tuple;
 	Form_pg_constraint constraint = constraint_form(info->conoid, &tuple);
 	Relation	index;
 
 	check_key_is_enforced(rel, constraint);
-	key->tables = NULL;
-	key->mcxt = AllocSetContextCreate(mcxt, "foreign key to a port PIN",
-									  ALLOCSET_SMALL_SIZES);
 	key->referenced = info->confrelid;
 	key->index = constraint->conindid;
 	key->on_update = constraint->confupdtype;
@@ -348,9 +173,9 @@ DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info, ForeignKey *ke
 		key->to[i] = info->confkey[i];
 		key->position[i] = position_in_index(index, key->to[i]);
 		op_input_types(info->conpfeqop[i], &left, &key->operand[i]);
-		fmgr_info_cxt(get_opcode(info->conpfeqop[i]), &key->equal[i], mcxt);
+		key->equal[i] = get_opcode(info->conpfeqop[i]);
 		column_type = TupleDescAttr(RelationGetDescr(rel), key->from[i] - 1)->atttypid;
-		find_cast(column_type, key->operand[i], &key->cast[i], mcxt);
+		key->cast[i] = find_cast(column_type, key->operand[i]);
 	}
 	index_close(index, NoLock);
 }

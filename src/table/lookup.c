@@ -10,9 +10,9 @@
  * all of them where that can't be told: where a partition's bounds compare another
  * type or by another collation than the key does.
  *
- * What is found out about tables and partitions is kept for the rows that follow.
- * It holds no pin or reference of its own, so there is nothing to let go of when a
- * statement ends or fails.
+ * What is found out about tables and partitions is kept for the statement's other
+ * rows.  It holds no pin or reference of its own, so there is nothing to let go of
+ * when the statement ends or fails.
  */
 #include "postgres.h"
 
@@ -54,14 +54,24 @@ typedef struct KeyedTable
 	TupleConversionMap *map;	/* from one to the other; NULL if they are one */
 } KeyedTable;
 
-/* One key that is looked up. */
-typedef struct Lookup
+/* What a statement needs to look a key up again and again. */
+struct KeyLookup
 {
-	ForeignKey *key;
+	const ForeignKey *key;
+	MemoryContext mcxt;			/* of the statement */
+	FmgrInfo   *equal;			/* for each column of the key */
+	FmgrInfo   *cast;			/* likewise; fn_oid is invalid where none is needed */
+	KeyedTable *table;			/* NULL until it is looked into */
+};
+
+/* One look-up. */
+typedef struct Search
+{
+	KeyLookup  *lookup;
 	const KeyValue *value;
 	Relation	whole;			/* the table that the key leads to */
 	Snapshot	snapshot;
-} Lookup;
+} Search;
 
 
 /* ----- Tables and partitions ----- */
@@ -87,7 +97,7 @@ describe_rows(KeyedTable *keyed, Relation table, Relation whole)
 }
 
 static void
-describe_partitions(ForeignKey *key, KeyedTable *keyed, Relation table, Relation index)
+describe_partitions(const ForeignKey *key, KeyedTable *keyed, Relation table, Relation index)
 {
 	keyed->nparts = RelationGetPartitionDesc(table, true)->nparts;
 	keyed->parts = palloc0(sizeof(KeyedTable *) * keyed->nparts);
@@ -96,16 +106,16 @@ describe_partitions(ForeignKey *key, KeyedTable *keyed, Relation table, Relation
 
 /* Find out what it takes to look a key up in a table; locks its index. */
 static KeyedTable *
-describe_table(ForeignKey *key, Relation table, Oid indexid, Relation whole)
+describe_table(KeyLookup *lookup, Relation table, Oid indexid, Relation whole)
 {
 	Relation	index = index_open(indexid, AccessShareLock);
-	MemoryContext caller = MemoryContextSwitchTo(key->mcxt);
+	MemoryContext caller = MemoryContextSwitchTo(lookup->mcxt);
 	KeyedTable *keyed = palloc0(sizeof(KeyedTable));
 
 	keyed->table = RelationGetRelid(table);
 	keyed->index = indexid;
 	if (table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-		describe_partitions(key, keyed, table, index);
+		describe_partitions(lookup->key, keyed, table, index);
 	else
 		describe_rows(keyed, table, whole);
 	MemoryContextSwitchTo(caller);
@@ -115,7 +125,7 @@ describe_table(ForeignKey *key, Relation table, Oid indexid, Relation whole)
 
 /* The same of a partition; which may have been attached or detached meanwhile. */
 static KeyedTable *
-describe_partition(Lookup *lookup, KeyedTable *keyed, PartitionDesc partitions, int part)
+describe_partition(Search *search, KeyedTable *keyed, PartitionDesc partitions, int part)
 {
 	Oid			relid = partitions->oids[part];
 	Relation	partition;
@@ -123,45 +133,72 @@ describe_partition(Lookup *lookup, KeyedTable *keyed, PartitionDesc partitions, 
 	if (keyed->nparts != partitions->nparts)
 	{
 		keyed->nparts = partitions->nparts;
-		keyed->parts = MemoryContextAllocZero(lookup->key->mcxt,
+		keyed->parts = MemoryContextAllocZero(search->lookup->mcxt,
 											  sizeof(KeyedTable *) * keyed->nparts);
 	}
 	if (keyed->parts[part] == NULL || keyed->parts[part]->table != relid)
 	{
 		partition = table_open(relid, AccessShareLock);
 		keyed->parts[part] =
-			describe_table(lookup->key, partition,
-						   IndexOfPartition(partition, keyed->index), lookup->whole);
+			describe_table(search->lookup, partition,
+						   IndexOfPartition(partition, keyed->index), search->whole);
 		table_close(partition, NoLock);
 	}
 	return keyed->parts[part];
 }
 
-/* Lock what the key leads to for another statement. */
-void
-LockReferenced(ForeignKey *key)
+/*
+ * Get ready to look a key up, for as long as a statement's memory lasts.  The table
+ * and its index are locked: what is known of them may be from an earlier statement.
+ */
+KeyLookup *
+CreateKeyLookup(const ForeignKey *key, MemoryContext statement)
 {
+	KeyLookup  *lookup = MemoryContextAllocZero(statement, sizeof(KeyLookup));
+	Size		size = key->nkeys * sizeof(FmgrInfo);
+
+	lookup->key = key;
+	lookup->mcxt = statement;
+	lookup->equal = MemoryContextAllocZero(statement, size);
+	lookup->cast = MemoryContextAllocZero(statement, size);
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		fmgr_info_cxt(key->equal[i], &lookup->equal[i], statement);
+		if (OidIsValid(key->cast[i]))
+			fmgr_info_cxt(key->cast[i], &lookup->cast[i], statement);
+	}
 	LockRelationOid(key->referenced, AccessShareLock);
 	LockRelationOid(key->index, AccessShareLock);
+	return lookup;
 }
 
-/* Partitions, and their indexes, can be replaced while they are not locked. */
-void
-ForgetPartitionsOfKey(ForeignKey *key)
-{
-	if (key->tables != NULL && key->tables->slot == NULL)
-	{
-		key->tables = NULL;
-		MemoryContextReset(key->mcxt);
-	}
-}
 
 /* ----- Reading the row ----- */
 
+/*
+ * Cast a value as the foreign key does.  A cast may take the type modifier, and
+ * whether it is explicit; one that does not is not given them.
+ */
+static Datum
+cast_value(FmgrInfo *cast, Datum value)
+{
+	switch (cast->fn_nargs)
+	{
+		case 1:
+			return FunctionCall1(cast, value);
+		case 2:
+			return FunctionCall2(cast, value, Int32GetDatum(-1));
+		default:
+			return FunctionCall3(cast, value, Int32GetDatum(-1), BoolGetDatum(false));
+	}
+}
+
 /* The key in a row that references, as the index of the referenced table wants it. */
 void
-KeyOfRow(ForeignKey *key, TupleTableSlot *row, KeyValue *value)
+KeyOfRow(KeyLookup *lookup, TupleTableSlot *row, KeyValue *value)
 {
+	const ForeignKey *key = lookup->key;
+
 	value->complete = true;
 	for (int i = 0; i < key->nkeys; i++)
 	{
@@ -170,18 +207,17 @@ KeyOfRow(ForeignKey *key, TupleTableSlot *row, KeyValue *value)
 
 		if (isnull)
 			value->complete = false;
-		/* As foreign keys do: give a cast its optional arguments, wanted or not. */
-		else if (OidIsValid(key->cast[i].fn_oid))
-			column = FunctionCall3(&key->cast[i], column,
-								   Int32GetDatum(-1), BoolGetDatum(false));
+		else if (OidIsValid(key->cast[i]))
+			column = cast_value(&lookup->cast[i], column);
 		value->values[i] = column;
 	}
 }
 
 static IndexScanDesc
-begin_key_scan(ForeignKey *key, const KeyValue *value, Relation table,
+begin_key_scan(KeyLookup *lookup, const KeyValue *value, Relation table,
 			   Relation index, Snapshot snapshot)
 {
+	const ForeignKey *key = lookup->key;
 	ScanKeyData scankeys[INDEX_MAX_KEYS];
 	IndexScanDesc scan;
 
@@ -192,7 +228,7 @@ begin_key_scan(ForeignKey *key, const KeyValue *value, Relation table,
 		ScanKeyEntryInitializeWithInfo(&scankeys[position - 1], 0, position,
 									   BTEqualStrategyNumber, key->operand[i],
 									   index->rd_indcollation[position - 1],
-									   &key->equal[i], value->values[i]);
+									   &lookup->equal[i], value->values[i]);
 	}
 	scan = begin_index_scan(table, index, snapshot, key->nkeys);
 	index_rescan(scan, scankeys, key->nkeys, NULL, 0);
@@ -220,11 +256,11 @@ has_another_row(IndexScanDesc scan, Relation table)
  * are refused: whichever it were, the other could be meant.
  */
 static void
-find_in_table(Lookup *lookup, KeyedTable *keyed, Relation table, ReferencedRow *row)
+find_in_table(Search *search, KeyedTable *keyed, Relation table, ReferencedRow *row)
 {
 	Relation	index = index_open(keyed->index, NoLock);
-	IndexScanDesc scan = begin_key_scan(lookup->key, lookup->value, table, index,
-										lookup->snapshot);
+	IndexScanDesc scan = begin_key_scan(search->lookup, search->value, table, index,
+										search->snapshot);
 
 	if (index_getnext_slot(scan, ForwardScanDirection, keyed->slot))
 	{
@@ -245,7 +281,7 @@ find_in_table(Lookup *lookup, KeyedTable *keyed, Relation table, ReferencedRow *
 
 /* Look a key up in a table or in those of its partitions that can have it. */
 static void
-find_in_tree(Lookup *lookup, KeyedTable *keyed, Relation table, ReferencedRow *row)
+find_in_tree(Search *search, KeyedTable *keyed, Relation table, ReferencedRow *row)
 {
 	PartitionDesc partitions;
 	int			first = 0;
@@ -253,7 +289,7 @@ find_in_tree(Lookup *lookup, KeyedTable *keyed, Relation table, ReferencedRow *r
 
 	if (keyed->slot != NULL)
 	{
-		find_in_table(lookup, keyed, table, row);
+		find_in_table(search, keyed, table, row);
 		return;
 	}
 
@@ -261,14 +297,14 @@ find_in_tree(Lookup *lookup, KeyedTable *keyed, Relation table, ReferencedRow *r
 	last = partitions->nparts - 1;
 	if (keyed->routing.prunes && partitions->nparts > 0)
 		first = last = ChoosePartition(&keyed->routing, table, partitions,
-									   lookup->value->values);
+									   search->value->values);
 
 	for (int i = first; i >= 0 && i <= last; i++)
 	{
-		KeyedTable *part = describe_partition(lookup, keyed, partitions, i);
+		KeyedTable *part = describe_partition(search, keyed, partitions, i);
 		Relation	partition = table_open(part->table, NoLock);
 
-		find_in_tree(lookup, part, partition, row);
+		find_in_tree(search, part, partition, row);
 		table_close(partition, NoLock);
 	}
 }
@@ -276,22 +312,22 @@ find_in_tree(Lookup *lookup, KeyedTable *keyed, Relation table, ReferencedRow *r
 /*
  * The row that has this key; its slots are NULL if there is none.  There is one
  * such row at a time: ReleaseRow it before the next look-up of the same key.
- * The table has been locked when the key was described, in the same statement.
  */
 ReferencedRow
-FindReferencedRow(ForeignKey *key, const KeyValue *value, Snapshot snapshot)
+FindReferencedRow(KeyLookup *lookup, const KeyValue *value, Snapshot snapshot)
 {
 	ReferencedRow row = {0};
-	Lookup		lookup = {key, value, NULL, snapshot};
+	Search		search = {lookup, value, NULL, snapshot};
 
 	if (!value->complete)
 		return row;
 
-	lookup.whole = table_open(key->referenced, NoLock);
-	if (key->tables == NULL)
-		key->tables = describe_table(key, lookup.whole, key->index, lookup.whole);
-	find_in_tree(&lookup, key->tables, lookup.whole, &row);
-	table_close(lookup.whole, NoLock);
+	search.whole = table_open(lookup->key->referenced, NoLock);
+	if (lookup->table == NULL)
+		lookup->table = describe_table(lookup, search.whole, lookup->key->index,
+									   search.whole);
+	find_in_tree(&search, lookup->table, search.whole, &row);
+	table_close(search.whole, NoLock);
 	return row;
 }
 
@@ -372,7 +408,7 @@ leads_to(Relation table, HeapTuple version, const ItemPointerData *last)
 
 /* Did the row that is now at a place have this key before, in this transaction? */
 bool
-RowHadKey(ForeignKey *key, const KeyValue *value, ReferencedRow *row)
+RowHadKey(KeyLookup *lookup, const KeyValue *value, ReferencedRow *row)
 {
 	Relation	table = table_open(row->table, AccessShareLock);
 	Relation	index = index_open(row->index, AccessShareLock);
@@ -383,7 +419,7 @@ RowHadKey(ForeignKey *key, const KeyValue *value, ReferencedRow *row)
 	/* Chains of versions are the heap's; of other access methods nothing is known. */
 	if (table->rd_rel->relam == HEAP_TABLE_AM_OID)
 	{
-		scan = begin_key_scan(key, value, table, index, SnapshotAny);
+		scan = begin_key_scan(lookup, value, table, index, SnapshotAny);
 		while (!had && index_getnext_slot(scan, ForwardScanDirection, slot))
 			had = leads_to(table, ExecFetchSlotHeapTuple(slot, false, NULL),
 						   &row->slot->tts_tid);

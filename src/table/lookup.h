@@ -9,6 +9,9 @@
 #include "table/foreign_key.h"
 #include "utils/snapshot.h"
 
+/* A key that a statement looks up. */
+typedef struct KeyLookup KeyLookup;
+
 /* The value of a key, in the types of the index that it is looked up in. */
 typedef struct KeyValue
 {
@@ -25,13 +28,12 @@ typedef struct ReferencedRow
 	TupleTableSlot *columns;	/* the same as a row of the whole table */
 } ReferencedRow;
 
-extern void LockReferenced(ForeignKey *key);
-extern void ForgetPartitionsOfKey(ForeignKey *key);
-extern void KeyOfRow(ForeignKey *key, TupleTableSlot *row, KeyValue *value);
-extern ReferencedRow FindReferencedRow(ForeignKey *key, const KeyValue *value,
+extern KeyLookup *CreateKeyLookup(const ForeignKey *key, MemoryContext statement);
+extern void KeyOfRow(KeyLookup *lookup, TupleTableSlot *row, KeyValue *value);
+extern ReferencedRow FindReferencedRow(KeyLookup *lookup, const KeyValue *value,
 									   Snapshot snapshot);
 extern bool LockRowKeyShare(ReferencedRow *row, Snapshot snapshot);
 extern void ReleaseRow(ReferencedRow *row);
-extern bool RowHadKey(ForeignKey *key, const KeyValue *value, ReferencedRow *row);
+extern bool RowHadKey(KeyLookup *lookup, const KeyValue *value, ReferencedRow *row);
 
 #endif							/* PORTPIN_LOOKUP_H */

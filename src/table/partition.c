@@ -14,7 +14,6 @@
 
 #include "catalog/partition.h"
 #include "miscadmin.h"
-#include "nodes/pg_list.h"
 #include "partitioning/partbounds.h"
 #include "utils/inval.h"
 #include "utils/partcache.h"
@@ -39,16 +38,10 @@ IndexOfPartition(Relation partition, Oid whole)
 {
 	for (int tries = 0; tries < 100; tries++)
 	{
-		List	   *indexes = RelationGetIndexList(partition);
-		ListCell   *lc;
+		Oid			index = index_get_partition(partition, whole);
 
-		foreach(lc, indexes)
-		{
-			List	   *ancestors = get_partition_ancestors(lfirst_oid(lc));
-
-			if (ancestors != NIL && linitial_oid(ancestors) == whole)
-				return lfirst_oid(lc);
-		}
+		if (OidIsValid(index))
+			return index;
 		CHECK_FOR_INTERRUPTS();
 		AcceptInvalidationMessages();
 	}

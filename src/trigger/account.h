@@ -1,54 +1,30 @@
 /*
  * account.h
- *		From an order to the row that has its PIN.
+ *		The rows on the way from an order to its PIN, and what they say.
  */
 #ifndef PORTPIN_ACCOUNT_H
 #define PORTPIN_ACCOUNT_H
 
+#include "executor/tuptable.h"
+
 #include "table/account_key.h"
 #include "table/lookup.h"
+#include "trigger/account_path.h"
 
-/* One table on the way from an order to its PIN. */
-typedef struct PathStep
+/* What a statement needs to read the accounts of its orders. */
+typedef struct AccountReader
 {
-	ForeignKey	key;			/* leads here */
-	AttrNumber	pin;			/* 0 where the row can't have a PIN */
-	AttrNumber	lock;			/* 0 where the row can't be locked */
-	AttrNumber	expires;		/* 0 where its PIN does not expire */
-	AccountIdentity identity;	/* what its rows are called when guessed at */
-} PathStep;
-
-#define MAX_PATH_STEPS 2		/* order to number, number to account */
-
-typedef struct AccountPath
-{
-	bool		hold;			/* judged before the foreign key is checked */
-	int			nsteps;
-	bool		sealed;			/* a PIN on the way is in a sealed column */
-	PathStep	steps[MAX_PATH_STEPS];
-} AccountPath;
-
-/* What names the way: columns, by name; NULL or NIL where portpin finds them. */
-typedef struct AccountNames
-{
-	List	   *fk;				/* key columns of the order */
-	List	   *via;			/* key columns of the number, to its account */
-	char	   *number_pin;
-	char	   *account_pin;
-	char	   *lock;			/* on whichever table of the way has it */
-	char	   *number_lock;	/* on just this one */
-	char	   *account_lock;
-	char	   *expires;		/* likewise */
-	char	   *number_expires;
-	char	   *account_expires;
-	bool		no_overrides;	/* a number has no PIN of its own */
-} AccountNames;
+	AccountPath path;
+	bool		lock_key;		/* judged before the foreign key is checked */
+	KeyLookup  *lookups[MAX_PATH_STEPS];
+} AccountReader;
 
 /* What the rows on the way said; see ReadAccount. */
 typedef struct Account
 {
 	ReferencedRow rows[MAX_PATH_STEPS];
 	bool		found;
+	bool		in_scope;
 	bool		locked;
 	bool		expired;
 	text	   *pin;			/* NULL where blank */
@@ -57,14 +33,12 @@ typedef struct Account
 	TupleTableSlot *row;
 } Account;
 
-extern void FindAccountPath(Relation orders, const AccountNames *names,
-							Oid domain, AccountPath *path, MemoryContext mcxt);
-extern void LockAccountPath(AccountPath *path);
-extern void ForgetPartitions(AccountPath *path);
-extern void ReadAccount(AccountPath *path, TupleTableSlot *order,
+extern void InitAccountReader(AccountReader *reader, const AccountPath *path,
+							  bool lock_key, MemoryContext statement);
+extern void ReadAccount(AccountReader *reader, TupleTableSlot *order,
 						Account *account);
 extern void ReleaseAccount(Account *account);
-extern bool IsSameAccount(AccountPath *path, TupleTableSlot *old,
+extern bool IsSameAccount(AccountReader *reader, TupleTableSlot *old,
 						  TupleTableSlot *new);
 
 #endif							/* PORTPIN_ACCOUNT_H */

@@ -14,96 +14,85 @@
 #include "access/table.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
-#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/rel.h"
 
 #include "base/catalog.h"
 #include "base/error.h"
 #include "table/column.h"
-#include "table/foreign_key.h"
-#include "trigger/account.h"
-#include "trigger/argument.h"
-#include "trigger/protect_trigger.h"
+#include "table/partition.h"
+#include "table/triggers.h"
+#include "trigger/trigger_call.h"
 
-static const char *const gate_arguments[] = {
-	"pin", "account_pin", "number_pin", "fk", "via", "scope",
-	"lock", "number_lock", "account_lock",
-	"expires", "number_expires", "account_expires", "overrides",
-	"unset", "verdict", "redact", NULL
+const GuardOption gate_options[NUM_GATE_OPTIONS] = {
+	[GATE_FK] = {"fk", OPTION_COLUMNS, "fk"},
+	[GATE_VIA] = {"via", OPTION_COLUMNS, "via"},
+	[GATE_PIN] = {"pin", OPTION_COLUMN, "pin"},
+	[GATE_SCOPE] = {"scope", OPTION_COLUMN, "scope"},
+	[GATE_VERDICT] = {"verdict", OPTION_COLUMN, "verdict"},
+	[GATE_REDACT] = {"redact", OPTION_SWITCH, "redact"},
+	[GATE_ACCOUNT_PIN] = {"account_pin", OPTION_COLUMN, "account_pin"},
+	[GATE_GUARDED] = {"guarded", OPTION_COLUMNS, NULL},
 };
+
+/* Does the gate write into the order, and so judge it before it is stored? */
+bool
+ChangesOrders(const Gate *gate)
+{
+	return gate->verdict != InvalidAttrNumber || gate->redact;
+}
+
+/*
+ * Is an order judged before its foreign key is checked?  Until that has been done,
+ * the account could be replaced by another one under the same key.
+ */
+bool
+JudgesBeforeKey(const Gate *gate)
+{
+	return ChangesOrders(gate) || gate->path.steps[0].key.deferrable;
+}
 
 
 /* ----- How it is attached ----- */
 
-static bool
-changes_orders(const Trigger *trigger)
-{
-	return ArgumentValue(trigger, "verdict") != NULL ||
-		ArgumentFlag(trigger, "redact", "yes", "no");
-}
-
-/* What the gate alone may write, a statement that it does not see could forge. */
+/* It must fire for every INSERT and UPDATE, or a statement could write the verdict itself. */
 static void
 check_sees_every_order(const Trigger *trigger)
 {
 	if (!TRIGGER_FOR_INSERT(trigger->tgtype) || !TRIGGER_FOR_UPDATE(trigger->tgtype) ||
 		TRIGGER_FOR_DELETE(trigger->tgtype))
 		ReportTriggerMisuse(GATE_TRIGGER, "must be fired BEFORE INSERT OR UPDATE to record a verdict or to redact",
-						 "Create one trigger for both events, and for no other.");
+							"Create one trigger for both events, and for no other.");
 	if (trigger->tgqual != NULL)
 		ReportTriggerMisuse(GATE_TRIGGER, "must not be attached with WHEN to record a verdict or to redact",
-						 "Leave out WHEN; scope= tells which orders are judged.");
+							"Leave out WHEN; scope= tells which orders are judged.");
 }
 
 void
 CheckGateAttachment(const TriggerData *trigdata)
 {
 	TriggerEvent event = trigdata->tg_event;
+	char	   *options[NUM_GATE_OPTIONS];
 	bool		changes;
 
 	if (!TRIGGER_FIRED_FOR_ROW(event))
 		ReportTriggerMisuse(GATE_TRIGGER, "must be fired for each row",
-						 "Create the trigger with FOR EACH ROW.");
-	CheckArguments(trigdata->tg_trigger, gate_arguments);
+							"Create the trigger with FOR EACH ROW.");
+	ReadOptions(trigdata->tg_trigger, gate_options, NUM_GATE_OPTIONS, options);
 
-	changes = changes_orders(trigdata->tg_trigger);
+	changes = options[GATE_VERDICT] != NULL || options[GATE_REDACT] != NULL;
 	if (!changes && !TRIGGER_FIRED_AFTER(event))
 		ReportTriggerMisuse(GATE_TRIGGER, "must be fired AFTER",
-						 "A BEFORE trigger is for verdict= and redact=yes only.");
+							"A BEFORE trigger is for verdict= and redact=yes only.");
 	if (changes && !TRIGGER_FIRED_BEFORE(event))
 		ReportTriggerMisuse(GATE_TRIGGER, "must be fired BEFORE to record a verdict or to redact",
-						 "A row that has been stored can't be changed any more.");
+							"A row that has been stored can't be changed any more.");
 	if (changes)
 		check_sees_every_order(trigdata->tg_trigger);
 }
 
-static GateNames
-names_from_arguments(const Trigger *trigger)
-{
-	GateNames	names;
 
-	names.pin = ArgumentColumn(trigger, "pin");
-	names.scope = ArgumentColumn(trigger, "scope");
-	names.verdict = ArgumentColumn(trigger, "verdict");
-	names.redact = ArgumentFlag(trigger, "redact", "yes", "no");
-	names.unset_allow = ArgumentFlag(trigger, "unset", "allow", "refuse");
-	names.account.fk = ArgumentColumns(trigger, "fk");
-	names.account.via = ArgumentColumns(trigger, "via");
-	names.account.number_pin = ArgumentColumn(trigger, "number_pin");
-	names.account.account_pin = ArgumentColumn(trigger, "account_pin");
-	names.account.lock = ArgumentColumn(trigger, "lock");
-	names.account.number_lock = ArgumentColumn(trigger, "number_lock");
-	names.account.account_lock = ArgumentColumn(trigger, "account_lock");
-	names.account.expires = ArgumentColumn(trigger, "expires");
-	names.account.number_expires = ArgumentColumn(trigger, "number_expires");
-	names.account.account_expires = ArgumentColumn(trigger, "account_expires");
-	names.account.no_overrides = ArgumentFlag(trigger, "overrides", "no", "yes");
-	return names;
-}
+/* ----- Its columns ----- */
 
 /*
  * Generated columns are computed behind the BEFORE triggers, whatever those see.
@@ -133,28 +122,40 @@ check_columns_are_known_before(Relation orders, const Gate *gate)
 						errtablecol(orders, gate->scope));
 }
 
-/* The gate alone writes this column, and it writes nothing but what it may hold. */
+/*
+ * The gate alone writes this column, and it writes nothing but what it may hold.  A
+ * DEFAULT would be a verdict that an order brings with it.
+ */
 static AttrNumber
-find_verdict_column(Relation orders, const GateNames *names, Oid domain)
+find_verdict_column(Relation orders, const char *name, Oid domain)
 {
 	Oid			type = PortPinType("port_pin_verdict", domain);
-	AttrNumber	column = FindColumnOfType(orders, names->verdict, type);
+	AttrNumber	column = FindColumnOfType(orders, name, type);
 	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(orders), column - 1);
 
 	if (attribute->atttypid != type)
 		ereport_without_context(errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("column \"%s\" is of a domain over %s",
-							   NameStr(attribute->attname), format_type_be(type)),
-						errhint("Name a column of type %s itself; CHECKs belong to the table.",
-								format_type_be(type)),
-						errtablecol(orders, column));
-	if (attribute->attnotnull && names->scope != NULL)
-		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("column \"%s\" can't take the verdicts of a gate with a scope: it is NOT NULL",
-							   NameStr(attribute->attname)),
-						errhint("Allow NULL in it, the verdict on an order that is out of scope."),
-						errtablecol(orders, column));
+								errmsg("column \"%s\" is of a domain over %s",
+									   NameStr(attribute->attname), format_type_be(type)),
+								errhint("Name a column of type %s itself; CHECKs belong to the table.",
+										format_type_be(type)),
+								errtablecol(orders, column));
 	return column;
+}
+
+/* The verdict on an order that is out of scope is NULL. */
+static void
+check_verdict_can_be_null(Relation orders, const Gate *gate)
+{
+	Form_pg_attribute attribute =
+		TupleDescAttr(RelationGetDescr(orders), gate->verdict - 1);
+
+	if (attribute->attnotnull && (gate->scope != InvalidAttrNumber || gate->path.scoped))
+		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+								errmsg("column \"%s\" can't take the verdicts of a gate with a scope: it is NOT NULL",
+									   NameStr(attribute->attname)),
+								errhint("Allow NULL in it, the verdict on an order that is out of scope."),
+								errtablecol(orders, gate->verdict));
 }
 
 /*
@@ -193,57 +194,58 @@ check_pin_is_of_account(Relation orders, const Gate *gate)
 						errtable(orders));
 }
 
-/* Without the keep guard in full, "no PIN" could be a PIN that was taken away. */
-static void
-check_unset_allow(Gate *gate, Oid domain)
-{
-	for (int i = 0; i < gate->path.nsteps; i++)
-	{
-		PathStep *step = &gate->path.steps[i];
-		Relation	table = table_open(step->key.referenced, AccessShareLock);
 
-		if (step->pin != InvalidAttrNumber &&
-			!ForbidsDelete(table, step->pin, step->key.nkeys, step->key.to, domain))
-			ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-							errmsg("unset=allow needs accounts whose rows stay once they have a port PIN"),
-							errhint("Protect the table with port_pin_protect(..., forbid_delete => true), its foreign-key columns being its primary key."),
-							errtable(table));
-		table_close(table, NoLock);
-	}
+/* ----- The gate ----- */
+
+/* Note a relation that the gate was found in, and the whole table if it is a partition. */
+static void
+note_relation(Gate *gate, Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+
+	gate->relations[gate->nrelations++] = relid;
+	if (rel->rd_rel->relispartition)
+		gate->relations[gate->nrelations++] = RootOfPartitions(rel);
+	table_close(rel, NoLock);
 }
 
-/*
- * Find all columns of a gate and the way to the account; refuse what is in doubt.
- * The gate is in a memory context of its own, below the caller's.
- */
-Gate *
-FindGate(Relation orders, const GateNames *names, Oid domain)
+static void
+note_relations(Gate *gate, Relation orders)
 {
-	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, GATE_TRIGGER,
-											   ALLOCSET_SMALL_SIZES);
-	Gate	   *gate = MemoryContextAllocZero(mcxt, sizeof(Gate));
+	gate->relations[gate->nrelations++] = RelationGetRelid(orders);
+	for (int i = 0; i < gate->path.nsteps; i++)
+		note_relation(gate, gate->path.steps[i].key.referenced);
+}
 
-	gate->mcxt = mcxt;
-	gate->generation = CatalogGeneration();	/* what changes from now on is noticed */
-	gate->pin = FindPinColumn(orders, names->pin, domain, "pin=");
-	gate->scope = names->scope == NULL ? InvalidAttrNumber :
-		FindColumnOfType(orders, names->scope, BOOLOID);
-	gate->verdict = names->verdict == NULL ? InvalidAttrNumber :
-		find_verdict_column(orders, names, domain);
-	gate->redact = names->redact;
-	gate->unset_allow = names->unset_allow;
-	FindAccountPath(orders, &names->account, domain, &gate->path, mcxt);
-	check_pin_is_of_account(orders, gate);
-	gate->path.hold = names->verdict != NULL || names->redact ||
-		gate->path.steps[0].key.deferrable;
-	if (gate->unset_allow)
-		check_unset_allow(gate, domain);
-	if (names->verdict != NULL || names->redact)
-		check_columns_are_known_before(orders, gate);
-	if (names->redact)
-		check_redactable(orders, gate->pin);
+/* Find all columns of a gate and the way to the account; refuse what is in doubt. */
+void
+FindGate(Relation orders, char **options, Oid domain, Gate *gate)
+{
+	PathNames	names = {
+		.fk = OptionColumns(options[GATE_FK]),
+		.via = OptionColumns(options[GATE_VIA]),
+		.account_pin = OptionColumn(options[GATE_ACCOUNT_PIN]),
+		.guarded = OptionColumns(options[GATE_GUARDED])
+	};
+
+	memset(gate, 0, sizeof(Gate));
 	gate->domain = domain;
-	return gate;
+	gate->pin = FindPinColumn(orders, OptionColumn(options[GATE_PIN]), domain);
+	if (options[GATE_SCOPE] != NULL)
+		gate->scope = FindColumnOfType(orders, OptionColumn(options[GATE_SCOPE]), BOOLOID);
+	if (options[GATE_VERDICT] != NULL)
+		gate->verdict = find_verdict_column(orders, OptionColumn(options[GATE_VERDICT]),
+											domain);
+	gate->redact = options[GATE_REDACT] != NULL;
+	FindAccountPath(orders, &names, domain, &gate->path);
+	check_pin_is_of_account(orders, gate);
+	if (ChangesOrders(gate))
+		check_columns_are_known_before(orders, gate);
+	if (gate->verdict != InvalidAttrNumber)
+		check_verdict_can_be_null(orders, gate);
+	if (gate->redact)
+		check_redactable(orders, gate->pin);
+	note_relations(gate, orders);
 }
 
 /*
@@ -255,46 +257,44 @@ FindGate(Relation orders, const GateNames *names, Oid domain)
 void
 CheckGateFiresLast(Relation orders, const char *gate, bool now)
 {
-	const TriggerDesc *triggers = orders->trigdesc;
+	ListCell   *lc;
 
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	foreach(lc, CopyTriggers(orders, InvalidOid))
 	{
-		const Trigger *other = &triggers->triggers[i];
+		const Trigger *other = lfirst(lc);
 
 		if (TRIGGER_FOR_BEFORE(other->tgtype) && TRIGGER_FOR_ROW(other->tgtype) &&
 			(TRIGGER_FOR_INSERT(other->tgtype) || TRIGGER_FOR_UPDATE(other->tgtype)) &&
 			!(now && other->tgenabled == TRIGGER_DISABLED) &&
 			strcmp(other->tgname, gate) > 0)
 			ereport_without_context(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-							errmsg("trigger \"%s\" fires behind the gate, trigger \"%s\"",
-								   other->tgname, gate),
-							errdetail("It could change an order that has been judged."),
-							errhint("Rename it: BEFORE triggers fire in the order of their names, and the gate must be the last."),
-							errtableconstraint(orders, gate));
+									errmsg("trigger \"%s\" fires behind the gate, trigger \"%s\"",
+										   other->tgname, gate),
+									errdetail("It could change an order that has been judged."),
+									errhint("Rename it: BEFORE triggers fire in the order of their names, and the gate must be the last."),
+									errtableconstraint(orders, gate));
 	}
 }
 
 /* All that is asked before a row is looked at. */
-Gate *
-FindGateOfTrigger(FunctionCallInfo fcinfo, TriggerData *trigdata)
+void
+FindGateOfTrigger(FunctionCallInfo fcinfo, const TriggerData *trigdata, Gate *gate)
 {
 	const Trigger *trigger = trigdata->tg_trigger;
-	GateNames	names;
-	Gate	   *gate;
+	char	   *options[NUM_GATE_OPTIONS];
 
 	CheckGateAttachment(trigdata);
-	names = names_from_arguments(trigger);
-	gate = FindGate(trigdata->tg_relation, &names,
-					PortPinDomain(fcinfo->flinfo->fn_oid));
+	ReadOptions(trigger, gate_options, NUM_GATE_OPTIONS, options);
+	FindGate(trigdata->tg_relation, options,
+			 PortPinDomain(fcinfo->flinfo->fn_oid), gate);
 	gate->trigger = trigger->tgoid;
 	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
 		CheckGateFiresLast(trigdata->tg_relation, trigger->tgname, true);
-	return gate;
 }
 
 /* The view port_pin_guards asks it too, and says what the trigger would. */
-const Gate *
-CheckGateTrigger(FunctionCallInfo fcinfo)
+void
+CheckGateTrigger(FunctionCallInfo fcinfo, Gate *gate)
 {
-	return FindGateOfTrigger(fcinfo, CheckTriggerCall(fcinfo, GATE_TRIGGER));
+	FindGateOfTrigger(fcinfo, CheckTriggerCall(fcinfo, GATE_TRIGGER), gate);
 }

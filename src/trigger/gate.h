@@ -1,49 +1,61 @@
 /*
  * gate.h
- *		A gate: which columns it looks at and the way to the account.
+ *		A gate: which columns of the orders it looks at, and the way to the account.
  */
 #ifndef PORTPIN_GATE_H
 #define PORTPIN_GATE_H
 
 #include "commands/trigger.h"
 #include "fmgr.h"
-#include "trigger/account.h"
 #include "utils/rel.h"
 
-/* A gate: which columns it looks at and the way to the account. */
-typedef struct Gate
-{
-	Oid			trigger;
-	MemoryContext mcxt;			/* all that it has is in here */
-	uint64		generation;		/* of the catalogs that it was found in */
-	bool		in_use;			/* by an order that is being judged */
-	AttrNumber	pin;			/* the PIN that the order carries */
-	AttrNumber	scope;			/* 0 where every order is judged */
-	AttrNumber	verdict;		/* 0 where a bad order is refused, not recorded */
-	bool		redact;			/* the PIN is not stored once judged */
-	bool		unset_allow;	/* an account without a PIN may be ported */
-	AccountPath path;
-	Oid			domain;			/* port_pin */
-} Gate;
-
-/* What names a gate's columns; NULL where portpin finds them. */
-typedef struct GateNames
-{
-	char	   *pin;
-	char	   *scope;
-	char	   *verdict;
-	bool		redact;
-	bool		unset_allow;
-	AccountNames account;
-} GateNames;
+#include "trigger/account_path.h"
+#include "trigger/option.h"
 
 /* The trigger function. */
 #define GATE_TRIGGER "port_pin_gate_trigger"
 
+/* In the order of port_pin_gate()'s parameters; the installer alone writes the last. */
+typedef enum GateOption
+{
+	GATE_FK,
+	GATE_VIA,
+	GATE_PIN,
+	GATE_SCOPE,
+	GATE_VERDICT,
+	GATE_REDACT,
+	GATE_ACCOUNT_PIN,
+	GATE_GUARDED
+} GateOption;
+
+#define NUM_GATE_OPTIONS (GATE_GUARDED + 1)
+
+extern const GuardOption gate_options[NUM_GATE_OPTIONS];
+
+/* The orders, the tables on the way, and what those are partitions of. */
+#define MAX_GATE_RELATIONS (1 + 2 * MAX_PATH_STEPS)
+
+/* Plain facts, which can be copied and kept until one of the relations changes. */
+typedef struct Gate
+{
+	Oid			trigger;
+	Oid			domain;			/* port_pin, in whose schema all of portpin is */
+	AttrNumber	pin;			/* the PIN that the order carries */
+	AttrNumber	scope;			/* 0 where every order is judged */
+	AttrNumber	verdict;		/* 0 where a bad order is refused, not recorded */
+	bool		redact;			/* the PIN is not stored once judged */
+	AccountPath path;
+	int			nrelations;
+	Oid			relations[MAX_GATE_RELATIONS];
+} Gate;
+
+extern bool ChangesOrders(const Gate *gate);
+extern bool JudgesBeforeKey(const Gate *gate);
 extern void CheckGateAttachment(const TriggerData *trigdata);
-extern Gate *FindGate(Relation orders, const GateNames *names, Oid domain);
+extern void FindGate(Relation orders, char **options, Oid domain, Gate *gate);
 extern void CheckGateFiresLast(Relation orders, const char *gate, bool now);
-extern Gate *FindGateOfTrigger(FunctionCallInfo fcinfo, TriggerData *trigdata);
-extern const Gate *CheckGateTrigger(FunctionCallInfo fcinfo);
+extern void FindGateOfTrigger(FunctionCallInfo fcinfo, const TriggerData *trigdata,
+							  Gate *gate);
+extern void CheckGateTrigger(FunctionCallInfo fcinfo, Gate *gate);
 
 #endif							/* PORTPIN_GATE_H */

@@ -1,154 +1,141 @@
 /*
- * idle_gate.c
- *		Gates between two statements.
+ * gate_cache.c
+ *		Gates that were found, kept for the statements that follow.
  *
  * To find a gate in the catalogs takes several times as long as to judge an order.
- * Where orders come one by one, that is most of what they cost; so a gate outlives
- * the statement that it was found for, and waits here for the next.
+ * Where orders come one by one, that is most of what they cost.  So what was found
+ * is kept, by the OID of the gate's trigger, as ri_triggers.c does with foreign keys.
  *
- * A statement has its gate for itself: it is taken from here, and a statement within
- * that statement finds another one.  It comes back when the memory of the statement's
- * trigger is freed, however the statement ended; if it failed with the gate in use,
- * the gate is thrown away, for its slots may name buffers that it has no more.
- *
- * What a gate found holds for one generation of the catalogs (portpin.c), between
- * statements as within one.  Nothing here holds a lock or a reference: LockAccountPath
- * takes the locks for the next statement.  What only a statement may know, being under
- * its locks, is forgotten when it ends: partitions.
+ * An entry holds until one of the relations changes that its gate was found in, or
+ * one of the catalogs that have no relation to tell of them.  A gate that is being
+ * found while something changes is not kept at all.
  */
 #include "postgres.h"
 
 #include "trigger/gate_cache.h"
 
-#include "access/transam.h"
-#include "utils/memutils.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/syscache.h"
 
-#include "base/catalog.h"
-#include "trigger/account.h"
-#include "trigger/gate.h"
+#include "base/compat.h"
 
-/* For so many tables, or partitions, of orders at a time. */
-#define MAX_IDLE_GATES 16
+/* So many tables, or partitions, of orders: about 3 MB.  Beyond, all are found again. */
+#define MAX_CACHED_GATES 1024
 
-/* Each is left when the catalogs are of another generation than it is. */
-static Gate *idle_gates[MAX_IDLE_GATES];
-static int	next_to_leave = 0;
-
-static void
-discard_gate(Gate *gate)
+/* The key is the gate's first field. */
+typedef struct GateCacheEntry
 {
-	MemoryContextDelete(gate->mcxt);
-}
-
-/* The gate of a trigger, if one is idle and up to date. */
-static Gate *
-take_idle_gate(Oid trigger)
-{
-	for (int i = 0; i < MAX_IDLE_GATES; i++)
-	{
-		Gate	   *gate = idle_gates[i];
-
-		if (gate != NULL && gate->trigger == trigger)
-		{
-			idle_gates[i] = NULL;
-			if (gate->generation == CatalogGeneration())
-				return gate;
-			discard_gate(gate);
-			return NULL;
-		}
-	}
-	return NULL;
-}
-
-static bool
-is_built_in(const FmgrInfo *function)
-{
-	return function->fn_oid < FirstNormalObjectId;
-}
+	Gate		gate;
+	bool		valid;
+} GateCacheEntry;
 
 /*
- * A function of somebody's own may remember, with its FmgrInfo, who called it and
- * under which search_path: SQL functions do.  That is meant for one statement.
+ * What a gate asks for beside its relations: roles and whose rights they have;
+ * operators and casts; the names of schemas, under which accounts are on record.
  */
-static bool
-calls_built_ins_only(const AccountPath *path)
-{
-	for (int i = 0; i < path->nsteps; i++)
-	{
-		const PathStep *step = &path->steps[i];
+static const SysCacheIdentifier asked_for[] = {
+	AUTHOID, AUTHMEMMEMROLE, DATABASEOID, OPEROID, CASTSOURCETARGET, NAMESPACEOID
+};
 
-		for (int k = 0; k < step->key.nkeys; k++)
+/* Entries become invalid by the callbacks below; NULL until a gate is first kept. */
+static HTAB *gate_cache = NULL;
+
+/* Counted up by the callbacks whenever an entry may have become invalid. */
+static uint64 generation = 1;
+
+static bool
+depends_on(const Gate *gate, Oid relid)
+{
+	if (!OidIsValid(relid))
+		return true;
+	for (int i = 0; i < gate->nrelations; i++)
+	{
+		if (gate->relations[i] == relid)
+			return true;
+	}
+	return false;
+}
+
+/* InvalidOid stands for every relation. */
+static void
+relation_changed(Datum arg pg_attribute_unused(), Oid relid)
+{
+	HASH_SEQ_STATUS status;
+	GateCacheEntry *entry;
+
+	hash_seq_init(&status, gate_cache);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		if (entry->valid && depends_on(&entry->gate, relid))
 		{
-			if (!is_built_in(&step->key.equal[k]) || !is_built_in(&step->key.cast[k]))
-				return false;
+			entry->valid = false;
+			generation++;
 		}
 	}
-	return true;
 }
 
-/* A free place, or that of a gate that is of no more use; else they leave in turn. */
-static Gate **
-find_place(void)
-{
-	Gate	  **place;
-
-	for (int i = 0; i < MAX_IDLE_GATES; i++)
-	{
-		place = &idle_gates[i];
-		if (*place == NULL || (*place)->generation != CatalogGeneration())
-			return place;
-	}
-	place = &idle_gates[next_to_leave];
-	next_to_leave = (next_to_leave + 1) % MAX_IDLE_GATES;
-	return place;
-}
-
-/* Called when a statement's memory is freed, perhaps by an error: it must not fail. */
 static void
-release_gate(void *arg)
+catalog_changed(Datum arg pg_attribute_unused(),
+				SysCacheIdentifier cacheid pg_attribute_unused(),
+				uint32 hashvalue pg_attribute_unused())
 {
-	Gate	   *gate = ((GateLoan *) arg)->gate;
-	Gate	  **place;
-
-	if (gate == NULL)
-		return;
-	if (gate->in_use || gate->generation != CatalogGeneration() ||
-		!calls_built_ins_only(&gate->path))
-	{
-		discard_gate(gate);
-		return;
-	}
-	ForgetPartitions(&gate->path);
-	place = find_place();
-	if (*place != NULL)
-		discard_gate(*place);
-	*place = gate;
+	relation_changed((Datum) 0, InvalidOid);
 }
 
-/*
- * Lend a statement the gate of a trigger, until its memory is freed.  The loan is
- * empty if there is none; it may be out of date once its locks are taken.
- */
-GateLoan *
-LendGate(Oid trigger, MemoryContext statement)
+/* The callbacks stay for good, so the table does. */
+static void
+create_gate_cache(void)
 {
-	GateLoan   *loan = MemoryContextAllocZero(statement, sizeof(GateLoan));
+	HASHCTL		control = {.keysize = sizeof(Oid), .entrysize = sizeof(GateCacheEntry)};
 
-	loan->at_end.func = release_gate;
-	loan->at_end.arg = loan;
-	MemoryContextRegisterResetCallback(statement, &loan->at_end);
-	loan->gate = take_idle_gate(trigger);
-	if (loan->gate != NULL)
-		LockAccountPath(&loan->gate->path);
-	return loan;
+	gate_cache = hash_create("gates of portpin", 16, &control, HASH_ELEM | HASH_BLOBS);
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	for (int i = 0; i < (int) lengthof(asked_for); i++)
+		CacheRegisterSyscacheCallback(asked_for[i], catalog_changed, (Datum) 0);
 }
 
-/* Keep a gate that has been found, in the place of one that is out of date. */
+/* A gate that was got at one generation is good for as long as it lasts. */
+uint64
+GateCacheGeneration(void)
+{
+	return generation;
+}
+
+/* The gate of a trigger, if it is known: to be copied before anything else is done. */
+const Gate *
+LookUpGate(Oid trigger)
+{
+	GateCacheEntry *entry;
+
+	if (gate_cache == NULL)
+		create_gate_cache();
+	entry = hash_search(gate_cache, &trigger, HASH_FIND, NULL);
+	return entry != NULL && entry->valid ? &entry->gate : NULL;
+}
+
+/* Make room.  Nobody would be told any more that a removed gate is out of date. */
+static void
+remove_all(void)
+{
+	HASH_SEQ_STATUS status;
+	GateCacheEntry *entry;
+
+	hash_seq_init(&status, gate_cache);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		(void) hash_search(gate_cache, &entry->gate.trigger, HASH_REMOVE, NULL);
+	generation++;
+}
+
+/* Keep a gate that was found while no catalog changed. */
 void
-KeepGate(GateLoan *loan, Gate *gate)
+StoreGate(const Gate *gate)
 {
-	if (loan->gate != NULL)
-		discard_gate(loan->gate);
-	loan->gate = gate;
-	MemoryContextSetParent(gate->mcxt, CacheMemoryContext);
+	GateCacheEntry *entry;
+
+	if (hash_get_num_entries(gate_cache) >= MAX_CACHED_GATES)
+		remove_all();
+	entry = hash_search(gate_cache, &gate->trigger, HASH_ENTER, NULL);
+	entry->gate = *gate;
+	entry->valid = true;
 }

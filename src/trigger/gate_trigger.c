@@ -19,28 +19,11 @@
 #include "pin/check.h"
 #include "table/column.h"
 #include "table/row_movement.h"
-#include "trigger/argument.h"
-#include "trigger/gate.h"
-#include "trigger/gate_cache.h"
+#include "trigger/gate_state.h"
 #include "trigger/order.h"
+#include "trigger/trigger_call.h"
 
 PG_FUNCTION_INFO_V1(port_pin_gate_trigger);
-
-/* The gate of this trigger, which is found again when the catalogs have changed. */
-static Gate *
-gate_of(FunctionCallInfo fcinfo, TriggerData *trigdata)
-{
-	FmgrInfo   *flinfo = fcinfo->flinfo;
-	GateLoan   *loan = flinfo->fn_extra;
-
-	if (loan == NULL)
-		loan = flinfo->fn_extra = LendGate(trigdata->tg_trigger->tgoid,
-										   flinfo->fn_mcxt);
-	if (loan->gate == NULL || loan->gate->generation != CatalogGeneration())
-		KeepGate(loan, FindGateOfTrigger(fcinfo, trigdata));
-	return loan->gate;
-}
-
 
 static void
 refuse(TriggerData *trigdata, PortVerdict verdict)
@@ -55,15 +38,18 @@ refuse(TriggerData *trigdata, PortVerdict verdict)
 /* The verdict that an order is stored with: of now, or of before, or none. */
 static Datum
 recorded_verdict(TriggerData *trigdata, const Gate *gate, TupleTableSlot *old,
-				 bool scoped, bool judged, PortVerdict verdict, bool *isnull)
+				 bool kept, bool judged, PortVerdict verdict, bool *isnull)
 {
 	Form_pg_attribute attribute =
 		TupleDescAttr(RelationGetDescr(trigdata->tg_relation), gate->verdict - 1);
 
-	*isnull = !scoped;
+	*isnull = !kept;
 	if (judged)
+	{
+		*isnull = false;
 		return ObjectIdGetDatum(VerdictValue(attribute->atttypid, verdict));
-	return scoped ? slot_getattr(old, gate->verdict, isnull) : (Datum) 0;
+	}
+	return kept ? slot_getattr(old, gate->verdict, isnull) : (Datum) 0;
 }
 
 /* Blank as the column can hold it: '' where a legacy column is NOT NULL. */
@@ -77,10 +63,13 @@ blank_pin(Relation orders, AttrNumber column, bool *isnull)
 	return *isnull ? (Datum) 0 : CStringGetTextDatum("");
 }
 
-/* BEFORE: write the verdict into the row and take the PIN out of it. */
+/*
+ * BEFORE: write the verdict into the row and take the PIN out of it.  An order that
+ * is not judged keeps the verdict of before, if it was in scope and still is.
+ */
 static HeapTuple
-change_order(TriggerData *trigdata, Gate *gate, TupleTableSlot *old,
-			 HeapTuple order, bool scoped, bool judged, PortVerdict verdict)
+change_order(TriggerData *trigdata, const Gate *gate, TupleTableSlot *old,
+			 HeapTuple order, bool kept, bool judged, PortVerdict verdict)
 {
 	Relation	orders = trigdata->tg_relation;
 	int			columns[2];
@@ -91,7 +80,7 @@ change_order(TriggerData *trigdata, Gate *gate, TupleTableSlot *old,
 	if (gate->verdict != InvalidAttrNumber)
 	{
 		columns[changed] = gate->verdict;
-		values[changed] = recorded_verdict(trigdata, gate, old, scoped, judged,
+		values[changed] = recorded_verdict(trigdata, gate, old, kept, judged,
 										   verdict, &nulls[changed]);
 		changed++;
 	}
@@ -116,19 +105,40 @@ order_before(TriggerData *trigdata)
 		RecallRowMovement(trigdata) : RecallExpectedRowMovement(trigdata);
 }
 
+/* Judge the row of a call, and change or refuse it. */
+static HeapTuple
+pass_order(FunctionCallInfo fcinfo, TriggerData *trigdata)
+{
+	bool		update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
+	HeapTuple	order = update ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
+	TupleTableSlot *new = update ? trigdata->tg_newslot : trigdata->tg_trigslot;
+	GateState  *state = GetGateState(fcinfo, trigdata);
+	TupleTableSlot *old = order_before(trigdata);
+	PortVerdict verdict = PORT_ACCEPTED;
+	bool		scoped = OrderInScope(trigdata, &state->gate, new);
+	bool		needed = scoped && OrderNeedsJudging(trigdata, state, old, new);
+	bool		judged = needed &&
+		JudgeOrder(state, trigdata->tg_relation, new, &verdict);
+
+	if (verdict != PORT_ACCEPTED && state->gate.verdict == InvalidAttrNumber)
+		refuse(trigdata, verdict);
+	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
+	{
+		order = change_order(trigdata, &state->gate, old, order, scoped && !needed,
+							 judged, verdict);
+		if (update)
+			ExpectRowMovement(fcinfo, order);
+	}
+	if (old != NULL && old != trigdata->tg_trigslot)
+		FreeMovedRow(old);
+	return order;
+}
+
 /* The trigger itself: what it changes or refuses, but not what an error shows. */
 static Datum
 pass_gate(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigdata = CheckTriggerCall(fcinfo, GATE_TRIGGER);
-	bool		update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
-	Gate	   *gate;
-	TupleTableSlot *old;
-	TupleTableSlot *new;
-	HeapTuple	order;
-	bool		scoped;
-	bool		judged;
-	PortVerdict verdict = PORT_ACCEPTED;
 
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 	{
@@ -136,42 +146,18 @@ pass_gate(FunctionCallInfo fcinfo)
 		RememberRowMovement(trigdata);
 		return PointerGetDatum(NULL);
 	}
-
-	gate = gate_of(fcinfo, trigdata);
-	old = order_before(trigdata);
-	new = update ? trigdata->tg_newslot : trigdata->tg_trigslot;
-	order = update ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
-
-	gate->in_use = true;
-	scoped = OrderInScope(trigdata, gate, new);
-	judged = scoped && OrderNeedsJudging(trigdata, gate, old, new);
-	if (judged)
-		verdict = JudgeOrder(gate, trigdata->tg_relation, new);
-	gate->in_use = false;
-	if (verdict != PORT_ACCEPTED && gate->verdict == InvalidAttrNumber)
-		refuse(trigdata, verdict);
-
-	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
-	{
-		order = change_order(trigdata, gate, old, order, scoped, judged, verdict);
-		if (update)
-			ExpectRowMovement(fcinfo, order);
-	}
-	if (old != NULL && old != trigdata->tg_trigslot)
-		FreeMovedRow(old);
-	return PointerGetDatum(order);
+	return PointerGetDatum(pass_order(fcinfo, trigdata));
 }
 
 /*
  * port_pin_gate_trigger() returns trigger
  *
- * Arguments: pin=, the order's PIN; fk=, its key to the account, or with via= to
- * the number whose key via= leads to the account; account_pin= and number_pin=,
- * their PINs, and overrides=no if numbers have none; scope=, lock= and expires=,
- * columns, the latter two with number_ and account_ before them on just one of the
- * two tables; unset=refuse or allow;
- * verdict=, a column; redact=yes or no.  What is not given is found by the domain
- * port_pin and by foreign keys, or refused.
+ * Arguments: fk=, the order's key to the account, or with via= to the number whose
+ * key via= leads to the account; pin=, the PIN that the order carries; scope= and
+ * verdict=, columns; redact=yes; account_pin=, where a table on the way has two PINs
+ * that are guarded; guarded=number,account, the tables that had a guard at install.
+ * What is not given is found by the types of columns and by foreign keys, or refused;
+ * what counts for the account is said by its guard.
  * 23PN1 to 23PNA for refused orders, 39P01 where it is attached wrongly.
  */
 Datum

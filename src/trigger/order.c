@@ -8,9 +8,9 @@
  * partition, one that follows its account (account.c), and one whose PIN is only
  * blanked, so that orders need not hoard PINs.
  *
- * Scope is a boolean column of the order: port-out PINs are "only used for
- * organizations in the United States".  An order is out of scope where that
- * column is false; in doubt, where it is NULL, it is judged.
+ * Port-out PINs are "only used for organizations in the United States", which is
+ * the account's to say.  An order can be out of scope, too: one that is no port at
+ * all.  In doubt, where a scope is NULL, an order is judged.
  */
 #include "postgres.h"
 
@@ -27,9 +27,7 @@
 #include "pin/pin.h"
 #include "pin/seal.h"
 #include "table/column.h"
-#include "table/foreign_key.h"
 #include "trigger/account.h"
-#include "trigger/gate.h"
 
 /* What a generated column will be in a row that has not got it yet. */
 static Datum
@@ -64,6 +62,7 @@ OrderInScope(TriggerData *trigdata, const Gate *gate, TupleTableSlot *order)
 	return isnull || DatumGetBool(scope);
 }
 
+/* PINs that are blanked are not judged: orders need not hoard them. */
 static bool
 carries_no_pin(const Gate *gate, TupleTableSlot *order)
 {
@@ -91,9 +90,10 @@ key_changed(const Gate *gate, TupleTableSlot *old, TupleTableSlot *new)
 
 /* An order in scope is judged if it is new (old is NULL), an old one for a reason. */
 bool
-OrderNeedsJudging(TriggerData *trigdata, Gate *gate, TupleTableSlot *old,
+OrderNeedsJudging(TriggerData *trigdata, GateState *state, TupleTableSlot *old,
 				  TupleTableSlot *new)
 {
+	const Gate *gate = &state->gate;
 	bool		pin_changed;
 
 	if (old == NULL || !OrderInScope(trigdata, gate, old))
@@ -101,7 +101,7 @@ OrderNeedsJudging(TriggerData *trigdata, Gate *gate, TupleTableSlot *old,
 
 	pin_changed = !SameColumnValue(old, new, gate->pin);
 	if (key_changed(gate, old, new))
-		return pin_changed || !IsSameAccount(&gate->path, old, new);
+		return pin_changed || !IsSameAccount(&state->reader, old, new);
 	return pin_changed && !carries_no_pin(gate, new);
 }
 
@@ -115,7 +115,7 @@ check_supplied(const Gate *gate, const Account *account, TupleTableSlot *order)
 	PortVerdict verdict = CheckPin(account->pin, supplied);
 
 	PinFreeIfCopy(supplied, value);
-	if (verdict == PORT_PIN_NOT_SET && gate->unset_allow)
+	if (verdict == PORT_PIN_NOT_SET && gate->path.allows_unset)
 		return PORT_ACCEPTED;
 	if (account->expired &&
 		(verdict == PORT_PIN_MISMATCH || verdict == PORT_ACCEPTED))
@@ -123,27 +123,39 @@ check_supplied(const Gate *gate, const Account *account, TupleTableSlot *order)
 	return verdict;
 }
 
-PortVerdict
-JudgeOrder(Gate *gate, Relation orders, TupleTableSlot *order)
+/* What is to be said of an order whose account has been read. */
+static PortVerdict
+judge(GateState *state, const Account *account, Relation orders, TupleTableSlot *order)
 {
-	PortVerdict verdict;
-	Account		account;
 	PinAttempt	attempt;
 
-	ReadAccount(&gate->path, order, &account);
+	/* Hash even where there is no PIN to compare, so that timing hides the reason. */
+	if (state->gate.path.sealed && (account->pin == NULL || account->locked))
+		DummyHash(account->pin);
 
-	/* Refusals for which no PIN is compared must not be told by their haste. */
-	if (gate->path.sealed && (account.pin == NULL || account.locked))
-		DummyHash(account.pin);
+	if (!account->found)
+		return PORT_ACCOUNT_UNKNOWN;
+	if (account->locked)
+		return PORT_LOCKED;
+	if (!BeginAttempt(&attempt, state->gate.domain, account->identity, account->row))
+		return PORT_TOO_MANY_ATTEMPTS;
+	return EndAttempt(&attempt, orders, check_supplied(&state->gate, account, order));
+}
 
-	if (!account.found)
-		verdict = PORT_ACCOUNT_UNKNOWN;
-	else if (account.locked)
-		verdict = PORT_LOCKED;
-	else if (!BeginAttempt(&attempt, gate->domain, account.identity, account.row))
-		verdict = PORT_TOO_MANY_ATTEMPTS;
-	else
-		verdict = EndAttempt(&attempt, orders, check_supplied(gate, &account, order));
+/*
+ * Judge an order.  False if its account is out of scope: then nothing is to be said
+ * of it, unless the account is locked.
+ */
+bool
+JudgeOrder(GateState *state, Relation orders, TupleTableSlot *order, PortVerdict *verdict)
+{
+	Account		account;
+	bool		judged;
+
+	ReadAccount(&state->reader, order, &account);
+	judged = !account.found || account.locked || account.in_scope;
+	if (judged)
+		*verdict = judge(state, &account, orders, order);
 	ReleaseAccount(&account);
-	return verdict;
+	return judged;
 }

@@ -7,13 +7,15 @@
 
 #include "commands/trigger.h"
 #include "executor/tuptable.h"
+
 #include "pin/check.h"
-#include "trigger/gate.h"
+#include "trigger/gate_state.h"
 
 extern bool OrderInScope(TriggerData *trigdata, const Gate *gate,
 						 TupleTableSlot *order);
-extern bool OrderNeedsJudging(TriggerData *trigdata, Gate *gate,
+extern bool OrderNeedsJudging(TriggerData *trigdata, GateState *state,
 							  TupleTableSlot *old, TupleTableSlot *new);
-extern PortVerdict JudgeOrder(Gate *gate, Relation orders, TupleTableSlot *order);
+extern bool JudgeOrder(GateState *state, Relation orders, TupleTableSlot *order,
+					   PortVerdict *verdict);
 
 #endif							/* PORTPIN_ORDER_H */

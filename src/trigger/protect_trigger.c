@@ -1,5 +1,5 @@
 /*
- * keep.c
+ * protect_trigger.c
  *		Trigger: a set PIN is never cleared.
  *
  * "The default PIN is blank, but if you put one in, you can't remove or set it
@@ -7,46 +7,49 @@
  * service provider").  Setting a PIN, changing it and setting the same one again
  * are free.
  *
- * AFTER UPDATE sees the final row, so no BEFORE trigger gets round it.  It may be
- * attached BEFORE UPDATE as well, where it sees the row as it is then.  On a
- * partitioned table moves=follow, AFTER INSERT and AFTER DELETE, sees the rows
- * that an UPDATE moves.  Attached to DELETE and TRUNCATE, it forbids these; with
- * key=, it forbids to give a row with a PIN another key, which would be to delete
- * it by another name.
+ * AFTER UPDATE sees the final row, so no BEFORE trigger gets round it.  This trigger
+ * states the rules of its guard (account_rules.c); the guard's other triggers name
+ * the PIN and look the rules up.  AFTER INSERT and AFTER DELETE see the rows that
+ * an UPDATE moves between partitions, and rows that are deleted; TRUNCATE is
+ * refused.  With key=, rows with a PIN can't be deleted, nor be given another key,
+ * which would be to delete them by another name.
  */
 #include "postgres.h"
 
 #include "trigger/protect_trigger.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/tuptable.h"
-#include "fmgr.h"
-#include "nodes/pg_list.h"
-#include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "base/catalog.h"
 #include "base/error.h"
 #include "pin/pin.h"
 #include "table/column.h"
 #include "table/row_movement.h"
-#include "trigger/argument.h"
-
-#define PROTECT_TRIGGER "port_pin_protect_trigger"
+#include "table/triggers.h"
+#include "trigger/trigger_call.h"
 
 PG_FUNCTION_INFO_V1(port_pin_protect_trigger);
 
-static const char *const protect_arguments[] = {"pin", "key", "moves", NULL};
+/* What a trigger goes by, found once a statement and for one generation of the catalogs. */
+typedef struct Protection
+{
+	uint64		generation;
+	AttrNumber	pin;			/* 0 in a guard of a lock alone */
+	bool		clearable;
+	List	   *key;			/* columns of a row that stays; NIL if it need not */
+} Protection;
 
 static void
 refuse(TriggerData *trigdata, const char *message, const char *hint)
 {
 	ereport_without_context(errcode(ERRCODE_PORT_PIN_CLEARED),
-					errmsg("%s", message),
-					errhint("%s", hint),
-					errtableconstraint(trigdata->tg_relation,
-									   trigdata->tg_trigger->tgname));
+							errmsg("%s", message),
+							errhint("%s", hint),
+							errtableconstraint(trigdata->tg_relation,
+											   trigdata->tg_trigger->tgname));
 }
 
 static void
@@ -56,196 +59,200 @@ refuse_another_key(TriggerData *trigdata)
 		   "Under its old key the row would be gone, and its PIN with it.");
 }
 
-static bool
-follows_moves(const Trigger *trigger)
-{
-	return ArgumentFlag(trigger, "moves", "follow", "ignore");
-}
-
 /* Every use of the trigger that has a meaning passes; no row is touched before. */
 static TriggerData *
 check_call(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigdata = CheckTriggerCall(fcinfo, PROTECT_TRIGGER);
 	TriggerEvent event = trigdata->tg_event;
+	Relation	table = trigdata->tg_relation;
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(event))
-	{
-		if (trigdata->tg_trigger->tgnargs > 0)
-			ReportTriggerMisuse(PROTECT_TRIGGER, "takes no arguments on TRUNCATE",
-							 "Leave the arguments out: TRUNCATE has no rows to look at.");
 		return trigdata;
-	}
-
 	if (!TRIGGER_FIRED_FOR_ROW(event))
 		ReportTriggerMisuse(PROTECT_TRIGGER, "must be fired for each row",
-						 "Create the trigger with FOR EACH ROW.");
-	CheckArguments(trigdata->tg_trigger, protect_arguments);
-	if (follows_moves(trigdata->tg_trigger))
-	{
-		if (!TRIGGER_FIRED_AFTER(event) || TRIGGER_FIRED_BY_UPDATE(event))
-			ReportTriggerMisuse(PROTECT_TRIGGER, "must be fired AFTER INSERT and AFTER DELETE to follow moves",
-							 "Use port_pin_protect(), which creates both triggers.");
-		if (!CanFollowRowMovement(trigdata->tg_relation))
-			ReportTriggerMisuse(PROTECT_TRIGGER, "can't follow moves in this partition",
-							 "Only ordinary tables of access method heap tell a row that moves from one that is deleted.");
-	}
-	else if (TRIGGER_FIRED_BY_INSERT(event))
-		ReportTriggerMisuse(PROTECT_TRIGGER, "can't be fired by INSERT",
-						 "A new row has no PIN that could be lost: attach it AFTER UPDATE.");
+							"Create the trigger with FOR EACH ROW.");
+	if (!TRIGGER_FIRED_AFTER(event))
+		ReportTriggerMisuse(PROTECT_TRIGGER, "must be fired AFTER",
+							"Triggers that fire BEFORE can be followed by others that change the row.");
+	if (table->rd_rel->relispartition && !TRIGGER_FIRED_BY_UPDATE(event) &&
+		!CanFollowRowMovement(table))
+		ReportTriggerMisuse(PROTECT_TRIGGER, "can't follow row movement in this partition",
+							"Only ordinary tables of access method heap tell a row that moves from one that is deleted.");
 	return trigdata;
+}
+
+/* The guard whose trigger this is: it states the rules itself, or another does. */
+static AccountGuard *
+guard_of_trigger(const TriggerData *trigdata, Oid domain)
+{
+	Relation	table = trigdata->tg_relation;
+	AccountGuard *guard = ReadAccountGuard(table, trigdata->tg_trigger, domain);
+	AccountGuard *stated = StatesRules(trigdata->tg_trigger) ? guard :
+		GuardOfPin(FindAccountGuards(table, domain), OptionColumn(guard->rules[RULE_PIN]));
+
+	if (stated == NULL)
+		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+								errmsg("no trigger AFTER UPDATE states the rules of this guard"),
+								errhint("Install the guard again with port_pin_protect(..., replace => true)."),
+								errtableconstraint(table, guard->trigger));
+	return stated;
+}
+
+static Protection *
+find_protection(const TriggerData *trigdata, Oid domain)
+{
+	Protection *protection = palloc0(sizeof(Protection));
+	const AccountGuard *guard;
+
+	protection->generation = CatalogGeneration();
+	guard = guard_of_trigger(trigdata, domain);
+	if (guard->rules[RULE_PIN] != NULL)
+		protection->pin = FindPinColumn(trigdata->tg_relation,
+										OptionColumn(guard->rules[RULE_PIN]), domain);
+	protection->clearable = guard->rules[RULE_CLEARABLE] != NULL;
+	protection->key = FindColumns(trigdata->tg_relation,
+								  OptionColumns(guard->rules[RULE_KEY]));
+	return protection;
+}
+
+/* What the trigger of this call goes by; it is found again when the catalogs change. */
+static const Protection *
+protection_of(FunctionCallInfo fcinfo, const TriggerData *trigdata)
+{
+	Protection *protection = fcinfo->flinfo->fn_extra;
+
+	if (protection == NULL || protection->generation != CatalogGeneration())
+	{
+		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		protection = find_protection(trigdata, PortPinDomain(fcinfo->flinfo->fn_oid));
+		fcinfo->flinfo->fn_extra = protection;
+		MemoryContextSwitchTo(caller);
+	}
+	return protection;
 }
 
 static bool
 pin_is_set(TupleTableSlot *row, AttrNumber column)
 {
 	bool		isnull;
-	Datum		value = slot_getattr(row, column, &isnull);
-	text	   *pin = PinFromDatum(value, isnull);
-	bool		set = !PinIsBlank(pin);
+	Datum		value;
+	text	   *pin;
+	bool		set;
 
+	if (column == InvalidAttrNumber)
+		return false;
+	value = slot_getattr(row, column, &isnull);
+	pin = PinFromDatum(value, isnull);
+	set = !PinIsBlank(pin);
 	PinFreeIfCopy(pin, value);
 	return set;
 }
 
-static AttrNumber
-pin_column(FunctionCallInfo fcinfo, const TriggerData *trigdata)
-{
-	return FindPinColumn(trigdata->tg_relation,
-						 ArgumentColumn(trigdata->tg_trigger, "pin"),
-						 PortPinDomain(fcinfo->flinfo->fn_oid), "pin=");
-}
-
-static List *
-key_columns(const TriggerData *trigdata)
-{
-	return FindColumns(trigdata->tg_relation,
-					   ArgumentColumns(trigdata->tg_trigger, "key"));
-}
-
 /* The rule itself, for a row before and after an UPDATE, moved or not. */
 static void
-keep_pin(TriggerData *trigdata, AttrNumber pin,
+keep_pin(TriggerData *trigdata, const Protection *protection,
 		 TupleTableSlot *old, TupleTableSlot *new)
 {
-	List	   *key = key_columns(trigdata);
 	ListCell   *lc;
 
-	if (!pin_is_set(old, pin))
+	if (!pin_is_set(old, protection->pin))
 		return;
-	if (!pin_is_set(new, pin))
+	if (!protection->clearable && !pin_is_set(new, protection->pin))
 		refuse(trigdata, "a port PIN that is set can't be cleared",
 			   "Change it to another PIN of 6 to 10 digits.");
-	foreach(lc, key)
+	foreach(lc, protection->key)
 	{
 		if (!SameColumnValue(old, new, lfirst_int(lc)))
 			refuse_another_key(trigdata);
 	}
 }
 
-/* AFTER INSERT with moves=follow: if the row was moved here, it was updated. */
+/* AFTER INSERT: if the row was moved here, it was updated. */
 static void
-keep_pin_of_moved_row(TriggerData *trigdata, AttrNumber pin)
+keep_pin_of_moved_row(TriggerData *trigdata, const Protection *protection)
 {
 	TupleTableSlot *old = RecallRowMovement(trigdata);
 
 	if (old == NULL)
 		return;
-	keep_pin(trigdata, pin, old, trigdata->tg_trigslot);
+	keep_pin(trigdata, protection, old, trigdata->tg_trigslot);
 	FreeMovedRow(old);
 }
 
 /*
- * A DELETE, or the first half of a move to another partition.  With key=, the
- * move is refused here: it changes the partition key, which is part of any key of
- * the whole table, and its INSERT need not come, as other triggers can suppress
- * it.  Without, the row is free to go.
+ * AFTER DELETE: a row that is deleted, or the first half of a movement to another
+ * partition.  With key=, the movement is refused here: it changes the partition key,
+ * which is part of any key of the whole table, and its INSERT need not come, as
+ * other triggers can suppress it.
  */
 static void
-keep_row(TriggerData *trigdata, AttrNumber pin)
+keep_row(TriggerData *trigdata, const Protection *protection)
 {
-	bool		movements = TRIGGER_FIRED_AFTER(trigdata->tg_event) &&
-		HeapTupleHeaderIndicatesMovedPartitions(trigdata->tg_trigtuple->t_data);
+	bool		moves = HeapTupleHeaderIndicatesMovedPartitions(trigdata->tg_trigtuple->t_data);
 
-	if (movements && ArgumentValue(trigdata->tg_trigger, "key") == NULL)
-		return;
-	if (!pin_is_set(trigdata->tg_trigslot, pin))
-		return;
-	if (movements)
-		refuse_another_key(trigdata);
-	refuse(trigdata, "a row with a port PIN can't be deleted",
-		   "The PIN would be gone with it, and could be left blank when the row is created again.");
+	if (protection->key != NIL && pin_is_set(trigdata->tg_trigslot, protection->pin))
+	{
+		if (moves)
+			refuse_another_key(trigdata);
+		refuse(trigdata, "a row with a port PIN can't be deleted",
+			   "The PIN would be gone with it, and could be left blank when the row is created again.");
+	}
+	if (moves)
+		RememberRowMovement(trigdata);
 }
 
 /*
  * port_pin_protect_trigger() returns trigger
  *
- * Arguments: pin=column for a PIN of type text or varchar (NULL, '' and blanks
- * are blank), else the column of type port_pin is found; key=column[,column];
- * moves=follow.  23PN0 for what it forbids, 39P01 where it is attached wrongly.
+ * AFTER UPDATE it states the rules of a guard; its arguments are those of
+ * port_pin_protect(), columns by name and switches as "yes", and key=, the primary
+ * key, for forbid_delete.  AFTER INSERT, AFTER DELETE and on TRUNCATE it takes pin=
+ * alone.  Without pin=, the column of type port_pin or port_pin_sealed is meant.
+ * 23PN0 for what it forbids, 39P01 where it is attached wrongly.
  */
 Datum
 port_pin_protect_trigger(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = check_call(fcinfo);
 	TriggerEvent event = trigdata->tg_event;
-	AttrNumber	pin;
+	const Protection *protection;
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(event))
 		refuse(trigdata, "a table that keeps port PINs can't be truncated",
 			   "Delete the rows that have no PIN.");
 
-	pin = pin_column(fcinfo, trigdata);
+	protection = protection_of(fcinfo, trigdata);
 	if (TRIGGER_FIRED_BY_UPDATE(event))
-		keep_pin(trigdata, pin, trigdata->tg_trigslot, trigdata->tg_newslot);
+		keep_pin(trigdata, protection, trigdata->tg_trigslot, trigdata->tg_newslot);
 	else if (TRIGGER_FIRED_BY_INSERT(event))
-		keep_pin_of_moved_row(trigdata, pin);
-	else if (follows_moves(trigdata->tg_trigger))
-		RememberRowMovement(trigdata);
+		keep_pin_of_moved_row(trigdata, protection);
 	else
-		keep_row(trigdata, pin);
-
-	if (TRIGGER_FIRED_BEFORE(event) && TRIGGER_FIRED_BY_UPDATE(event))
-		return PointerGetDatum(trigdata->tg_newtuple);
-	return PointerGetDatum(trigdata->tg_trigtuple);
+		keep_row(trigdata, protection);
+	return PointerGetDatum(NULL);
 }
 
 /*
  * What the trigger asks before it looks at a row: the view port_pin_guards asks it
  * too, and says what the trigger would.  Returns the columns that it watches, the
- * PIN first; none for TRUNCATE.
+ * PIN first; none for TRUNCATE or a lock alone.
  */
 List *
 CheckProtectTrigger(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigdata = check_call(fcinfo);
+	Protection *protection;
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
-		return NIL;
-	return lcons_int(pin_column(fcinfo, trigdata), key_columns(trigdata));
-}
-
-/* Is this trigger ours and does it fire where orders are placed? */
-static bool
-runs(const Trigger *trigger, Oid function)
-{
-	return trigger->tgfoid == function &&
-		(trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN ||
-		 trigger->tgenabled == TRIGGER_FIRES_ALWAYS);
-}
-
-static bool
-keeps_columns(Relation rel, const Trigger *trigger, int ncolumns,
-			  const AttrNumber *columns)
-{
-	List	   *kept = FindColumns(rel, ArgumentColumns(trigger, "key"));
-
-	for (int i = 0; i < ncolumns; i++)
 	{
-		if (!list_member_int(kept, columns[i]))
-			return false;
+		(void) ReadAccountGuard(trigdata->tg_relation, trigdata->tg_trigger,
+								PortPinDomain(fcinfo->flinfo->fn_oid));
+		return NIL;
 	}
-	return true;
+	protection = find_protection(trigdata, PortPinDomain(fcinfo->flinfo->fn_oid));
+	return protection->pin == InvalidAttrNumber ? NIL :
+		lcons_int(protection->pin, protection->key);
 }
 
 /*
@@ -253,38 +260,28 @@ keeps_columns(Relation rel, const Trigger *trigger, int ncolumns,
  * without a PIN that was put in its place.
  */
 bool
-ForbidsDelete(Relation accounts, AttrNumber pin,
-				 int nkeys, const AttrNumber *keys, Oid domain)
+ForbidsDelete(Relation accounts, const AccountGuard *guard,
+			  int nkeys, const AttrNumber *keys, Oid domain)
 {
-	Oid			function = PortPinTrigger(PROTECT_TRIGGER, domain);
-	int			ntriggers = accounts->trigdesc ? accounts->trigdesc->numtriggers : 0;
+	List	   *kept = FindColumns(accounts, OptionColumns(guard->rules[RULE_KEY]));
 	bool		partitioned = accounts->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
-	bool		truncates = false;
-	bool		deletes = false;
-	bool		rekeys = false;
-	bool		moves_from = !partitioned;
-	bool		moves_to = !partitioned;
+	int16		events = 0;
+	int16		needed = TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE |
+		(partitioned ? TRIGGER_TYPE_INSERT : 0);
+	ListCell   *lc;
 
-	for (int i = 0; i < ntriggers; i++)
+	foreach(lc, CopyTriggers(accounts, PortPinTrigger(PROTECT_TRIGGER, domain)))
 	{
-		const Trigger *trigger = &accounts->trigdesc->triggers[i];
-		bool		follows;
-		bool		keyed;
+		const Trigger *trigger = lfirst(lc);
 
-		if (!runs(trigger, function))
-			continue;
-		truncates |= TRIGGER_FOR_TRUNCATE(trigger->tgtype);
-		if (!TRIGGER_FOR_ROW(trigger->tgtype) ||
-			FindPinColumn(accounts, ArgumentColumn(trigger, "pin"), domain, "pin=") != pin)
-			continue;
-
-		follows = follows_moves(trigger);
-		keyed = keeps_columns(accounts, trigger, nkeys, keys);
-		deletes |= TRIGGER_FOR_DELETE(trigger->tgtype) && !follows &&
-			(keyed || !partitioned);
-		rekeys |= TRIGGER_FOR_UPDATE(trigger->tgtype) && keyed;
-		moves_from |= TRIGGER_FOR_DELETE(trigger->tgtype) && follows;
-		moves_to |= TRIGGER_FOR_INSERT(trigger->tgtype) && follows && keyed;
+		if (TriggerFiresOnOrigin(trigger) &&
+			SamePin(ReadAccountGuard(accounts, trigger, domain), guard))
+			events |= trigger->tgtype;
 	}
-	return truncates && deletes && rekeys && moves_from && moves_to;
+	for (int i = 0; i < nkeys; i++)
+	{
+		if (!list_member_int(kept, keys[i]))
+			return false;
+	}
+	return (events & needed) == needed;
 }

@@ -10,8 +10,10 @@
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 
+#include "trigger/account_rules.h"
+
 extern List *CheckProtectTrigger(FunctionCallInfo fcinfo);
-extern bool ForbidsDelete(Relation accounts, AttrNumber pin,
-							 int nkeys, const AttrNumber *keys, Oid domain);
+extern bool ForbidsDelete(Relation accounts, const AccountGuard *guard,
+						  int nkeys, const AttrNumber *keys, Oid domain);
 
 #endif							/* PORTPIN_PROTECT_TRIGGER_H */

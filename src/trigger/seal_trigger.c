@@ -34,14 +34,13 @@
 #include "pin/seal.h"
 #include "table/column.h"
 #include "table/row_movement.h"
-#include "trigger/argument.h"
-
-#define SEAL_TRIGGER "port_pin_seal_trigger"
+#include "trigger/option.h"
+#include "trigger/trigger_call.h"
 
 PG_FUNCTION_INFO_V1(port_pin_seal_trigger);
 PG_FUNCTION_INFO_V1(port_pin_check_sealed);
 
-static const char *const seal_arguments[] = {"pin", NULL};
+static const GuardOption seal_options[] = {{"pin", OPTION_COLUMN, "pin"}};
 
 static TriggerData *
 check_call(FunctionCallInfo fcinfo)
@@ -55,7 +54,6 @@ check_call(FunctionCallInfo fcinfo)
 	if (!TRIGGER_FIRED_BEFORE(event) || TRIGGER_FIRED_BY_DELETE(event))
 		ReportTriggerMisuse(SEAL_TRIGGER, "must be fired BEFORE INSERT or UPDATE",
 						 "It changes what is stored, so it must come first.");
-	CheckArguments(trigdata->tg_trigger, seal_arguments);
 	return trigdata;
 }
 
@@ -64,9 +62,11 @@ static AttrNumber
 find_sealed_column(TriggerData *trigdata, Oid domain)
 {
 	Relation	rel = trigdata->tg_relation;
-	AttrNumber	column = FindPinColumn(rel, ArgumentColumn(trigdata->tg_trigger, "pin"),
-									   domain, "pin=");
+	char	   *pin;
+	AttrNumber	column;
 
+	ReadOptions(trigdata->tg_trigger, seal_options, lengthof(seal_options), &pin);
+	column = FindPinColumn(rel, OptionColumn(pin), domain);
 	if (!ColumnIsSealed(rel, column, domain))
 		ereport_without_context(errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("a column whose port PINs are sealed must be of type port_pin_sealed"),

@@ -8,6 +8,9 @@
 #include "fmgr.h"
 #include "nodes/pg_list.h"
 
+/* The trigger function. */
+#define SEAL_TRIGGER "port_pin_seal_trigger"
+
 extern List *CheckSealTrigger(FunctionCallInfo fcinfo);
 
 #endif							/* PORTPIN_SEAL_TRIGGER_H */

@@ -1,0 +1,324 @@
+/*
+ * plan.c
+ *		What a guard consists of: the triggers and CHECKs that its options ask for.
+ */
+#include "postgres.h"
+
+#include "ddl/plan.h"
+
+#include "catalog/pg_trigger.h"
+#include "lib/stringinfo.h"
+#include "nodes/makefuncs.h"
+#include "nodes/primnodes.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+#include "base/catalog.h"
+#include "base/compat.h"
+#include "table/column.h"
+#include "table/triggers.h"
+#include "trigger/seal_trigger.h"
+
+const GuardKindInfo guard_kinds[] = {
+	[GUARD_PROTECT] = {
+		"port_pin_protect", account_rules, NUM_ACCOUNT_RULES,
+		{PROTECT_TRIGGER, SEAL_TRIGGER}
+	},
+	[GUARD_GATE] = {
+		"port_pin_gate", gate_options, NUM_GATE_OPTIONS,
+		{GATE_TRIGGER, NULL}
+	},
+};
+
+char *
+QualifiedTable(Relation table)
+{
+	char	   *schema = get_namespace_name_or_temp(RelationGetNamespace(table));
+
+	return quote_qualified_identifier(schema, RelationGetRelationName(table));
+}
+
+
+/* ----- Writing a plan ----- */
+
+void
+AddTrigger(GuardPlan *plan, PlannedTrigger trigger)
+{
+	PlannedTrigger *copy = palloc(sizeof(PlannedTrigger));
+
+	*copy = trigger;
+	if (!OidIsValid(copy->table))
+		copy->table = RelationGetRelid(plan->table);
+	plan->triggers = lappend(plan->triggers, copy);
+}
+
+/* The options that are given, as the literals of a trigger's arguments. */
+char *
+PlanArguments(GuardKind kind, char **values)
+{
+	const GuardKindInfo *info = &guard_kinds[kind];
+	StringInfoData arguments;
+
+	initStringInfo(&arguments);
+	for (int i = 0; i < info->noptions; i++)
+	{
+		if (values[i] != NULL)
+			appendStringInfo(&arguments, "%s%s", arguments.len > 0 ? ", " : "",
+							 quote_literal_cstr(psprintf("%s=%s", info->options[i].name,
+														 values[i])));
+	}
+	return arguments.data;
+}
+
+/*
+ * Can a condition compare this column?  Only if its operator = is in pg_catalog:
+ * IS DISTINCT FROM is restored by name, with whatever search_path a restore has.
+ * And not if its collation calls different strings equal: they may be the keys of
+ * two accounts.
+ */
+static bool
+is_comparable(Relation rel, AttrNumber column)
+{
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), column - 1);
+	Oid			collation = attribute->attcollation;
+	Oid			equal = lookup_type_cache(attribute->atttypid,
+										  TYPECACHE_EQ_OPR)->eq_opr;
+
+	return OidIsValid(equal) && equal < FirstNormalObjectId &&
+		(!OidIsValid(collation) || get_collation_isdeterministic(collation));
+}
+
+/* OLD and NEW differ in one of these columns; NULL if that can't be written. */
+char *
+ColumnsDiffer(Relation rel, int ncolumns, const AttrNumber *columns)
+{
+	StringInfoData condition;
+
+	initStringInfo(&condition);
+	for (int i = 0; i < ncolumns; i++)
+	{
+		const char *name = quote_identifier(ColumnName(rel, columns[i]));
+
+		if (!is_comparable(rel, columns[i]))
+			return NULL;
+		appendStringInfo(&condition, "%sOLD.%s IS DISTINCT FROM NEW.%s",
+						 i > 0 ? " OR " : "", name, name);
+	}
+	return condition.data;
+}
+
+
+/* ----- What is there already ----- */
+
+/* Do two lists name the same columns, in whatever order? */
+bool
+SameNames(List *a, List *b)
+{
+	ListCell   *lc;
+
+	if (list_length(a) != list_length(b))
+		return false;
+	foreach(lc, a)
+	{
+		ListCell   *other;
+		bool		found = false;
+
+		foreach(other, b)
+			found |= strcmp(lfirst(lc), lfirst(other)) == 0;
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static bool
+columns_exist(Relation table, List *names)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+	{
+		if (get_attnum(RelationGetRelid(table), lfirst(lc)) == InvalidAttrNumber)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Is a trigger a part of the guard that is planned?  So it is if it names the same
+ * columns, or none that is there any more; a guard of a PIN takes in that of a lock
+ * alone.
+ */
+static bool
+is_of_guard(const GuardPlan *plan, Relation table, const Trigger *trigger)
+{
+	const GuardKindInfo *info = &guard_kinds[plan->kind];
+	char	   *values[MAX_GUARD_OPTIONS];
+	int			identity = plan->kind == GUARD_GATE ? (int) GATE_FK : (int) RULE_PIN;
+	List	   *names;
+
+	ReadOptions(trigger, info->options, info->noptions, values);
+	names = OptionColumns(values[identity]);
+	return names == NIL || !columns_exist(table, names) ||
+		SameNames(names, OptionColumns(plan->values[identity]));
+}
+
+/* The triggers on a table that are parts of the guard that is planned. */
+List *
+GuardTriggers(const GuardPlan *plan, Relation table)
+{
+	const GuardKindInfo *info = &guard_kinds[plan->kind];
+	List	   *found = NIL;
+
+	for (Size i = 0; i < lengthof(info->functions) && info->functions[i] != NULL; i++)
+	{
+		ListCell   *lc;
+
+		foreach(lc, CopyTriggers(table, PortPinTrigger(info->functions[i], plan->domain)))
+		{
+			Trigger    *trigger = lfirst(lc);
+
+			if (!trigger->tgisclone && is_of_guard(plan, table, trigger))
+				found = lappend(found, trigger);
+		}
+	}
+	return found;
+}
+
+/* Does a trigger do what is planned, and perhaps more? */
+bool
+CoversTrigger(const Trigger *trigger, const PlannedTrigger *planned)
+{
+	const int16 when = TRIGGER_TYPE_ROW | TRIGGER_TYPE_TIMING_MASK;
+
+	return (trigger->tgtype & when) == (planned->type & when) &&
+		(trigger->tgtype & planned->type) == planned->type;
+}
+
+/* Does this expression call a function for this column, and do no more? */
+static bool
+calls_for_column(Node *expression, Oid function, AttrNumber column)
+{
+	Node	   *argument;
+
+	if (!IsA(expression, FuncExpr) || ((FuncExpr *) expression)->funcid != function)
+		return false;
+	argument = linitial(((FuncExpr *) expression)->args);
+	while (IsA(argument, RelabelType))
+		argument = (Node *) ((RelabelType *) argument)->arg;
+	return IsA(argument, Var) && ((Var *) argument)->varattno == column;
+}
+
+/*
+ * The triggers of others that fire for a row before an AFTER gate does; NULL if there
+ * are none.  Foreign keys' own are meant to.
+ */
+char *
+EarlyTriggers(const GuardPlan *plan)
+{
+	const PlannedTrigger *gate = linitial(plan->triggers);
+	Oid			function = PortPinTrigger(gate->function, plan->domain);
+	StringInfoData names;
+	ListCell   *lc;
+
+	initStringInfo(&names);
+	foreach(lc, CopyTriggers(plan->table, InvalidOid))
+	{
+		const Trigger *trigger = lfirst(lc);
+
+		if (TRIGGER_FOR_AFTER(gate->type) && TRIGGER_FOR_AFTER(trigger->tgtype) &&
+			TRIGGER_FOR_ROW(trigger->tgtype) && !trigger->tgisinternal &&
+			!trigger->tgdeferrable && trigger->tgfoid != function &&
+			(TRIGGER_FOR_INSERT(trigger->tgtype) || TRIGGER_FOR_UPDATE(trigger->tgtype)) &&
+			strcmp(trigger->tgname, gate->base) < 0)
+			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", trigger->tgname);
+	}
+	return names.len > 0 ? names.data : NULL;
+}
+
+/* The CHECK that calls a function of portpin for a column; NULL if there is none. */
+char *
+FindCheck(Relation table, Oid function, AttrNumber column, bool *valid)
+{
+	const TupleConstr *constraints = RelationGetDescr(table)->constr;
+
+	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
+	{
+		const ConstrCheck *check = &constraints->check[i];
+		char	   *name = pstrdup(check->ccname);
+		bool		is_valid = check->ccvalid;
+		ListCell   *lc;
+
+		if (!CheckIsEnforced(check))
+			continue;
+		foreach(lc, make_ands_implicit(stringToNode(check->ccbin)))
+		{
+			if (calls_for_column(lfirst(lc), function, column))
+			{
+				*valid = is_valid;
+				return name;
+			}
+		}
+	}
+	return NULL;
+}
+
+
+/* ----- The call that makes a guard ----- */
+
+/* Names as the installers take them: exact, in double quotes where they must be. */
+static char *
+names_as_text(List *names)
+{
+	StringInfoData list;
+	ListCell   *lc;
+
+	initStringInfo(&list);
+	foreach(lc, names)
+	{
+		const char *name = lfirst(lc);
+
+		if (list.len > 0)
+			appendStringInfoString(&list, ", ");
+		if (name[strcspn(name, " \t\n\r\f\v,\"{}")] == '\0')
+			appendStringInfoString(&list, name);
+		else
+		{
+			appendStringInfoChar(&list, '"');
+			for (; *name != '\0'; name++)
+				appendStringInfo(&list, *name == '"' ? "\"%c" : "%c", *name);
+			appendStringInfoChar(&list, '"');
+		}
+	}
+	return list.data;
+}
+
+/* The call that makes a guard with these options, or takes the place of one. */
+char *
+GuardDefinition(GuardKind kind, Relation table, char **values, Oid domain)
+{
+	const GuardKindInfo *info = &guard_kinds[kind];
+	StringInfoData call;
+
+	initStringInfo(&call);
+	appendStringInfo(&call, "SELECT %s(%s", QualifiedName(info->installer, domain),
+					 quote_literal_cstr(QualifiedTable(table)));
+	for (int i = 0; i < info->noptions; i++)
+	{
+		const GuardOption *option = &info->options[i];
+
+		if (values[i] == NULL || option->parameter == NULL)
+			continue;
+		appendStringInfo(&call, ", %s => ", option->parameter);
+		if (option->kind == OPTION_SWITCH || option->kind == OPTION_KEY)
+			appendStringInfoString(&call, "true");
+		else if (option->kind == OPTION_INTERVAL)
+			appendStringInfoString(&call, quote_literal_cstr(values[i]));
+		else
+			appendStringInfoString(&call,
+								   quote_literal_cstr(names_as_text(OptionColumns(values[i]))));
+	}
+	appendStringInfoString(&call, ", replace => true);");
+	return call.data;
+}

@@ -1,0 +1,95 @@
+/*
+ * plan_gate.c
+ *		The parts of a gate.
+ *
+ * A gate that refuses is one AFTER trigger for each event, and on a partitioned
+ * table one more that follows row movement.  Their names begin with an underscore, so
+ * that they fire before triggers of the application, which may lock the account or
+ * use up its PIN.  A gate that records verdicts or redacts is one BEFORE trigger,
+ * the last of them.
+ */
+#include "postgres.h"
+
+#include "ddl/plan.h"
+
+#include "catalog/pg_trigger.h"
+#include "utils/builtins.h"
+
+#include "table/column.h"
+
+/* When an UPDATE may need judging: another key, another PIN, or into scope. */
+static char *
+update_condition(Relation orders, const Gate *gate)
+{
+	const ForeignKey *key = &gate->path.steps[0].key;
+	char	   *condition = ColumnsDiffer(orders, key->nkeys, key->from);
+	char	   *pin = ColumnsDiffer(orders, 1, &gate->pin);
+
+	if (condition == NULL || pin == NULL)
+		return NULL;
+	condition = psprintf("%s OR %s", condition, pin);
+	if (gate->scope != InvalidAttrNumber)
+	{
+		const char *scope = quote_identifier(ColumnName(orders, gate->scope));
+
+		condition = psprintf("%s OR OLD.%s IS FALSE AND NEW.%s IS NOT FALSE",
+							 condition, scope, scope);
+	}
+	return condition;
+}
+
+static void
+plan_refusing_triggers(GuardPlan *plan, const Gate *gate, char *arguments)
+{
+	AddTrigger(plan, (PlannedTrigger) {
+		.function = GATE_TRIGGER, .base = "_port_pin_gate",
+		.type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT,
+		.arguments = arguments,
+		.lack = "no trigger for INSERT: new orders are not judged"
+	});
+	AddTrigger(plan, (PlannedTrigger) {
+		.function = GATE_TRIGGER, .base = "_port_pin_gate", .suffix = "update",
+		.type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE,
+		.condition = update_condition(plan->table, gate),
+		.arguments = arguments,
+		.lack = "no trigger for UPDATE: an order can be given another key or PIN unjudged"
+	});
+	if (plan->table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		AddTrigger(plan, (PlannedTrigger) {
+			.function = GATE_TRIGGER, .base = "_port_pin_gate", .suffix = "move",
+			.type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_DELETE,
+			.arguments = arguments,
+			.lack = "no trigger AFTER DELETE follows row movement: an order that moves to another partition is judged again"
+		});
+}
+
+/* Which gate is meant: all that it takes to remove it. */
+void
+IdentifyGate(Relation orders, char **options, Oid domain, GuardPlan *plan)
+{
+	memset(plan, 0, sizeof(GuardPlan));
+	plan->kind = GUARD_GATE;
+	plan->table = orders;
+	plan->domain = domain;
+	plan->values = options;
+}
+
+/* What a gate with these options consists of, which lead to what was found. */
+void
+PlanGate(Relation orders, char **options, const Gate *gate, Oid domain, GuardPlan *plan)
+{
+	char	   *arguments = PlanArguments(GUARD_GATE, options);
+
+	IdentifyGate(orders, options, domain, plan);
+	plan->pin = gate->pin;
+	if (!ChangesOrders(gate))
+		plan_refusing_triggers(plan, gate, arguments);
+	else
+		AddTrigger(plan, (PlannedTrigger) {
+			.function = GATE_TRIGGER, .base = "zz_port_pin_gate",
+			.type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE |
+				TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE,
+			.arguments = arguments,
+			.lack = "no trigger for INSERT and UPDATE: orders are not judged"
+		});
+}

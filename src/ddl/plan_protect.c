@@ -1,0 +1,215 @@
+/*
+ * plan_protect.c
+ *		The parts of the guard of a table with PINs.
+ *
+ * One trigger AFTER UPDATE states the rules.  To forbid deletes takes more, and so
+ * does a partitioned table, where an UPDATE can move a row.  A sealed column has two
+ * triggers that seal, and a CHECK for the day when they are disabled.
+ */
+#include "postgres.h"
+
+#include "ddl/plan.h"
+
+#include "access/table.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
+#include "commands/defrem.h"
+#include "storage/bufmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "base/catalog.h"
+#include "table/column.h"
+#include "trigger/account_rules.h"
+#include "trigger/seal_trigger.h"
+
+#define AFTER_ROW TRIGGER_TYPE_ROW
+#define BEFORE_ROW (TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE)
+
+static bool
+is_partitioned(Relation table)
+{
+	return table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+}
+
+
+/* ----- Keeping PINs set ----- */
+
+/*
+ * When the trigger must look: for a typed PIN, only when it will refuse.  For legacy
+ * text, where blank has many spellings, whenever the PIN changes; and for a sealed
+ * one, whose type has no constraint.
+ * NULL where that can't be written: then it looks at every row.
+ */
+static char *
+update_condition(const GuardPlan *plan)
+{
+	Relation	table = plan->table;
+	const char *name;
+	AttrNumber	columns[INDEX_MAX_KEYS + 1];
+	int			ncolumns = 0;
+	bool		clearable = plan->values[RULE_CLEARABLE] != NULL;
+	char	   *rekeyed;
+	ListCell   *lc;
+
+	if (plan->pin == InvalidAttrNumber || (clearable && plan->values[RULE_KEY] == NULL))
+		return "false";
+	foreach(lc, FindColumns(table, OptionColumns(plan->values[RULE_KEY])))
+		columns[ncolumns++] = lfirst_int(lc);
+	if (!ColumnIsPortPin(table, plan->pin, plan->domain) || plan->sealed)
+	{
+		columns[ncolumns++] = plan->pin;
+		return ColumnsDiffer(table, ncolumns, columns);
+	}
+
+	name = quote_identifier(ColumnName(table, plan->pin));
+	if (ncolumns == 0)
+		return psprintf("OLD.%s IS NOT NULL AND NEW.%s IS NULL", name, name);
+	rekeyed = ColumnsDiffer(table, ncolumns, columns);
+	return rekeyed == NULL ? NULL :
+		psprintf("OLD.%s IS NOT NULL AND (NEW.%s IS NULL OR %s)", name, name, rekeyed);
+}
+
+/* The arguments of the triggers that state no rules: which PIN they are for. */
+static char *
+pin_argument(const GuardPlan *plan)
+{
+	char	   *values[NUM_ACCOUNT_RULES] = {[RULE_PIN] = plan->values[RULE_PIN]};
+
+	return PlanArguments(GUARD_PROTECT, values);
+}
+
+/* TRUNCATE fires the triggers of the tables that it names, so each partition needs one. */
+static void
+plan_truncate(GuardPlan *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(RelationGetRelid(plan->table), AccessShareLock, NULL))
+		AddTrigger(plan, (PlannedTrigger) {
+			.table = lfirst_oid(lc), .function = PROTECT_TRIGGER,
+			.base = "port_pin_protect", .suffix = "truncate",
+			.type = TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE,
+			.arguments = pin_argument(plan),
+			.lack = "no trigger BEFORE TRUNCATE, though deletes are forbidden: the table can be truncated"
+		});
+}
+
+static void
+plan_row_triggers(GuardPlan *plan)
+{
+	bool		forbid_delete = plan->values[RULE_KEY] != NULL;
+	bool		partitioned = is_partitioned(plan->table);
+
+	AddTrigger(plan, (PlannedTrigger) {
+		.function = PROTECT_TRIGGER, .base = "port_pin_protect",
+		.type = AFTER_ROW | TRIGGER_TYPE_UPDATE,
+		.condition = update_condition(plan),
+		.arguments = PlanArguments(GUARD_PROTECT, plan->values),
+		.lack = "no trigger AFTER UPDATE: the PIN can be cleared"
+	});
+	if (plan->pin != InvalidAttrNumber && (forbid_delete || partitioned))
+		AddTrigger(plan, (PlannedTrigger) {
+			.function = PROTECT_TRIGGER, .base = "port_pin_protect", .suffix = "delete",
+			.type = AFTER_ROW | TRIGGER_TYPE_DELETE,
+			.arguments = pin_argument(plan),
+			.lack = forbid_delete ?
+				"no trigger AFTER DELETE, though deletes are forbidden: a row with a PIN can be deleted" :
+				"no trigger AFTER DELETE follows row movement: the PIN can be lost on the way to another partition"
+		});
+	if (plan->pin != InvalidAttrNumber && partitioned)
+		AddTrigger(plan, (PlannedTrigger) {
+			.function = PROTECT_TRIGGER, .base = "port_pin_protect", .suffix = "insert",
+			.type = AFTER_ROW | TRIGGER_TYPE_INSERT,
+			.arguments = pin_argument(plan),
+			.lack = "no trigger AFTER INSERT follows row movement: the PIN can be lost on the way to another partition"
+		});
+	if (forbid_delete)
+		plan_truncate(plan);
+}
+
+
+/* ----- CHECKs and sealing ----- */
+
+static void
+add_check(GuardPlan *plan, const char *function, char *name, bool validate,
+		  const char *lack)
+{
+	PlannedCheck *check = palloc0(sizeof(PlannedCheck));
+
+	check->function = function;
+	check->column = plan->pin;
+	check->name = name;
+	check->validate = validate;
+	check->lack = lack;
+	plan->checks = lappend(plan->checks, check);
+}
+
+/*
+ * When the trigger must look at an UPDATE: when the PIN changes, and when it is not
+ * sealed yet.  On a partitioned table always, for the sake of rows that move.
+ */
+static char *
+seal_condition(const GuardPlan *plan)
+{
+	char	   *changed = ColumnsDiffer(plan->table, 1, &plan->pin);
+
+	if (is_partitioned(plan->table) || changed == NULL)
+		return NULL;
+	return psprintf("%s OR NOT %s(NEW.%s::pg_catalog.text)", changed,
+					QualifiedName("port_pin_is_sealed", plan->domain),
+					quote_identifier(ColumnName(plan->table, plan->pin)));
+}
+
+static void
+plan_seal(GuardPlan *plan)
+{
+	AddTrigger(plan, (PlannedTrigger) {
+		.function = SEAL_TRIGGER, .base = "port_pin_seal",
+		.type = BEFORE_ROW | TRIGGER_TYPE_INSERT,
+		.arguments = pin_argument(plan),
+		.lack = "no trigger BEFORE INSERT: digits are not sealed, and a sealed PIN can be copied from another account"
+	});
+	AddTrigger(plan, (PlannedTrigger) {
+		.function = SEAL_TRIGGER, .base = "port_pin_seal", .suffix = "update",
+		.type = BEFORE_ROW | TRIGGER_TYPE_UPDATE,
+		.condition = seal_condition(plan),
+		.arguments = pin_argument(plan),
+		.lack = "no trigger BEFORE UPDATE: digits are not sealed, and a sealed PIN can be copied from another account"
+	});
+	add_check(plan, "port_pin_check_sealed",
+			  makeObjectName(ColumnName(plan->table, plan->pin), NULL, "is_sealed"), true,
+			  "no CHECK (port_pin_check_sealed(...)): digits that get past the triggers are stored readable");
+}
+
+/* Which guard is meant: all that it takes to remove it, even if its column is gone. */
+void
+IdentifyProtection(Relation table, char **rules, Oid domain, GuardPlan *plan)
+{
+	const char *pin = OptionColumn(rules[RULE_PIN]);
+
+	memset(plan, 0, sizeof(GuardPlan));
+	plan->kind = GUARD_PROTECT;
+	plan->table = table;
+	plan->domain = domain;
+	plan->values = rules;
+	if (pin != NULL)
+		plan->pin = get_attnum(RelationGetRelid(table), pin);
+	plan->sealed = plan->pin != InvalidAttrNumber &&
+		ColumnIsSealed(table, plan->pin, domain);
+}
+
+/* What these rules ask for on this table.  The relation must stay open with the plan. */
+void
+PlanProtect(Relation table, char **rules, Oid domain, GuardPlan *plan)
+{
+	if (rules[RULE_PIN] != NULL)
+		(void) FindPinColumn(table, OptionColumn(rules[RULE_PIN]), domain);
+	IdentifyProtection(table, rules, domain, plan);
+	if (plan->sealed)
+		plan_seal(plan);
+	plan_row_triggers(plan);
+	if (rules[RULE_CHECK_FORMAT] != NULL)
+		add_check(plan, "port_pin_check_format", pstrdup("port_pin_format"), false,
+				  "no CHECK (port_pin_check_format(...)), though the guard was installed with check_format: what is no PIN can be stored");
+}

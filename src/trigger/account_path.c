@@ -1,0 +1,578 @@
+/*
+ * account_path.c
+ *		The way from an order to the row that has its PIN: foreign keys and columns.
+ *
+ * The order's foreign key leads to its account; or to its number, whose own key
+ * leads to the account, if the columns of that key are named.  Then a PIN may be
+ * on the number, on the account, or on both.
+ *
+ * What counts on each table of the way is said by its guard (account_rules.c).  A
+ * PIN that no guard speaks for is refused: it could be cleared, and its rules are
+ * not known.
+ *
+ * Rows are read without regard to the privileges of the role that places the order,
+ * which needs none.  What is asked for instead, when the way is found, is that the
+ * owner of the orders may read the columns: a gate answers guesses, so only a role
+ * that can read the PIN may set one up.
+ */
+#include "postgres.h"
+
+#include "trigger/account_path.h"
+
+#include "access/table.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rls.h"
+
+#include "base/catalog.h"
+#include "base/compat.h"
+#include "base/error.h"
+#include "table/column.h"
+#include "trigger/account_rules.h"
+#include "trigger/protect_trigger.h"
+
+/* A way that is being looked for. */
+typedef struct PathSearch
+{
+	Relation	orders;
+	const PathNames *names;
+	Oid			domain;
+} PathSearch;
+
+
+/* ----- Rights ----- */
+
+/* A gate answers guesses: only a role that may read the PIN anyway may own its orders. */
+static void
+check_readable(const PathSearch *search, Relation accounts, AttrNumber column)
+{
+	Oid			relid = RelationGetRelid(accounts);
+	Oid			owner = search->orders->rd_rel->relowner;
+
+	if (column == InvalidAttrNumber ||
+		pg_class_aclcheck(relid, owner, ACL_SELECT) == ACLCHECK_OK ||
+		pg_attribute_aclcheck(relid, column, owner, ACL_SELECT) == ACLCHECK_OK)
+		return;
+
+	ereport_without_context(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+							errmsg("the owner of the port orders may not read the account's port PIN"),
+							errdetail("Role \"%s\" lacks SELECT on column \"%s\" of table \"%s\", which the gate reads for it.",
+									  GetUserNameFromId(owner, false),
+									  ColumnName(accounts, column),
+									  RelationGetRelationName(accounts)),
+							errhint("Grant SELECT on the PIN, and on the columns that the guard and via name, to the owner of the orders; roles that place orders need no privilege on accounts."),
+							errtable(accounts));
+}
+
+/* Where row security hides accounts from the owner, it would hide them from the gate. */
+static void
+check_row_security(const PathSearch *search, Relation accounts)
+{
+	Oid			owner = search->orders->rd_rel->relowner;
+
+	if (!accounts->rd_rel->relrowsecurity ||
+		object_ownercheck(RelationRelationId, RelationGetRelid(accounts), owner) ||
+		has_bypassrls_privilege(owner))
+		return;
+
+	ereport_without_context(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+							errmsg("the owner of the port orders is subject to row security on the accounts"),
+							errhint("Let both tables have one owner, or give the owner of the orders BYPASSRLS."),
+							errtable(accounts));
+}
+
+
+/* ----- What the guards of a table say ----- */
+
+/* The call that guards a table, for a hint. */
+static char *
+protect_call(Relation table, const char *pin, Oid domain)
+{
+	char	   *name = quote_qualified_identifier(get_namespace_name_or_temp(RelationGetNamespace(table)),
+												  RelationGetRelationName(table));
+
+	return psprintf("SELECT %s(%s%s%s);", QualifiedName("port_pin_protect", domain),
+					quote_literal_cstr(name), pin == NULL ? "" : ", pin => ",
+					pin == NULL ? "" : quote_literal_cstr(pin));
+}
+
+static void
+refuse_unguarded(Relation table, const char *pin, Oid domain)
+{
+	ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+							errmsg("no guard speaks for the port PIN of table \"%s\"",
+								   RelationGetRelationName(table)),
+							errdetail("The PIN is in column \"%s\"; its guard keeps it set and says what counts.", pin),
+							errhint("%s", protect_call(table, pin, domain)),
+							errtable(table));
+}
+
+/* Each PIN of a table must have its guard, whatever column the order's way is for. */
+static void
+check_pins_are_guarded(const PathSearch *search, Relation table, List *guards)
+{
+	const char *named = search->names->account_pin;
+
+	for (AttrNumber column = NextPinColumn(table, 0, search->domain);
+		 column != InvalidAttrNumber;
+		 column = NextPinColumn(table, column, search->domain))
+	{
+		if (GuardOfPin(guards, ColumnName(table, column)) == NULL)
+			refuse_unguarded(table, ColumnName(table, column), search->domain);
+	}
+	if (named != NULL && GuardOfPin(guards, named) == NULL &&
+		get_attnum(RelationGetRelid(table), named) != InvalidAttrNumber)
+		refuse_unguarded(table, named, search->domain);
+}
+
+/* The guard of the PIN that counts on a table; NULL where none has a PIN. */
+static AccountGuard *
+choose_guard(const PathSearch *search, Relation table, List *guards)
+{
+	AccountGuard *chosen = NULL;
+	ListCell   *lc;
+
+	if (search->names->account_pin != NULL)
+		chosen = GuardOfPin(guards, search->names->account_pin);
+	if (chosen != NULL)
+		return chosen;
+
+	foreach(lc, guards)
+	{
+		AccountGuard *guard = lfirst(lc);
+
+		if (guard->rules[RULE_PIN] == NULL)
+			continue;
+		if (chosen != NULL)
+			ereport_without_context(errcode(ERRCODE_AMBIGUOUS_COLUMN),
+									errmsg("table \"%s\" has more than one port PIN that is guarded",
+										   RelationGetRelationName(table)),
+									errdetail("Columns %s and %s both could be meant.",
+											  chosen->rules[RULE_PIN], guard->rules[RULE_PIN]),
+									errhint("Name the one that counts with account_pin => 'column'."),
+									errtable(table));
+		chosen = guard;
+	}
+	return chosen;
+}
+
+static AttrNumber
+rule_column(Relation table, const AccountGuard *guard, AccountRule rule, Oid type)
+{
+	return guard->rules[rule] == NULL ? InvalidAttrNumber :
+		FindColumnOfType(table, OptionColumn(guard->rules[rule]), type);
+}
+
+/* What is said of rows holds for every PIN of a table; so its guards must agree. */
+static AttrNumber
+row_rule(Relation table, List *guards, AccountRule rule, Oid type)
+{
+	AttrNumber	said = InvalidAttrNumber;
+	ListCell   *lc;
+
+	foreach(lc, guards)
+	{
+		AttrNumber	column = rule_column(table, lfirst(lc), rule, type);
+
+		if (column != InvalidAttrNumber && said != InvalidAttrNumber && column != said)
+			ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+									errmsg("the guards of table \"%s\" name different columns for %s",
+										   RelationGetRelationName(table),
+										   account_rules[rule].name),
+									errhint("Install one of them again: it is the row that is locked or out of scope, whichever PIN it has."),
+									errtable(table));
+		if (column != InvalidAttrNumber)
+			said = column;
+	}
+	return said;
+}
+
+/* A table that was guarded when the gate was installed must still be. */
+static void
+check_guard_is_there(const PathSearch *search, Relation table, List *guards,
+					 const char *step)
+{
+	ListCell   *lc;
+
+	foreach(lc, search->names->guarded)
+	{
+		if (guards == NIL && strcmp(lfirst(lc), step) == 0)
+			ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+									errmsg("table \"%s\" has lost its guard",
+										   RelationGetRelationName(table)),
+									errdetail("It had one when the gate was installed."),
+									errhint("%s", protect_call(table, NULL, search->domain)),
+									errtable(table));
+	}
+}
+
+/* Without a guard in full, "no PIN" could be a PIN that was taken away. */
+static void
+check_unset_can_be_told(Relation table, const PathStep *step,
+						const AccountGuard *guard, Oid domain)
+{
+	if (guard->rules[RULE_CLEARABLE] != NULL ||
+		ForbidsDelete(table, guard, step->key.nkeys, step->key.to, domain))
+		return;
+	ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+							errmsg("allow_unset needs accounts whose rows stay once they have a port PIN"),
+							errhint("Protect table \"%s\" with forbid_delete => true; the foreign key that leads there must reference its primary key.",
+									RelationGetRelationName(table)),
+							errtable(table));
+}
+
+/* Find what counts on one table of the way, and ask whether it may be read. */
+static AccountGuard *
+describe_step(const PathSearch *search, Relation table, const char *name, PathStep *step)
+{
+	List	   *guards = FindAccountGuards(table, search->domain);
+	AccountGuard *guard;
+
+	check_guard_is_there(search, table, guards, name);
+	check_pins_are_guarded(search, table, guards);
+	guard = choose_guard(search, table, guards);
+	step->guarded = guards != NIL;
+	step->scope = row_rule(table, guards, RULE_SCOPE, BOOLOID);
+	step->lock = row_rule(table, guards, RULE_LOCK, BOOLOID);
+	step->lock_until = row_rule(table, guards, RULE_LOCK_UNTIL, TIMESTAMPTZOID);
+	check_readable(search, table, step->scope);
+	check_readable(search, table, step->lock);
+	check_readable(search, table, step->lock_until);
+	check_row_security(search, table);
+	if (guard == NULL)
+		return NULL;
+
+	step->pin = FindPinColumn(table, OptionColumn(guard->rules[RULE_PIN]), search->domain);
+	step->expires = rule_column(table, guard, RULE_EXPIRES, TIMESTAMPTZOID);
+	check_readable(search, table, step->pin);
+	check_readable(search, table, step->expires);
+	DescribeAccountKey(table, step->key.nkeys, step->key.to, step->pin,
+					   &step->identity);
+	return guard;
+}
+
+
+/* ----- Which foreign key ----- */
+
+static char *
+key_columns_for_hint(Relation rel, const ForeignKeyCacheInfo *key)
+{
+	return ColumnList(ColumnNames(rel, key->nkeys, key->conkey));
+}
+
+/* Does a table have a PIN, or a guard that speaks for one? */
+static bool
+has_pin(const PathSearch *search, Relation table)
+{
+	ListCell   *lc;
+
+	if (search->names->account_pin != NULL)
+		return get_attnum(RelationGetRelid(table),
+						  search->names->account_pin) != InvalidAttrNumber;
+	if (NextPinColumn(table, 0, search->domain) != InvalidAttrNumber)
+		return true;
+	foreach(lc, FindAccountGuards(table, search->domain))
+	{
+		if (((AccountGuard *) lfirst(lc))->rules[RULE_PIN] != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Does a table have a foreign key on columns of these names? */
+static bool
+has_key_on(Relation table, List *names)
+{
+	List	   *columns = NIL;
+	ListCell   *lc;
+
+	foreach(lc, names)
+		columns = lappend_int(columns, get_attnum(RelationGetRelid(table), lfirst(lc)));
+	foreach(lc, CopyForeignKeys(table))
+	{
+		if (KeyHasColumns(lfirst(lc), columns))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Could this key be meant, if nobody says which?  It leads to a PIN, or to the table
+ * whose key via names.  One from orders to orders does only if the PIN at its end is
+ * named: the one that is found is what an order carries.
+ */
+static bool
+is_candidate(const PathSearch *search, Relation from, const ForeignKeyCacheInfo *key,
+			 bool last)
+{
+	Relation	to = table_open(key->confrelid, AccessShareLock);
+	bool		could = last ? has_pin(search, to) : has_key_on(to, search->names->via);
+
+	if (search->names->account_pin == NULL || !last)
+		could &= !IsSelfReference(key->confrelid, from);
+	table_close(to, NoLock);
+	return could;
+}
+
+/* The keys that lead on from a table to a PIN, as arguments of port_pin_gate(). */
+static void
+append_indirect_paths(const PathSearch *search, StringInfo paths,
+					  const ForeignKeyCacheInfo *key)
+{
+	Relation	next = table_open(key->confrelid, AccessShareLock);
+	ListCell   *lc;
+
+	foreach(lc, CopyForeignKeys(next))
+	{
+		ForeignKeyCacheInfo *onward = lfirst(lc);
+
+		if (!IsSelfReference(onward->confrelid, search->orders) &&
+			is_candidate(search, next, onward, true))
+			appendStringInfo(paths, "%sfk => %s with via => %s",
+							 paths->len > 0 ? ", or " : "",
+							 quote_literal_cstr(key_columns_for_hint(search->orders, key)),
+							 quote_literal_cstr(key_columns_for_hint(next, onward)));
+	}
+	table_close(next, NoLock);
+}
+
+/* All ways over one table more; '' where there are none. */
+static char *
+indirect_paths(const PathSearch *search)
+{
+	StringInfoData paths;
+	ListCell   *lc;
+
+	initStringInfo(&paths);
+	foreach(lc, CopyForeignKeys(search->orders))
+	{
+		ForeignKeyCacheInfo *key = lfirst(lc);
+
+		if (!IsSelfReference(key->confrelid, search->orders))
+			append_indirect_paths(search, &paths, key);
+	}
+	return paths.data;
+}
+
+/* Every key of a relation, for a hint. */
+static char *
+keys_for_hint(Relation rel)
+{
+	StringInfoData keys;
+	ListCell   *lc;
+
+	initStringInfo(&keys);
+	foreach(lc, CopyForeignKeys(rel))
+		appendStringInfo(&keys, "%s(%s)", keys.len > 0 ? ", " : "",
+						 key_columns_for_hint(rel, lfirst(lc)));
+	return keys.data;
+}
+
+static void
+refuse_ambiguous_key(Relation rel, const ForeignKeyCacheInfo *a,
+					 const ForeignKeyCacheInfo *b, const char *argument)
+{
+	bool		same_columns = a->nkeys == b->nkeys &&
+		memcmp(a->conkey, b->conkey, a->nkeys * sizeof(AttrNumber)) == 0;
+
+	ereport_without_context(errcode(ERRCODE_AMBIGUOUS_COLUMN),
+							errmsg("table \"%s\" has more than one foreign key that could lead to a port PIN",
+								   RelationGetRelationName(rel)),
+							same_columns ?
+							errdetail("Those on (%s) lead to \"%s\" and to \"%s\".",
+									  key_columns_for_hint(rel, a),
+									  get_rel_name(a->confrelid),
+									  get_rel_name(b->confrelid)) :
+							errdetail("Both (%s) and (%s) could be meant.",
+									  key_columns_for_hint(rel, a),
+									  key_columns_for_hint(rel, b)),
+							same_columns ?
+							errhint("Drop the one that does not count, or give it a column of its own.") :
+							errhint("Name the columns of the one that counts with %s => 'column, ...'.", argument),
+							errtable(rel));
+}
+
+/* No key on the columns that were named. */
+static void
+refuse_named_key(Relation rel, const char *argument)
+{
+	char	   *keys = keys_for_hint(rel);
+
+	ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+							errmsg("table \"%s\" has no foreign key on the columns named by %s",
+								   RelationGetRelationName(rel), argument),
+							keys[0] == '\0' ? errdetail("It has no foreign key at all.") :
+							errdetail("Its foreign keys are on %s.", keys),
+							errhint("Add a foreign key on just these columns: it tells which account's PIN must be given."),
+							errtable(rel));
+}
+
+/* None of the keys leads to a PIN, or not at once. */
+static void
+refuse_no_key(const PathSearch *search, Relation rel)
+{
+	char	   *paths = indirect_paths(search);
+	char	   *keys = keys_for_hint(rel);
+
+	ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+							errmsg("table \"%s\" has no foreign key that leads to a port PIN",
+								   RelationGetRelationName(rel)),
+							keys[0] == '\0' ? errdetail("It has no foreign key at all.") :
+							errdetail("Its foreign keys are on %s.", keys),
+							paths[0] != '\0' ?
+							errhint("To find the PIN over another table, name both foreign keys: %s.", paths) :
+							errhint("Add a foreign key to the table with the PIN. If its PIN column is text or varchar, protect that first: port_pin_protect('table', pin => 'column')."),
+							errtable(rel));
+}
+
+/* Of the keys that are left, the only one; NULL if there is none. */
+static ForeignKeyCacheInfo *
+only_key(Relation rel, List *keys, const char *argument)
+{
+	ForeignKeyCacheInfo *chosen = NULL;
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		if (chosen != NULL && !SameForeignKey(chosen, lfirst(lc)))
+			refuse_ambiguous_key(rel, chosen, lfirst(lc), argument);
+		chosen = lfirst(lc);
+	}
+	return chosen;
+}
+
+/*
+ * Choose the key that leads on from a table: the one on the columns given, if any
+ * are; and of several the one that leads to a PIN.
+ */
+static ForeignKeyCacheInfo *
+choose_key(const PathSearch *search, Relation from, List *columns, bool last,
+		   const char *argument)
+{
+	List	   *keys = NIL;
+	List	   *candidates = NIL;
+	ListCell   *lc;
+
+	foreach(lc, CopyForeignKeys(from))
+	{
+		if (columns != NIL && !KeyHasColumns(lfirst(lc), columns))
+			continue;
+		keys = lappend(keys, lfirst(lc));
+		if (is_candidate(search, from, lfirst(lc), last))
+			candidates = lappend(candidates, lfirst(lc));
+	}
+	if (candidates != NIL)
+		return only_key(from, candidates, argument);
+	if (columns == NIL)
+		refuse_no_key(search, from);
+	if (keys == NIL)
+		refuse_named_key(from, argument);
+	return only_key(from, keys, argument);
+}
+
+/* The way leads on from table to table: round in a circle it would find any PIN. */
+static void
+check_leads_on(const PathSearch *search, const ForeignKeyCacheInfo *key, Relation from)
+{
+	if (IsSelfReference(key->confrelid, search->orders) ||
+		IsSelfReference(key->confrelid, from))
+		ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+								errmsg("the foreign key named by via leads back to table \"%s\"",
+									   get_rel_name(key->confrelid)),
+								errhint("Name the foreign key that leads from the number to its account."),
+								errtable(search->orders));
+}
+
+/* The last table has no PIN: say so, and whether there is a way on from there. */
+static void
+refuse_no_pin(const PathSearch *search, Relation to)
+{
+	char	   *paths = search->names->via != NIL ? "" : indirect_paths(search);
+
+	ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+							errmsg("table \"%s\" has no port PIN", RelationGetRelationName(to)),
+							paths[0] != '\0' ?
+							errhint("To find the PIN over another table, name both foreign keys: %s.", paths) :
+							errhint("If it is in a column of type text or varchar, protect it first: port_pin_protect(%s, pin => 'column').",
+									quote_literal_cstr(RelationGetRelationName(to))),
+							errtable(search->orders));
+}
+
+
+/* ----- The way ----- */
+
+/* Take one step of the way; returns the table that it leads to, open. */
+static Relation
+take_step(const PathSearch *search, Relation from, List *columns, bool last,
+		  AccountPath *path)
+{
+	int			number = path->nsteps++;
+	PathStep   *step = &path->steps[number];
+	ForeignKeyCacheInfo *key = choose_key(search, from, columns, last,
+										  number == 0 ? "fk" : "via");
+	Relation	to;
+	AccountGuard *guard;
+
+	if (number > 0)
+		check_leads_on(search, key, from);
+	to = table_open(key->confrelid, AccessShareLock);
+	DescribeForeignKey(from, key, &step->key);
+	guard = describe_step(search, to, last ? "account" : "number", step);
+	if (last && guard == NULL)
+		refuse_no_pin(search, to);
+	path->scoped |= step->scope != InvalidAttrNumber;
+	path->sealed |= guard != NULL && ColumnIsSealed(to, step->pin, search->domain);
+	if (last)
+		path->allows_unset = guard->rules[RULE_ALLOW_UNSET] != NULL;
+	return to;
+}
+
+/* Where no PIN is a reason to accept, every PIN on the way must be there to stay. */
+static void
+check_allow_unset(const PathSearch *search, const AccountPath *path)
+{
+	for (int i = 0; path->allows_unset && i < path->nsteps; i++)
+	{
+		const PathStep *step = &path->steps[i];
+		Relation	table = table_open(step->key.referenced, AccessShareLock);
+
+		if (step->pin != InvalidAttrNumber)
+			check_unset_can_be_told(table, step,
+									GuardOfPin(FindAccountGuards(table, search->domain),
+											   ColumnName(table, step->pin)),
+									search->domain);
+		table_close(table, NoLock);
+	}
+}
+
+/*
+ * Find the way from orders to the PIN: along one foreign key, or along two where
+ * the columns of the second are named.  Refuse what is in doubt.
+ */
+void
+FindAccountPath(Relation orders, const PathNames *names, Oid domain, AccountPath *path)
+{
+	PathSearch	search = {orders, names, domain};
+	bool		direct = names->via == NIL;
+	Relation	to;
+
+	memset(path, 0, sizeof(AccountPath));
+	to = take_step(&search, orders, FindColumns(orders, names->fk), direct, path);
+	if (!direct)
+	{
+		Relation	number = to;
+		List	   *via = FindColumns(number, names->via);
+		ListCell   *lc;
+
+		foreach(lc, via)
+			check_readable(&search, number, lfirst_int(lc));
+		to = take_step(&search, number, via, true, path);
+		table_close(number, NoLock);
+	}
+	table_close(to, NoLock);
+	check_allow_unset(&search, path);
+}

@@ -1,0 +1,55 @@
+/*
+ * account_path.h
+ *		The way from an order to the row that has its PIN: foreign keys and columns.
+ */
+#ifndef PORTPIN_ACCOUNT_PATH_H
+#define PORTPIN_ACCOUNT_PATH_H
+
+#include "access/attnum.h"
+#include "nodes/pg_list.h"
+#include "utils/rel.h"
+
+#include "table/account_key.h"
+#include "table/foreign_key.h"
+
+/* One table on the way.  Of the columns, 0 is one that the guard does not name. */
+typedef struct PathStep
+{
+	ForeignKey	key;			/* leads here */
+	bool		guarded;		/* some guard speaks for it, if for a lock alone */
+	AttrNumber	scope;			/* of the row */
+	AttrNumber	lock;
+	AttrNumber	lock_until;
+	AttrNumber	pin;			/* 0 where the row can't have a PIN */
+	AttrNumber	expires;		/* of the PIN */
+	AccountIdentity identity;	/* what its rows are called when guessed at */
+} PathStep;
+
+#define MAX_PATH_STEPS 2		/* order to number, number to account */
+
+/* Plain facts, which can be copied. */
+typedef struct AccountPath
+{
+	int			nsteps;
+	bool		scoped;			/* a row on the way can be out of scope */
+	bool		sealed;			/* a PIN on the way is in a sealed column */
+	bool		allows_unset;	/* an account without a PIN may be ported */
+	PathStep	steps[MAX_PATH_STEPS];
+} AccountPath;
+
+/* What names the way: columns, by name; NULL or NIL where portpin finds them. */
+typedef struct PathNames
+{
+	List	   *fk;				/* key columns of the order */
+	List	   *via;			/* key columns of the number, to its account */
+	char	   *account_pin;	/* which one, where a table has two that are guarded */
+	List	   *guarded;		/* steps that had a guard at install */
+} PathNames;
+
+/* What the steps of a way are called: the one that is last, and the one before. */
+#define STEP_NAME(path, step) ((step) == (path)->nsteps - 1 ? "account" : "number")
+
+extern void FindAccountPath(Relation orders, const PathNames *names, Oid domain,
+							AccountPath *path);
+
+#endif							/* PORTPIN_ACCOUNT_PATH_H */

@@ -1,0 +1,142 @@
+/*
+ * account_rules.c
+ *		What the guard of a table with PINs says of them.
+ */
+#include "postgres.h"
+
+#include "trigger/account_rules.h"
+
+#include "access/table.h"
+#include "catalog/pg_trigger.h"
+#include "utils/builtins.h"
+
+#include "base/catalog.h"
+#include "base/error.h"
+#include "table/column.h"
+#include "table/partition.h"
+#include "table/triggers.h"
+
+const GuardOption account_rules[NUM_ACCOUNT_RULES] = {
+	[RULE_PIN] = {"pin", OPTION_COLUMN, "pin"},
+	[RULE_SCOPE] = {"scope", OPTION_COLUMN, "scope"},
+	[RULE_LOCK] = {"lock", OPTION_COLUMN, "lock"},
+	[RULE_LOCK_UNTIL] = {"lock_until", OPTION_COLUMN, "lock_until"},
+	[RULE_EXPIRES] = {"expires", OPTION_COLUMN, "expires"},
+	[RULE_KEY] = {"key", OPTION_KEY, "forbid_delete"},
+	[RULE_CHECK_FORMAT] = {"check_format", OPTION_SWITCH, "check_format"},
+	[RULE_CLEARABLE] = {"clearable", OPTION_SWITCH, "clearable"},
+	[RULE_ALLOW_UNSET] = {"allow_unset", OPTION_SWITCH, "allow_unset"},
+};
+
+/* Of a guard's triggers, is this the one that states its rules? */
+bool
+StatesRules(const Trigger *trigger)
+{
+	return TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_AFTER(trigger->tgtype) &&
+		TRIGGER_FOR_UPDATE(trigger->tgtype);
+}
+
+/*
+ * The PIN that a guard without pin= is for: the column of portpin's types.  One that
+ * speaks of rows only, of their lock or scope, is for no PIN, whatever columns the
+ * table is given later.
+ */
+static char *
+find_pin_name(Relation table, char **rules, Oid domain)
+{
+	if (rules[RULE_LOCK] != NULL || rules[RULE_LOCK_UNTIL] != NULL ||
+		rules[RULE_SCOPE] != NULL)
+		return NULL;
+	return pstrdup(quote_identifier(ColumnName(table, FindPinColumn(table, NULL, domain))));
+}
+
+/* The guard that a trigger states, or for another trigger the PIN that it is for. */
+AccountGuard *
+ReadAccountGuard(Relation table, const Trigger *trigger, Oid domain)
+{
+	AccountGuard *guard = palloc0(sizeof(AccountGuard));
+
+	guard->trigger = pstrdup(trigger->tgname);
+	guard->enabled = trigger->tgenabled;
+	ReadOptions(trigger, account_rules,
+				StatesRules(trigger) ? NUM_ACCOUNT_RULES : RULE_PIN + 1,
+				guard->rules);
+	if (guard->rules[RULE_PIN] == NULL)
+		guard->rules[RULE_PIN] = find_pin_name(table, guard->rules, domain);
+	return guard;
+}
+
+/* Are two guards for one PIN, or both for a lock alone? */
+bool
+SamePin(const AccountGuard *a, const AccountGuard *b)
+{
+	const char *x = OptionColumn(a->rules[RULE_PIN]);
+	const char *y = OptionColumn(b->rules[RULE_PIN]);
+
+	return x == NULL || y == NULL ? x == y : strcmp(x, y) == 0;
+}
+
+/* Add the guards that are stated on this very table, and not on another for it. */
+static List *
+add_guards(List *guards, Relation table, Oid domain)
+{
+	ListCell   *lc;
+
+	foreach(lc, CopyTriggers(table, PortPinTrigger(PROTECT_TRIGGER, domain)))
+	{
+		const Trigger *trigger = lfirst(lc);
+		AccountGuard *guard;
+		ListCell   *other;
+
+		if (!StatesRules(trigger) || trigger->tgisclone)
+			continue;
+		guard = ReadAccountGuard(table, trigger, domain);
+		foreach(other, guards)
+		{
+			const AccountGuard *first = lfirst(other);
+
+			if (SamePin(first, guard))
+				ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+										errmsg("table \"%s\" has two guards for one port PIN: triggers \"%s\" and \"%s\"",
+											   RelationGetRelationName(table),
+											   first->trigger, guard->trigger),
+										errhint("Drop one of them: the rules of a port PIN are stated once."),
+										errtable(table));
+		}
+		guards = lappend(guards, guard);
+	}
+	return guards;
+}
+
+/* The guards of a table: its own, and those of the table that it is a partition of. */
+List *
+FindAccountGuards(Relation table, Oid domain)
+{
+	List	   *guards = add_guards(NIL, table, domain);
+
+	if (table->rd_rel->relispartition)
+	{
+		Relation	root = table_open(RootOfPartitions(table), AccessShareLock);
+
+		guards = add_guards(guards, root, domain);
+		table_close(root, NoLock);
+	}
+	return guards;
+}
+
+/* Of the guards of a table, the one that speaks for a column; NULL if none does. */
+AccountGuard *
+GuardOfPin(List *guards, const char *pin)
+{
+	ListCell   *lc;
+
+	foreach(lc, guards)
+	{
+		AccountGuard *guard = lfirst(lc);
+		const char *own = OptionColumn(guard->rules[RULE_PIN]);
+
+		if (own != NULL && strcmp(own, pin) == 0)
+			return guard;
+	}
+	return NULL;
+}

@@ -1,0 +1,53 @@
+/*
+ * account_rules.h
+ *		What the guard of a table with PINs says of them.
+ *
+ * The rules stand as arguments in one trigger of the guard, the one AFTER UPDATE of
+ * the table itself or of the partitioned table that it belongs to: so they are
+ * dumped, restored and sharded with it.  A disabled trigger still states them.
+ */
+#ifndef PORTPIN_ACCOUNT_RULES_H
+#define PORTPIN_ACCOUNT_RULES_H
+
+#include "nodes/pg_list.h"
+#include "utils/rel.h"
+
+#include "trigger/option.h"
+
+/* The trigger function. */
+#define PROTECT_TRIGGER "port_pin_protect_trigger"
+
+/* In the order of port_pin_protect()'s parameters. */
+typedef enum AccountRule
+{
+	RULE_PIN,
+	RULE_SCOPE,
+	RULE_LOCK,
+	RULE_LOCK_UNTIL,
+	RULE_EXPIRES,
+	RULE_KEY,					/* forbid_delete */
+	RULE_CHECK_FORMAT,
+	RULE_CLEARABLE,
+	RULE_ALLOW_UNSET
+} AccountRule;
+
+#define NUM_ACCOUNT_RULES (RULE_ALLOW_UNSET + 1)
+
+extern const GuardOption account_rules[NUM_ACCOUNT_RULES];
+
+/* One guard, by what its trigger says: columns are names yet. */
+typedef struct AccountGuard
+{
+	char	   *trigger;
+	char		enabled;		/* as pg_trigger has it */
+	char	   *rules[NUM_ACCOUNT_RULES];
+} AccountGuard;
+
+extern bool StatesRules(const Trigger *trigger);
+extern AccountGuard *ReadAccountGuard(Relation table, const Trigger *trigger,
+									  Oid domain);
+extern bool SamePin(const AccountGuard *a, const AccountGuard *b);
+extern List *FindAccountGuards(Relation table, Oid domain);
+extern AccountGuard *GuardOfPin(List *guards, const char *pin);
+
+#endif							/* PORTPIN_ACCOUNT_RULES_H */

@@ -1,0 +1,24 @@
+/*
+ * gate_state.h
+ *		What a statement has of a gate: what it found, and what it reads accounts with.
+ */
+#ifndef PORTPIN_GATE_STATE_H
+#define PORTPIN_GATE_STATE_H
+
+#include "commands/trigger.h"
+#include "fmgr.h"
+
+#include "trigger/account.h"
+#include "trigger/gate.h"
+
+typedef struct GateState
+{
+	uint64		generation;		/* of the gate cache; 0 if the gate must be found again */
+	MemoryContext mcxt;			/* of all that follows */
+	Gate		gate;
+	AccountReader reader;
+} GateState;
+
+extern GateState *GetGateState(FunctionCallInfo fcinfo, const TriggerData *trigdata);
+
+#endif							/* PORTPIN_GATE_STATE_H */

@@ -1,0 +1,37 @@
+/*
+ * option.h
+ *		The options of a guard, said once for its triggers' arguments and for the
+ *		call that installs it.
+ *
+ * Every kind of guard has a table of its options.  A value is text: "yes" for a
+ * switch that is on, and for columns their names as they are written in SQL, with
+ * commas between them.  NULL is an option that is not given.
+ */
+#ifndef PORTPIN_OPTION_H
+#define PORTPIN_OPTION_H
+
+#include "commands/trigger.h"
+#include "nodes/pg_list.h"
+
+typedef enum OptionKind
+{
+	OPTION_COLUMN,
+	OPTION_COLUMNS,
+	OPTION_KEY,					/* the primary key; a switch of the installer */
+	OPTION_SWITCH,
+	OPTION_INTERVAL
+} OptionKind;
+
+typedef struct GuardOption
+{
+	const char *name;			/* of the trigger's argument */
+	OptionKind	kind;
+	const char *parameter;		/* of the installer; NULL if the names are one */
+} GuardOption;
+
+extern void ReadOptions(const Trigger *trigger, const GuardOption *options,
+						int noptions, char **values);
+extern List *OptionColumns(const char *value);
+extern char *OptionColumn(const char *value);
+
+#endif							/* PORTPIN_OPTION_H */

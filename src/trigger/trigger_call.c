@@ -1,0 +1,52 @@
+/*
+ * trigger_call.c
+ *		How a trigger of portpin is attached and called.
+ *
+ * CREATE TRIGGER never asks the function, so a trigger that is attached wrongly
+ * shows itself when it fires first.  It is refused then, before any row of the
+ * call is touched: TriggerData has no rows at all in a TRUNCATE.
+ */
+#include "postgres.h"
+
+#include "trigger/trigger_call.h"
+
+#include "base/error.h"
+
+/* Report a trigger that can't work where it is attached. */
+void
+ReportTriggerMisuse(const char *function, const char *problem, const char *hint)
+{
+	ereport_without_context(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+					errmsg("function \"%s\" %s", function, problem),
+					errhint("%s", hint));
+}
+
+/*
+ * What all trigger functions of portpin ask of a call.  A column list would miss
+ * what other triggers change; a constraint's FROM makes the trigger vanish with
+ * the other table; a deferred one would judge rows that are no more.
+ */
+TriggerData *
+CheckTriggerCall(FunctionCallInfo fcinfo, const char *function)
+{
+	TriggerData *trigdata;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ReportTriggerMisuse(function, "was not called by a trigger",
+						 "It can only be used in CREATE TRIGGER.");
+
+	trigdata = (TriggerData *) fcinfo->context;
+	if (TRIGGER_FIRED_INSTEAD(trigdata->tg_event))
+		ReportTriggerMisuse(function, "can't be used INSTEAD OF",
+						 "Attach it to the table that is under the view.");
+	if (trigdata->tg_trigger->tgnattr > 0)
+		ReportTriggerMisuse(function, "must not be attached with a list of columns",
+						 "Leave out OF: other triggers can change a column that the statement does not name.");
+	if (trigdata->tg_trigger->tgdeferrable)
+		ReportTriggerMisuse(function, "must not be attached as DEFERRABLE",
+						 "Create the trigger without DEFERRABLE.");
+	if (OidIsValid(trigdata->tg_trigger->tgconstrrelid))
+		ReportTriggerMisuse(function, "must not be attached with FROM",
+						 "Leave out FROM: the order's foreign key tells which table is meant.");
+	return trigdata;
+}
