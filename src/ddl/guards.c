@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
@@ -27,10 +28,12 @@
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/resowner.h"
+#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "base/catalog.h"
@@ -278,23 +281,49 @@ ask_triggers(const Inspection *inspection, List *triggers, Finding *finding)
 	finding->enabled = ((Trigger *) linitial(triggers))->tgenabled;
 }
 
-/* To seal accounts is of little use while the PINs that open them are in their orders. */
+/* A role with TRIGGER on a table can make its rows other than they seem. */
 static void
-check_orders_are_redacted(const GuardPlan *plan, const Gate *gate, Finding *finding)
+check_trigger_privilege(Oid relid, Finding *finding)
 {
-	if (gate->path.sealed && !gate->redact &&
-		!ColumnIsSealed(plan->table, gate->pin, plan->domain))
-		finding->problem = "the accounts' PINs are sealed, but orders keep theirs readable; install the gate with redact and blank the PINs of old orders";
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		isnull = true;
+	Datum		datum = (Datum) 0;
+	Oid			owner = InvalidOid;
+	Acl		   *acl;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		datum = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relacl, &isnull);
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	}
+	acl = isnull ? NULL : DatumGetAclPCopy(datum);
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	for (int i = 0; acl != NULL && i < ACL_NUM(acl); i++)
+	{
+		const AclItem *item = &ACL_DAT(acl)[i];
+
+		if ((ACLITEM_GET_PRIVS(*item) & ACL_TRIGGER) != 0 && item->ai_grantee != owner)
+			finding->problem = psprintf("role %s has TRIGGER on table \"%s\", which is its owner's power",
+										item->ai_grantee == ACL_ID_PUBLIC ? "PUBLIC" :
+										quote_identifier(GetUserNameFromId(item->ai_grantee, false)),
+										get_rel_name(relid));
+	}
 }
 
-/* Name what fires before a gate; most of it is harmless, but a person should look. */
+/* What is wrong around a gate, though each of its triggers works. */
 static void
-check_early_triggers(const GuardPlan *plan, Finding *finding)
+inspect_surroundings(const GuardPlan *plan, const Gate *gate, Finding *finding)
 {
 	char	   *early = EarlyTriggers(plan);
 
+	for (int i = 0; i < gate->nrelations; i++)
+		check_trigger_privilege(gate->relations[i], finding);
 	if (early != NULL)
 		finding->problem = psprintf("triggers fire before the gate and can change what it judges by: %s", early);
+	if (gate->path.sealed && !gate->redact &&
+		!ColumnIsSealed(plan->table, gate->pin, plan->domain))
+		finding->problem = "the accounts' PINs are sealed, but orders keep theirs readable; install the gate with redact and blank the PINs of old orders";
 }
 
 /* All that can be found of one guard; an error on the way is its problem. */
@@ -326,12 +355,9 @@ inspect_guard(const Inspection *inspection, Finding *finding)
 	if (finding->problem == NULL)
 		compare_checks(&plan, finding);
 	if (finding->problem == NULL && finding->kind == GUARD_GATE)
-	{
 		compare_arguments(triggers, finding);
-		check_orders_are_redacted(&plan, &gate, finding);
-		if (finding->problem == NULL)
-			check_early_triggers(&plan, finding);
-	}
+	if (finding->problem == NULL && finding->kind == GUARD_GATE)
+		inspect_surroundings(&plan, &gate, finding);
 }
 
 

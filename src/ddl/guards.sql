@@ -59,21 +59,63 @@ guarded (relation) AS (
 		AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid
 		AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
 		AND NOT c.relispartition AND c.relpersistence OPERATOR(pg_catalog.<>) 't'
+),
+-- What a role was granted that can walk past the guards.  Functions have no relation.
+granted AS (
+	SELECT NULL::pg_catalog.oid AS relation, x.grantee,
+		pg_catalog.format('EXECUTE ON FUNCTION %s', p.oid::pg_catalog.regprocedure) AS privilege,
+		CASE WHEN p.proname OPERATOR(pg_catalog.=) 'port_pin_check' THEN 'it can try out PINs uncounted'
+			WHEN p.proname OPERATOR(pg_catalog.=) 'port_pin_seal' THEN 'it can seal PINs by hand'
+			WHEN x.grantee OPERATOR(pg_catalog.=) '0' THEN 'everybody can state the rules of a table'
+		END AS danger
+	FROM pg_catalog.pg_depend d
+		JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid
+		JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) d.objid,
+		LATERAL pg_catalog.aclexplode(p.proacl) AS x
+	WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid
+		AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass::pg_catalog.oid
+		AND d.deptype OPERATOR(pg_catalog.=) 'e' AND e.extname OPERATOR(pg_catalog.=) 'portpin'
+		AND x.grantee OPERATOR(pg_catalog.<>) p.proowner
+		AND CASE WHEN p.proname OPERATOR(pg_catalog.~~) '%\_trigger' THEN x.grantee OPERATOR(pg_catalog.=) '0'
+			WHEN p.proname OPERATOR(pg_catalog.~~) 'port\_pin\_lift\_%' THEN x.grantee OPERATOR(pg_catalog.<>) '0'
+			ELSE p.proname OPERATOR(pg_catalog.=) ANY (ARRAY['port_pin_check', 'port_pin_seal']::pg_catalog.name[]) END
+	UNION ALL
+	SELECT c.oid, x.grantee,
+		pg_catalog.format('%s ON TABLE %s',
+			pg_catalog.string_agg(x.privilege_type, ', ' ORDER BY x.privilege_type), c.oid::pg_catalog.regclass),
+		'it can forge the record'
+	FROM pg_catalog.pg_class c, LATERAL pg_catalog.aclexplode(c.relacl) AS x
+	WHERE c.oid OPERATOR(pg_catalog.=) 'port_pin_failures'::pg_catalog.regclass::pg_catalog.oid
+		AND x.grantee OPERATOR(pg_catalog.<>) c.relowner
+		AND x.privilege_type OPERATOR(pg_catalog.=) ANY (ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER'])
+	GROUP BY c.oid, x.grantee
+),
+named AS (
+	SELECT g.relation, g.privilege, g.danger,
+		CASE WHEN g.grantee OPERATOR(pg_catalog.=) '0' THEN 'PUBLIC'
+			ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) END AS role
+	FROM granted AS g
 )
 SELECT i.relation, i.pin_column, i.guard, i.trigger_name, i.enabled, i.definition, i.problem
 FROM guarded AS g
 	JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) g.relation,
 	LATERAL port_pin_inspect(g.relation::pg_catalog.regclass) AS i
-WHERE NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace);
+WHERE NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)
+UNION ALL
+SELECT n.relation::pg_catalog.regclass, NULL, 'grant', NULL, NULL,
+	pg_catalog.format('GRANT %s TO %s;', n.privilege, n.role),
+	CASE WHEN n.danger IS NOT NULL THEN
+		pg_catalog.format('role %s was granted %s: %s', n.role, n.privilege, n.danger) END
+FROM named AS n;
 
 COMMENT ON VIEW port_pin_guards IS
-'every guard of port PINs, and every column of them without one; problem is NULL where all is well';
-COMMENT ON COLUMN port_pin_guards.relation IS 'table that is guarded, or should be; a partition or child only where something is wrong with it';
+'every guard of port PINs, every column of them without one, and every grant that can get past them; problem is NULL where all is well';
+COMMENT ON COLUMN port_pin_guards.relation IS 'table that is guarded, or should be; a partition or child only where something is wrong with it; NULL for a grant on a function';
 COMMENT ON COLUMN port_pin_guards.pin_column IS 'column that holds the port PIN; NULL where the guard is for a lock or scope alone, or does not find it';
-COMMENT ON COLUMN port_pin_guards.guard IS 'protect: the PIN is never cleared, and sealed where its column is; gate: no order gets in without it';
+COMMENT ON COLUMN port_pin_guards.guard IS 'protect: the PIN is never cleared, and sealed where its column is; gate: no order gets in without it; grant: what a role was granted beside the owner';
 COMMENT ON COLUMN port_pin_guards.trigger_name IS 'the trigger with the problem, else the guard''s first; NULL where it is missing';
 COMMENT ON COLUMN port_pin_guards.enabled IS 'of that trigger: enabled, disabled, replica, always or missing';
-COMMENT ON COLUMN port_pin_guards.definition IS 'the call that makes the guard: to edit, to compare, to undo';
+COMMENT ON COLUMN port_pin_guards.definition IS 'the call that makes the guard, or the grant: to edit, to compare, to undo';
 COMMENT ON COLUMN port_pin_guards.problem IS 'what is wrong, NULL where all is well';
 
 -- For migrations and CI: a schema that was loaded from a tool's dump may have lost
