@@ -140,6 +140,13 @@ find_verdict_column(Relation orders, const char *name, Oid domain)
 								errhint("Name a column of type %s itself; CHECKs belong to the table.",
 										format_type_be(type)),
 								errtablecol(orders, column));
+	if (attribute->atthasdef && attribute->attgenerated == '\0')
+		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+								errmsg("column \"%s\" has a default, and a new order must not bring a verdict",
+									   NameStr(attribute->attname)),
+								errhint("ALTER TABLE ... ALTER COLUMN %s DROP DEFAULT.",
+										quote_identifier(NameStr(attribute->attname))),
+								errtablecol(orders, column));
 	return column;
 }
 

@@ -10,6 +10,7 @@
 
 #include "trigger/account.h"
 #include "trigger/gate.h"
+#include "trigger/upsert.h"
 
 typedef struct GateState
 {
@@ -17,6 +18,7 @@ typedef struct GateState
 	MemoryContext mcxt;			/* of all that follows */
 	Gate		gate;
 	AccountReader reader;
+	InsertedOrder inserted;		/* in the memory of the statement itself */
 } GateState;
 
 extern GateState *GetGateState(FunctionCallInfo fcinfo, const TriggerData *trigdata);

@@ -11,8 +11,13 @@
 #include "commands/trigger.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 
 #include "base/catalog.h"
 #include "base/error.h"
@@ -25,31 +30,113 @@
 
 PG_FUNCTION_INFO_V1(port_pin_gate_trigger);
 
-static void
-refuse(TriggerData *trigdata, PortVerdict verdict)
+/* What is to be done with an order. */
+typedef struct Decision
 {
-	ereport_without_context(errcode(VerdictSqlstate(verdict)),
-					errmsg("%s", VerdictMessage(verdict)),
-					errhint("%s", VerdictHint(verdict)),
-					errtableconstraint(trigdata->tg_relation,
-									   trigdata->tg_trigger->tgname));
+	bool		keeps_verdict;	/* it is in scope, and nothing that counts has changed */
+	bool		judged;
+	PortVerdict verdict;		/* if it was judged */
+} Decision;
+
+
+/* ----- Refusing ----- */
+
+/* May the user see the key of an order?  As in the error of a foreign key. */
+static bool
+may_see_key(Relation orders, const ForeignKey *key)
+{
+	Oid			relid = RelationGetRelid(orders);
+
+	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
+		return false;
+	if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+		return true;
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		if (pg_attribute_aclcheck(relid, key->from[i], GetUserId(),
+								  ACL_SELECT) != ACLCHECK_OK)
+			return false;
+	}
+	return true;
 }
+
+/* "Key (number)=(+12025550101).", as foreign keys say it; NULL if that must not be shown. */
+static char *
+describe_key(Relation orders, const Gate *gate, TupleTableSlot *order)
+{
+	const ForeignKey *key = &gate->path.steps[0].key;
+	StringInfoData names;
+	StringInfoData values;
+
+	if (!may_see_key(orders, key))
+		return NULL;
+	initStringInfo(&names);
+	initStringInfo(&values);
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		Oid			output;
+		bool		varlena;
+		bool		isnull;
+		Datum		value = slot_getattr(order, key->from[i], &isnull);
+
+		if (key->from[i] == gate->pin)
+			return NULL;
+		getTypeOutputInfo(TupleDescAttr(RelationGetDescr(orders), key->from[i] - 1)->atttypid,
+						  &output, &varlena);
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "",
+						 ColumnName(orders, key->from[i]));
+		appendStringInfo(&values, "%s%s", i > 0 ? ", " : "",
+						 isnull ? "null" : OidOutputFunctionCall(output, value));
+	}
+	return psprintf("Key (%s)=(%s).", names.data, values.data);
+}
+
+static void
+refuse(TriggerData *trigdata, const Gate *gate, TupleTableSlot *order, PortVerdict verdict)
+{
+	char	   *key = describe_key(trigdata->tg_relation, gate, order);
+
+	ereport_without_context(errcode(VerdictSqlstate(verdict)),
+							errmsg("%s", VerdictMessage(verdict)),
+							key == NULL ? 0 : errdetail("%s", key),
+							errhint("%s", VerdictHint(verdict)),
+							errtableconstraint(trigdata->tg_relation,
+											   trigdata->tg_trigger->tgname));
+}
+
+/*
+ * An order that brings a verdict is forged, or was judged elsewhere and is on its way
+ * from one table to another.  To judge it again would rewrite history.
+ */
+static void
+check_brings_no_verdict(TriggerData *trigdata, const Gate *gate, TupleTableSlot *order)
+{
+	if (gate->verdict == InvalidAttrNumber || slot_attisnull(order, gate->verdict))
+		return;
+	ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+							errmsg("a new port order must not bring a verdict"),
+							errdetail("The gate alone writes column \"%s\".",
+									  ColumnName(trigdata->tg_relation, gate->verdict)),
+							errhint("Leave the column out. To move orders that have been judged, gate the table afterwards, disable trigger \"%s\" meanwhile, or set session_replication_role to replica.",
+									trigdata->tg_trigger->tgname),
+							errtablecol(trigdata->tg_relation, gate->verdict));
+}
+
+
+/* ----- Changing ----- */
 
 /* The verdict that an order is stored with: of now, or of before, or none. */
 static Datum
 recorded_verdict(TriggerData *trigdata, const Gate *gate, TupleTableSlot *old,
-				 bool kept, bool judged, PortVerdict verdict, bool *isnull)
+				 const Decision *decision, bool *isnull)
 {
 	Form_pg_attribute attribute =
 		TupleDescAttr(RelationGetDescr(trigdata->tg_relation), gate->verdict - 1);
 
-	*isnull = !kept;
-	if (judged)
-	{
-		*isnull = false;
-		return ObjectIdGetDatum(VerdictValue(attribute->atttypid, verdict));
-	}
-	return kept ? slot_getattr(old, gate->verdict, isnull) : (Datum) 0;
+	*isnull = !decision->judged;
+	if (decision->judged)
+		return ObjectIdGetDatum(VerdictValue(attribute->atttypid, decision->verdict));
+	return decision->keeps_verdict ? slot_getattr(old, gate->verdict, isnull) : (Datum) 0;
 }
 
 /* Blank as the column can hold it: '' where a legacy column is NOT NULL. */
@@ -69,7 +156,7 @@ blank_pin(Relation orders, AttrNumber column, bool *isnull)
  */
 static HeapTuple
 change_order(TriggerData *trigdata, const Gate *gate, TupleTableSlot *old,
-			 HeapTuple order, bool kept, bool judged, PortVerdict verdict)
+			 HeapTuple order, const Decision *decision)
 {
 	Relation	orders = trigdata->tg_relation;
 	int			columns[2];
@@ -80,11 +167,11 @@ change_order(TriggerData *trigdata, const Gate *gate, TupleTableSlot *old,
 	if (gate->verdict != InvalidAttrNumber)
 	{
 		columns[changed] = gate->verdict;
-		values[changed] = recorded_verdict(trigdata, gate, old, kept, judged,
-										   verdict, &nulls[changed]);
+		values[changed] = recorded_verdict(trigdata, gate, old, decision,
+										   &nulls[changed]);
 		changed++;
 	}
-	if (gate->redact && judged)
+	if (gate->redact && decision->judged)
 	{
 		columns[changed] = gate->pin;
 		values[changed] = blank_pin(orders, gate->pin, &nulls[changed]);
@@ -105,6 +192,56 @@ order_before(TriggerData *trigdata)
 		RecallRowMovement(trigdata) : RecallExpectedRowMovement(trigdata);
 }
 
+/* The UPDATE half of an upsert: does the verdict on its INSERT hold for it? */
+static bool
+decide_as_inserted(TriggerData *trigdata, GateState *state, TupleTableSlot *old,
+				   TupleTableSlot *new, Decision *decision)
+{
+	TupleTableSlot *inserted = RecallInsertedOrder(&state->inserted,
+												   trigdata->tg_relation, old);
+
+	if (inserted == NULL)
+		return false;
+	decision->judged = InsertedVerdictHolds(&state->gate, inserted, old, new);
+	decision->verdict = state->inserted.verdict;
+	ExecDropSingleTupleTableSlot(inserted);
+	return decision->judged;
+}
+
+static Decision
+decide(TriggerData *trigdata, GateState *state, TupleTableSlot *old, TupleTableSlot *new)
+{
+	Decision	decision = {.verdict = PORT_ACCEPTED};
+
+	if (!OrderInScope(trigdata, &state->gate, new))
+		return decision;
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) &&
+		decide_as_inserted(trigdata, state, old, new, &decision))
+		return decision;
+	if (!OrderNeedsJudging(trigdata, state, old, new))
+		decision.keeps_verdict = true;
+	else
+		decision.judged = JudgeOrder(state, trigdata->tg_relation, new, &decision.verdict);
+	return decision;
+}
+
+/* BEFORE: what is stored, and remembered for what can come of it. */
+static HeapTuple
+change_and_remember(FunctionCallInfo fcinfo, GateState *state, TupleTableSlot *old,
+					HeapTuple order, const Decision *decision)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	HeapTuple	changed = change_order(trigdata, &state->gate, old, order, decision);
+
+	ForgetInsertedOrder(&state->inserted);
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+		ExpectRowMovement(fcinfo, changed);
+	else if (old == NULL && decision->judged)
+		KeepInsertedOrder(&state->inserted, changed, decision->verdict,
+						  fcinfo->flinfo->fn_mcxt);
+	return changed;
+}
+
 /* Judge the row of a call, and change or refuse it. */
 static HeapTuple
 pass_order(FunctionCallInfo fcinfo, TriggerData *trigdata)
@@ -114,21 +251,15 @@ pass_order(FunctionCallInfo fcinfo, TriggerData *trigdata)
 	TupleTableSlot *new = update ? trigdata->tg_newslot : trigdata->tg_trigslot;
 	GateState  *state = GetGateState(fcinfo, trigdata);
 	TupleTableSlot *old = order_before(trigdata);
-	PortVerdict verdict = PORT_ACCEPTED;
-	bool		scoped = OrderInScope(trigdata, &state->gate, new);
-	bool		needed = scoped && OrderNeedsJudging(trigdata, state, old, new);
-	bool		judged = needed &&
-		JudgeOrder(state, trigdata->tg_relation, new, &verdict);
+	Decision	decision;
 
-	if (verdict != PORT_ACCEPTED && state->gate.verdict == InvalidAttrNumber)
-		refuse(trigdata, verdict);
+	if (old == NULL)
+		check_brings_no_verdict(trigdata, &state->gate, new);
+	decision = decide(trigdata, state, old, new);
+	if (decision.verdict != PORT_ACCEPTED && state->gate.verdict == InvalidAttrNumber)
+		refuse(trigdata, &state->gate, new, decision.verdict);
 	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
-	{
-		order = change_order(trigdata, &state->gate, old, order, scoped && !needed,
-							 judged, verdict);
-		if (update)
-			ExpectRowMovement(fcinfo, order);
-	}
+		order = change_and_remember(fcinfo, state, old, order, &decision);
 	if (old != NULL && old != trigdata->tg_trigslot)
 		FreeMovedRow(old);
 	return order;

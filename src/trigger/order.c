@@ -75,6 +75,7 @@ carries_no_pin(const Gate *gate, TupleTableSlot *order)
 	return blank;
 }
 
+/* Do two rows of the orders refer to different accounts, or write them differently? */
 static bool
 key_changed(const Gate *gate, TupleTableSlot *old, TupleTableSlot *new)
 {
@@ -103,6 +104,18 @@ OrderNeedsJudging(TriggerData *trigdata, GateState *state, TupleTableSlot *old,
 	if (key_changed(gate, old, new))
 		return pin_changed || !IsSameAccount(&state->reader, old, new);
 	return pin_changed && !carries_no_pin(gate, new);
+}
+
+/*
+ * Does the verdict on an order that was inserted hold for the old one that it updates
+ * instead?  So it does for the same account, unless the UPDATE brings another PIN.
+ */
+bool
+InsertedVerdictHolds(const Gate *gate, TupleTableSlot *inserted, TupleTableSlot *old,
+					 TupleTableSlot *new)
+{
+	return (SameColumnValue(old, new, gate->pin) || carries_no_pin(gate, new)) &&
+		!key_changed(gate, inserted, new);
 }
 
 /* What the supplied PIN says of an account that is there and is not locked. */

@@ -15,6 +15,8 @@ extern bool OrderInScope(TriggerData *trigdata, const Gate *gate,
 						 TupleTableSlot *order);
 extern bool OrderNeedsJudging(TriggerData *trigdata, GateState *state,
 							  TupleTableSlot *old, TupleTableSlot *new);
+extern bool InsertedVerdictHolds(const Gate *gate, TupleTableSlot *inserted,
+								 TupleTableSlot *old, TupleTableSlot *new);
 extern bool JudgeOrder(GateState *state, Relation orders, TupleTableSlot *order,
 					   PortVerdict *verdict);
 
