@@ -23,18 +23,18 @@
 #include "pin/pin.h"
 
 /*
- * Get ready to read accounts, for as long as a statement's memory lasts.  Functions
- * are prepared anew: one of somebody's own may remember, with its FmgrInfo, who
- * called it and under which search_path.
+ * Get ready to read accounts along a way that is the statement's own, for as long as
+ * its memory lasts.  Functions are prepared anew: one of somebody's own may remember,
+ * with its FmgrInfo, who called it and under which search_path.
  */
 void
-InitAccountReader(AccountReader *reader, const AccountPath *path, bool lock_key,
+InitAccountReader(AccountReader *reader, AccountPath *path, bool lock_key,
 				  MemoryContext statement)
 {
-	reader->path = *path;
+	reader->path = path;
 	reader->lock_key = lock_key;
 	for (int i = 0; i < path->nsteps; i++)
-		reader->lookups[i] = CreateKeyLookup(&reader->path.steps[i].key, statement);
+		reader->lookups[i] = CreateKeyLookup(&path->steps[i].key, statement);
 }
 
 
@@ -149,7 +149,7 @@ ReadAccount(AccountReader *reader, TupleTableSlot *order, Account *account)
 
 	memset(account, 0, sizeof(Account));
 	account->in_scope = true;
-	for (int i = 0; i < reader->path.nsteps && from != NULL; i++)
+	for (int i = 0; i < reader->path->nsteps && from != NULL; i++)
 	{
 		KeyLookup  *lookup = reader->lookups[i];
 		KeyValue	value;
@@ -160,7 +160,7 @@ ReadAccount(AccountReader *reader, TupleTableSlot *order, Account *account)
 			FindReferencedRow(lookup, &value, snapshot);
 		from = account->rows[i].columns;
 		if (from != NULL)
-			read_row(&reader->path.steps[i], from, account);
+			read_row(&reader->path->steps[i], from, account);
 	}
 	account->found = from != NULL;
 }

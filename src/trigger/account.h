@@ -14,7 +14,7 @@
 /* What a statement needs to read the accounts of its orders. */
 typedef struct AccountReader
 {
-	AccountPath path;
+	AccountPath *path;
 	bool		lock_key;		/* judged before the foreign key is checked */
 	KeyLookup  *lookups[MAX_PATH_STEPS];
 } AccountReader;
@@ -33,7 +33,7 @@ typedef struct Account
 	TupleTableSlot *row;
 } Account;
 
-extern void InitAccountReader(AccountReader *reader, const AccountPath *path,
+extern void InitAccountReader(AccountReader *reader, AccountPath *path,
 							  bool lock_key, MemoryContext statement);
 extern void ReadAccount(AccountReader *reader, TupleTableSlot *order,
 						Account *account);

@@ -66,7 +66,9 @@ GetGateState(FunctionCallInfo fcinfo, const TriggerData *trigdata)
 
 	if (state == NULL)
 	{
-		state = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(GateState));
+		state = MemoryContextAlloc(flinfo->fn_mcxt, sizeof(GateState));
+		state->generation = 0;
+		memset(&state->inserted, 0, sizeof(InsertedOrder));
 		state->mcxt = AllocSetContextCreate(flinfo->fn_mcxt, GATE_TRIGGER,
 											ALLOCSET_SMALL_SIZES);
 		flinfo->fn_extra = state;
