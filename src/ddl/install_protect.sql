@@ -9,16 +9,23 @@ CREATE FUNCTION port_pin_protect(
 	lock pg_catalog.text DEFAULT NULL,
 	lock_until pg_catalog.text DEFAULT NULL,
 	expires pg_catalog.text DEFAULT NULL,
+	changed pg_catalog.text DEFAULT NULL,
+	min_age pg_catalog.interval DEFAULT NULL,
+	max_age pg_catalog.interval DEFAULT NULL,
+	used pg_catalog.text DEFAULT NULL,
+	"unlike" pg_catalog.text DEFAULT NULL,
+	forbid_weak pg_catalog.bool DEFAULT false,
 	forbid_delete pg_catalog.bool DEFAULT false,
 	check_format pg_catalog.bool DEFAULT false,
 	clearable pg_catalog.bool DEFAULT false,
 	allow_unset pg_catalog.bool DEFAULT false,
+	history pg_catalog.bool DEFAULT false,
 	replace pg_catalog.bool DEFAULT false,
 	OUT statement pg_catalog.text)
 	RETURNS SETOF pg_catalog.text
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
 
-COMMENT ON FUNCTION port_pin_protect(pg_catalog.regclass, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool) IS
+COMMENT ON FUNCTION port_pin_protect(pg_catalog.regclass, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.interval, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool) IS
 'keep the port PINs of a table set, sealed where the column is, and say what counts for its accounts; returns the statements that it ran';
 
 CREATE FUNCTION port_pin_unprotect(

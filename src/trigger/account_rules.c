@@ -22,10 +22,17 @@ const GuardOption account_rules[NUM_ACCOUNT_RULES] = {
 	[RULE_LOCK] = {"lock", OPTION_COLUMN, "lock"},
 	[RULE_LOCK_UNTIL] = {"lock_until", OPTION_COLUMN, "lock_until"},
 	[RULE_EXPIRES] = {"expires", OPTION_COLUMN, "expires"},
+	[RULE_CHANGED] = {"changed", OPTION_COLUMN, "changed"},
+	[RULE_MIN_AGE] = {"min_age", OPTION_INTERVAL, "min_age"},
+	[RULE_MAX_AGE] = {"max_age", OPTION_INTERVAL, "max_age"},
+	[RULE_USED] = {"used", OPTION_COLUMN, "used"},
+	[RULE_UNLIKE] = {"unlike", OPTION_COLUMNS, "unlike"},
+	[RULE_FORBID_WEAK] = {"forbid_weak", OPTION_SWITCH, "forbid_weak"},
 	[RULE_KEY] = {"key", OPTION_KEY, "forbid_delete"},
 	[RULE_CHECK_FORMAT] = {"check_format", OPTION_SWITCH, "check_format"},
 	[RULE_CLEARABLE] = {"clearable", OPTION_SWITCH, "clearable"},
 	[RULE_ALLOW_UNSET] = {"allow_unset", OPTION_SWITCH, "allow_unset"},
+	[RULE_HISTORY] = {"history", OPTION_SWITCH, "history"},
 };
 
 /* Of a guard's triggers, is this the one that states its rules? */

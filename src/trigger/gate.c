@@ -29,6 +29,7 @@ const GuardOption gate_options[NUM_GATE_OPTIONS] = {
 	[GATE_VIA] = {"via", OPTION_COLUMNS, "via"},
 	[GATE_PIN] = {"pin", OPTION_COLUMN, "pin"},
 	[GATE_SCOPE] = {"scope", OPTION_COLUMN, "scope"},
+	[GATE_SOURCE] = {"source", OPTION_COLUMN, "source"},
 	[GATE_VERDICT] = {"verdict", OPTION_COLUMN, "verdict"},
 	[GATE_REDACT] = {"redact", OPTION_SWITCH, "redact"},
 	[GATE_ACCOUNT_PIN] = {"account_pin", OPTION_COLUMN, "account_pin"},
@@ -240,6 +241,8 @@ FindGate(Relation orders, char **options, Oid domain, Gate *gate)
 	gate->pin = FindPinColumn(orders, OptionColumn(options[GATE_PIN]), domain);
 	if (options[GATE_SCOPE] != NULL)
 		gate->scope = FindColumnOfType(orders, OptionColumn(options[GATE_SCOPE]), BOOLOID);
+	if (options[GATE_SOURCE] != NULL)
+		gate->source = FindColumn(orders, OptionColumn(options[GATE_SOURCE]));
 	if (options[GATE_VERDICT] != NULL)
 		gate->verdict = find_verdict_column(orders, OptionColumn(options[GATE_VERDICT]),
 											domain);

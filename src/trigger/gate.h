@@ -22,6 +22,7 @@ typedef enum GateOption
 	GATE_VIA,
 	GATE_PIN,
 	GATE_SCOPE,
+	GATE_SOURCE,
 	GATE_VERDICT,
 	GATE_REDACT,
 	GATE_ACCOUNT_PIN,
@@ -42,6 +43,7 @@ typedef struct Gate
 	Oid			domain;			/* port_pin, in whose schema all of portpin is */
 	AttrNumber	pin;			/* the PIN that the order carries */
 	AttrNumber	scope;			/* 0 where every order is judged */
+	AttrNumber	source;			/* who asks; 0 where nobody says */
 	AttrNumber	verdict;		/* 0 where a bad order is refused, not recorded */
 	bool		redact;			/* the PIN is not stored once judged */
 	AccountPath path;
