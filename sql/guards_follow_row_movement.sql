@@ -210,7 +210,7 @@ SELECT port_pin_protect('accounts_old');
 UPDATE accounts_old SET pin = NULL;
 -- To come back it leaves its own guard behind.
 ALTER TABLE accounts ATTACH PARTITION accounts_old FOR VALUES IN ('old');
-DROP TRIGGER port_pin_protect ON accounts_old;
+SELECT port_pin_unprotect('accounts_old');
 ALTER TABLE accounts ATTACH PARTITION accounts_old FOR VALUES IN ('old');
 UPDATE accounts_old SET pin = NULL;
 -- A partition whose moves can't be followed takes no rows.
@@ -221,12 +221,17 @@ UPDATE accounts SET region = 'odd' WHERE id = 1;
 DROP TABLE accounts_odd;
 DROP ACCESS METHOD regress_portpin_am;
 
--- Attached by hand without the pair, a move goes unseen: port_pin_protect() adds it.
-DROP TRIGGER port_pin_protect_move_to ON accounts;
+-- Without one of the pair, a movement goes unseen, which port_pin_guards tells:
+-- port_pin_protect() puts it back.
+DROP TRIGGER port_pin_protect_insert ON accounts;
+SELECT problem FROM port_pin_guards WHERE relation = 'accounts'::regclass;
 BEGIN;
 UPDATE accounts SET region = 'west', pin = NULL WHERE id = 1;
 SELECT pin FROM accounts WHERE id = 1;
 ROLLBACK;
+SELECT count(*) FROM port_pin_protect('accounts', replace => true);
+UPDATE accounts SET region = 'west', pin = NULL WHERE id = 1;
+SELECT problem FROM port_pin_guards WHERE relation = 'accounts'::regclass;
 DROP TABLE accounts;
 
 -- A legacy column, with its name in another place in each partition

@@ -1,5 +1,6 @@
--- port_pin_protect(): the keep guard in one call.  It checks everything first, runs
--- the statements, and returns them, fit to be pasted into a migration.
+-- port_pin_protect(): the guard of a table with PINs in one call.  It checks
+-- everything first, runs the statements, and returns them, fit to be pasted into a
+-- migration.
 CREATE SCHEMA protect;
 SET search_path = protect, public;
 
@@ -26,7 +27,7 @@ UPDATE accounts SET pin = NULL;
 
 -- Twice is an error that says what is there.
 SELECT port_pin_protect('accounts');
-SELECT port_pin_protect('accounts', 'pin', true);
+SELECT port_pin_protect('accounts', 'pin', forbid_delete => true);
 
 -- What it returned can be pasted: the same triggers come of it.
 SELECT unguard('accounts');
@@ -93,7 +94,7 @@ DROP SCHEMA citext;
 -- The same for a collation that takes one key for another: to = they don't differ.
 CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
 CREATE TABLE accounts (id text COLLATE loose PRIMARY KEY, pin varchar(10) COLLATE loose);
-SELECT port_pin_protect('accounts', 'pin', true);
+SELECT port_pin_protect('accounts', 'pin', forbid_delete => true);
 INSERT INTO accounts VALUES ('a', '011111');
 \set VERBOSITY sqlstate
 UPDATE accounts SET id = 'A';
@@ -107,7 +108,7 @@ CREATE FUNCTION theirs.always(port_pin, port_pin) RETURNS bool LANGUAGE sql IMMU
 CREATE OPERATOR theirs.= (LEFTARG = port_pin, RIGHTARG = port_pin, FUNCTION = theirs.always);
 CREATE TABLE accounts (id port_pin PRIMARY KEY, pin port_pin);
 SET search_path = theirs, protect, public, pg_catalog;
-SELECT port_pin_protect('accounts', 'pin', true);
+SELECT port_pin_protect('accounts', 'pin', forbid_delete => true);
 SHOW search_path;
 SET search_path = protect, public;
 INSERT INTO accounts VALUES ('000001', '011111');
@@ -134,6 +135,56 @@ SELECT port_pin_protect('accounts', 'pin');
 DROP TABLE accounts;
 CREATE TABLE accounts (id int PRIMARY KEY, code varchar);
 SELECT port_pin_protect('accounts');
+DROP TABLE accounts;
+
+-- Names are exact.  A list has commas, an array's braces are understood; a name with a
+-- blank or a comma in it needs double quotes.
+CREATE TABLE accounts (id int PRIMARY KEY, "Port PIN" varchar(10), "a,b" text, "{c}" text);
+SELECT port_pin_protect('accounts', 'Port PIN');
+SELECT port_pin_protect('accounts', '"port pin"');
+SELECT port_pin_protect('accounts', '');
+SELECT port_pin_protect('accounts', '{"Port PIN","a,b"}');
+SELECT port_pin_protect('accounts', 'a,b');
+SELECT count(*) FROM port_pin_protect('accounts', '{"Port PIN"}');
+SELECT count(*) FROM port_pin_protect('accounts', '"a,b"');
+SELECT count(*) FROM port_pin_protect('accounts', '"{c}"');
+SELECT guards('accounts') \g (format=unaligned tuples_only=on)
+DROP TABLE accounts;
+
+--
+-- What counts for an account is said here: which rows are out of scope or locked, and
+-- until when a PIN is good.  All of it stands in the trigger AFTER UPDATE.
+--
+CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, is_us boolean, locked boolean,
+	locked_until timestamptz, pin_expires timestamptz, "until" timestamp, note text);
+SELECT * FROM port_pin_protect('accounts', scope => 'is_us', lock => 'locked', lock_until => 'locked_until',
+	expires => 'pin_expires', forbid_delete => true, allow_unset => true) \g (format=unaligned tuples_only=on)
+SELECT count(*) FROM port_pin_unprotect('accounts');
+SELECT port_pin_protect('accounts', scope => 'note');
+SELECT port_pin_protect('accounts', lock => 'is_locked');
+SELECT port_pin_protect('accounts', lock => 'Locked');
+SELECT port_pin_protect('accounts', lock => 'locked, is_us');
+SELECT port_pin_protect('accounts', lock_until => 'until');
+SELECT port_pin_protect('accounts', expires => 'until');
+-- A column of type port_pin needs no check of its format.
+SELECT port_pin_protect('accounts', check_format => true);
+-- A PIN that may be taken back: the trigger states the rules, and never fires.
+SELECT * FROM port_pin_protect('accounts', clearable => true) \g (format=unaligned tuples_only=on)
+INSERT INTO accounts (id, pin) VALUES (1, '011111');
+UPDATE accounts SET pin = NULL;
+SELECT count(*) FROM port_pin_unprotect('accounts');
+-- No PIN is a reason to let an order in only where no PIN was taken away.
+SELECT port_pin_protect('accounts', allow_unset => true);
+-- A table without a PIN can say who is locked or out of scope, and no more.
+ALTER TABLE accounts DROP COLUMN pin;
+SELECT port_pin_protect('accounts', lock => 'locked', expires => 'pin_expires');
+SELECT port_pin_protect('accounts', scope => 'is_us', forbid_delete => true);
+SELECT port_pin_protect('accounts', lock => 'locked', clearable => true);
+SELECT port_pin_protect('accounts', lock => 'locked', check_format => true);
+SELECT port_pin_protect('accounts', lock => 'locked', pin => 'pin');
+SELECT * FROM port_pin_protect('accounts', scope => 'is_us', lock => 'locked', lock_until => 'locked_until') \g (format=unaligned tuples_only=on)
+UPDATE accounts SET locked = true, is_us = true;
+DELETE FROM accounts;
 DROP TABLE accounts;
 
 --
@@ -190,7 +241,8 @@ SELECT port_pin_protect('unlogged');
 INSERT INTO unlogged VALUES (1, '011111');
 UPDATE unlogged SET pin = NULL;
 
--- Partitioned ones need the pair that follows moves, and TRUNCATE guards for each.
+-- Partitioned ones need the pair that follows row movement, and a trigger on TRUNCATE
+-- for each.
 CREATE TABLE parts (region int, id int, pin port_pin, PRIMARY KEY (region, id)) PARTITION BY LIST (region);
 CREATE TABLE part_1 PARTITION OF parts FOR VALUES IN (1);
 CREATE TABLE part_2 PARTITION OF parts FOR VALUES IN (2, 3) PARTITION BY LIST (region);
@@ -227,14 +279,28 @@ REVOKE EXECUTE ON FUNCTION port_pin_protect, port_pin_protect_trigger FROM regre
 INSERT INTO accounts VALUES (1, '011111');
 UPDATE accounts SET pin = NULL;
 
--- All or nothing: where one statement fails, none has been run.
+-- All or nothing: where one statement fails, none has been run.  Here the trigger
+-- could be created, but a CHECK takes the owner of the table.
+CREATE TABLE theirs (id int PRIMARY KEY, code varchar(10));
+GRANT TRIGGER ON theirs TO regress_portpin_dba;
+GRANT EXECUTE ON FUNCTION port_pin_protect, port_pin_protect_trigger TO regress_portpin_dba;
+SET ROLE regress_portpin_dba;
+SELECT port_pin_protect('theirs', 'code', check_format => true);
+SELECT guards('theirs');
+-- Without the CHECK, the rest works.
+SELECT count(*) FROM port_pin_protect('theirs', 'code');
+RESET ROLE;
+SELECT guards('theirs');
+REVOKE EXECUTE ON FUNCTION port_pin_protect, port_pin_protect_trigger FROM regress_portpin_dba;
+
+-- A name that is taken already is no obstacle: all triggers of the guard get others,
+-- which belong together.
 DROP TRIGGER port_pin_protect ON accounts;
 CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TRIGGER port_pin_protect_truncate AFTER DELETE ON accounts FOR EACH ROW EXECUTE FUNCTION other();
-\set VERBOSITY terse
 SELECT port_pin_protect('accounts', forbid_delete => true);
-\set VERBOSITY default
 SELECT guards('accounts');
+SELECT count(*) FROM port_pin_unprotect('accounts');
 
 -- The guard of a renamed column says so, rather than let a PIN go.
 DROP TRIGGER port_pin_protect_truncate ON accounts;
@@ -251,8 +317,8 @@ TABLE accounts;
 -- A table with two PIN columns has a guard for each, told apart by their names.
 CREATE TABLE two_pins (id int PRIMARY KEY, port_out_pin port_pin, "Transfer PIN" port_pin);
 SELECT port_pin_protect('two_pins', 'port_out_pin');
-SELECT port_pin_protect('two_pins', 'Transfer PIN', forbid_delete => true);
-SELECT port_pin_protect('two_pins', 'Transfer PIN');
+SELECT port_pin_protect('two_pins', '"Transfer PIN"', forbid_delete => true);
+SELECT port_pin_protect('two_pins', '"Transfer PIN"');
 INSERT INTO two_pins VALUES (1, '011111', NULL), (2, NULL, '022222');
 UPDATE two_pins SET port_out_pin = NULL WHERE id = 1;
 UPDATE two_pins SET "Transfer PIN" = NULL WHERE id = 2;

@@ -51,12 +51,19 @@ SELECT conname, pg_get_constraintdef(oid) AS definition, convalidated FROM pg_co
     WHERE conrelid = 'customers'::regclass AND contype = 'c';
 -- Once only, and it says so.
 SELECT port_pin_protect('customers', pin => 'pin', check_format => true);
+-- To replace it leaves a CHECK alone that is the same, and so does not ask for it anew.
+SELECT * FROM port_pin_protect('customers', pin => 'pin', check_format => true, replace => true);
+SELECT conname, convalidated FROM pg_constraint WHERE conrelid = 'customers'::regclass AND contype = 'c';
 
 -- A small table can now have the type.  The check is part of that then.
-DROP TRIGGER port_pin_protect ON customers;
-ALTER TABLE customers DROP CONSTRAINT port_pin_format, ALTER pin DROP DEFAULT, ALTER pin TYPE port_pin;
+BEGIN;
+SELECT port_pin_unprotect('customers');
+ALTER TABLE customers ALTER pin DROP DEFAULT, ALTER pin TYPE port_pin;
+SAVEPOINT typed;
 SELECT port_pin_protect('customers', check_format => true);
+ROLLBACK TO typed;
 SELECT count(*) FROM port_pin_protect('customers');
+COMMIT;
 SELECT id, pin FROM customers WHERE pin IS NOT NULL ORDER BY id;
 
 -- Who may not alter the table may not add a check to it, either.

@@ -1,5 +1,5 @@
--- The keep guard: a port PIN that is set is never cleared, whichever way somebody
--- tries.  Setting one, changing it and setting the same one again are free.
+-- The guard of a table with PINs: a PIN that is set is never cleared, whichever way
+-- somebody tries.  Setting one, changing it and setting the same one again are free.
 CREATE SCHEMA keep;
 SET search_path = keep, public;
 
@@ -165,8 +165,8 @@ UPDATE accounts SET name = 'cleared behind' WHERE id = 1;
 DROP TRIGGER z ON accounts;
 
 --
--- Attached BEFORE it refuses as well, but only sees what triggers before it have
--- done: AFTER is the one to have.
+-- Attached BEFORE it would not see what triggers behind it do.  So there it lets
+-- nothing pass, whatever is written.
 --
 DROP TRIGGER keep ON accounts;
 CREATE TRIGGER keep BEFORE UPDATE ON accounts
@@ -177,9 +177,8 @@ UPDATE accounts SET name = 'unharmed' WHERE id = 1 RETURNING *;
 CREATE TRIGGER a BEFORE UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION blank_pin();
 UPDATE accounts SET name = 'sorted before' WHERE id = 1;
 ALTER TRIGGER a ON accounts RENAME TO z;
-BEGIN;
 UPDATE accounts SET name = 'sorted behind' WHERE id = 1 RETURNING *;
-ROLLBACK;
+SELECT * FROM accounts WHERE id = 1;
 DROP TRIGGER z ON accounts;
 DROP TRIGGER keep ON accounts;
 
@@ -203,7 +202,8 @@ DROP TRIGGER keep ON accounts;
 \set VERBOSITY default
 
 --
--- DELETE and TRUNCATE, where rows with a PIN are to stay, and their keys
+-- DELETE and TRUNCATE, where rows with a PIN are to stay, and their keys.  The rules
+-- stand in the trigger AFTER UPDATE; the others look them up there.
 --
 CREATE TRIGGER keep AFTER UPDATE ON accounts
 	FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('key=id');
@@ -230,7 +230,7 @@ INSERT INTO tenants VALUES (1);
 ALTER TABLE accounts ADD COLUMN tenant int DEFAULT 1 REFERENCES tenants ON DELETE CASCADE;
 DELETE FROM tenants;
 TRUNCATE tenants CASCADE;
--- BEFORE DELETE does it too.
+-- Nor is BEFORE DELETE a place for it: a trigger behind it can change the row.
 DROP TRIGGER keep_delete ON accounts;
 CREATE TRIGGER keep_delete BEFORE DELETE ON accounts
 	FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger();
@@ -270,21 +270,46 @@ SELECT attach('TRIGGER keep INSTEAD OF ' || event || ' ON @ FOR EACH ROW', state
 FROM (VALUES ('INSERT', 'INSERT INTO shown VALUES (2)'), ('UPDATE', 'UPDATE shown SET id = 2'),
 	('DELETE', 'DELETE FROM shown')) AS v (event, statement);
 SELECT attach('TRIGGER keep BEFORE TRUNCATE ON @ FOR EACH STATEMENT', 'TRUNCATE accounts', '''pin=pin''');
-SELECT attach('TRIGGER keep ' || timing || ' ON @ FOR EACH ROW', statement, '''moves=follow''')
-FROM (VALUES ('AFTER UPDATE', 'UPDATE accounts SET id = 2'),
-	('BEFORE DELETE', 'DELETE FROM accounts'),
-	('BEFORE INSERT', 'INSERT INTO accounts VALUES (2)')) AS v (timing, statement);
+SELECT attach('TRIGGER keep ' || timing || ' ON @ FOR EACH ROW', statement, arguments)
+FROM (VALUES ('AFTER DELETE', 'DELETE FROM accounts', ''),
+	('AFTER DELETE', 'DELETE FROM accounts', '''pin=pin'''),
+	('AFTER DELETE', 'DELETE FROM accounts', '''pin=pin'', ''key=id'''),
+	('BEFORE DELETE', 'DELETE FROM accounts', '''pin=pin'''),
+	('BEFORE UPDATE', 'UPDATE accounts SET id = 2', '''pin=pin'''),
+	('AFTER INSERT', 'INSERT INTO accounts VALUES (2)', '''clearable=yes''')) AS v (timing, statement, arguments);
 TABLE accounts;
+
+-- Two triggers that state rules for one PIN: which of them hold, nobody can tell, so
+-- the trigger that looks them up refuses.  Each by itself does what it says.
+CREATE TRIGGER one AFTER UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=pin');
+CREATE TRIGGER two AFTER UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=pin', 'key=id');
+SELECT try('UPDATE accounts SET pin = NULL');
+SELECT try('UPDATE accounts SET id = 2');
+SELECT attach('TRIGGER keep AFTER DELETE ON @ FOR EACH ROW', 'DELETE FROM accounts', '''pin=pin''');
+-- A trigger that is disabled does not fire, but it still states the rules.
+DROP TRIGGER one ON accounts;
+ALTER TABLE accounts DISABLE TRIGGER two;
+SELECT attach('TRIGGER keep AFTER DELETE ON @ FOR EACH ROW', 'DELETE FROM accounts', '''pin=pin''');
+DROP TRIGGER two ON accounts;
 
 -- Arguments that it does not know, or can't make sense of
 SELECT attach('TRIGGER keep AFTER UPDATE ON @ FOR EACH ROW', 'UPDATE accounts SET id = 2', arguments)
 FROM unnest(ARRAY['''pin''', '''''', '''=pin''', '''PIN=pin''', '''pin = pin''', '''pin=pin'', ''column=pin''',
 	'''pin=pin'', ''pin=id''', '''pin=''', '''pin=pin,id''', '''pin=a b''', '''pin="pin''', '''pin=pni''',
 	'''pin="Pin"''', '''pin=id''', '''pin=ctid''', '''key=none''', '''key=id'', ''key=id''',
-	'''moves=yes''']) AS arguments;
+	'''moves=follow''', '''clearable=no''', '''allow_unset=''', '''forbid_delete=yes''',
+	'''lock=a, b''']) AS arguments;
 -- Spelled as in SQL: folded to lower case, blanks around names, or in quotes
 SELECT attach('TRIGGER keep AFTER UPDATE ON @ FOR EACH ROW', 'UPDATE accounts SET pin = NULL', arguments)
-FROM unnest(ARRAY['''pin=PIN''', '''pin= pin ''', '''pin="pin"''', '''key=id, pin''', '''moves=ignore''']) AS arguments;
+FROM unnest(ARRAY['''pin=PIN''', '''pin= pin ''', '''pin="pin"''', '''key=id, pin''', '''pin=pin'', ''check_format=yes''']) AS arguments;
+-- A rule of the row, its lock or scope, names no PIN: then the PIN must be named.
+SELECT attach('TRIGGER keep AFTER UPDATE ON @ FOR EACH ROW', 'UPDATE accounts SET id = 2, pin = NULL', arguments)
+FROM unnest(ARRAY['''lock=locked'', ''pin=pin''', '''lock=locked''']) AS arguments;
+UPDATE accounts SET id = 1, pin = '011111';
+-- A PIN that may be taken back is not kept, but the key of its row is.
+SELECT attach('TRIGGER keep AFTER UPDATE ON @ FOR EACH ROW', 'UPDATE accounts SET ' || changes, arguments)
+FROM (VALUES ('id = 3, pin = NULL', '''clearable=yes'', ''key=id'''),
+	('pin = NULL', '''clearable=yes'', ''key=id''')) AS v (changes, arguments);
 TABLE accounts;
 DROP TABLE accounts CASCADE;
 

@@ -84,7 +84,7 @@ ALTER TABLE customer ALTER COLUMN port_pin DROP DEFAULT,
 	ALTER COLUMN port_pin TYPE port_pin USING nullif(trim(port_pin), '');
 \set VERBOSITY default
 BEGIN;
-DROP TRIGGER port_pin_protect ON customer;
+SELECT port_pin_unprotect('customer');
 UPDATE customer SET port_pin = NULL WHERE port_pin_problem(port_pin) IS NOT NULL;
 ALTER TABLE customer ALTER COLUMN port_pin DROP DEFAULT,
 	ALTER COLUMN port_pin TYPE port_pin USING nullif(trim(port_pin), '');
@@ -102,13 +102,13 @@ SELECT custno, port_pin FROM customer ORDER BY custno;
 CREATE DOMAIN "Code" AS varchar(32);
 CREATE TABLE "Kunde" ("weg" int, "Nr" int, "weg 2" text, "Port, ""PIN""" "Code", "user" text);
 ALTER TABLE "Kunde" DROP COLUMN "weg", DROP COLUMN "weg 2";
-SELECT port_pin_protect('"Kunde"', 'Port, "PIN"');
+SELECT port_pin_protect('"Kunde"', '"Port, ""PIN"""');
 INSERT INTO "Kunde" VALUES (1, '004211', 'x'), (2, '', 'y');
 UPDATE "Kunde" SET "Port, ""PIN""" = ' ';
 UPDATE "Kunde" SET "user" = 'z';
 SELECT * FROM "Kunde" ORDER BY 1;
-DROP TRIGGER port_pin_protect ON "Kunde";
--- A reserved word needs its quotes in an argument as in SQL.
+SELECT port_pin_unprotect('"Kunde"', '"Port, ""PIN"""');
+-- A reserved word needs its quotes in a trigger's argument as in SQL, and none here.
 SELECT port_pin_protect('"Kunde"', 'user');
 UPDATE "Kunde" SET "user" = '' WHERE "Nr" = 2;
 

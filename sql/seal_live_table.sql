@@ -21,13 +21,13 @@ CREATE TABLE port_orders (id int PRIMARY KEY, account int REFERENCES accounts, p
 SELECT count(*) FROM port_pin_gate('port_orders');
 
 -- The type changes in a moment: no row is read or written.  A trigger that names
--- the column is in the way, so it is dropped and installed again, all in one
--- transaction.
+-- the column is in the way, so it is dropped and the guard made whole again, all in
+-- one transaction: nobody sees the table without it.
 SELECT pg_relation_filenode('accounts') AS file \gset
 BEGIN;
 DROP TRIGGER port_pin_protect ON accounts;
 ALTER TABLE accounts ALTER COLUMN pin TYPE port_pin_sealed;
-SELECT * FROM port_pin_protect('accounts');
+SELECT * FROM port_pin_protect('accounts', replace => true);
 COMMIT;
 SELECT pg_relation_filenode('accounts') = :file AS not_rewritten;
 
