@@ -61,6 +61,7 @@ typedef struct Finding
 	char		enabled;		/* of that trigger */
 	char	   *definition;
 	const char *problem;		/* NULL where all is well */
+	const struct Finding *parent;	/* of the table that this is a partition or child of */
 } Finding;
 
 /* Where the findings go. */
@@ -186,7 +187,7 @@ compare_triggers(const GuardPlan *plan, Relation table, List *triggers, Finding 
 
 	foreach(lc, plan->triggers)
 	{
-		const PlannedTrigger *planned = lfirst(lc);
+		PlannedTrigger *planned = lfirst(lc);
 		Oid			function = PortPinTrigger(planned->function, plan->domain);
 		bool		covered = false;
 		ListCell   *other;
@@ -200,6 +201,7 @@ compare_triggers(const GuardPlan *plan, Relation table, List *triggers, Finding 
 			if (trigger->tgfoid != function || !CoversTrigger(trigger, planned))
 				continue;
 			covered = true;
+			planned->name = trigger->tgname;
 			if (!condition_is_planned(table, trigger, planned))
 			{
 				finding->trigger = trigger->tgname;
@@ -210,6 +212,7 @@ compare_triggers(const GuardPlan *plan, Relation table, List *triggers, Finding 
 		}
 		if (!covered)
 		{
+			finding->trigger = NULL;
 			finding->problem = planned->lack;
 			return;
 		}
@@ -234,20 +237,27 @@ compare_checks(const GuardPlan *plan, Finding *finding)
 	}
 }
 
+static bool
+same_option(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 /* The triggers of a gate must say the same, or they judge by different rules. */
 static void
-compare_arguments(List *triggers, Finding *finding)
+compare_options(List *triggers, Finding *finding)
 {
-	const Trigger *first = linitial(triggers);
 	ListCell   *lc;
 
 	foreach(lc, triggers)
 	{
 		const Trigger *trigger = lfirst(lc);
-		bool		same = trigger->tgnargs == first->tgnargs;
+		char	   *options[NUM_GATE_OPTIONS];
+		bool		same = true;
 
-		for (int i = 0; same && i < first->tgnargs; i++)
-			same = strcmp(trigger->tgargs[i], first->tgargs[i]) == 0;
+		ReadOptions(trigger, gate_options, NUM_GATE_OPTIONS, options);
+		for (int i = 0; i < NUM_GATE_OPTIONS; i++)
+			same &= same_option(options[i], finding->values[i]);
 		if (same)
 			continue;
 		finding->trigger = trigger->tgname;
@@ -277,6 +287,8 @@ ask_triggers(const Inspection *inspection, List *triggers, Finding *finding)
 		}
 		ask_trigger(inspection->table, trigger, inspection->domain);
 	}
+	if (triggers == NIL)
+		return;
 	finding->trigger = ((Trigger *) linitial(triggers))->tgname;
 	finding->enabled = ((Trigger *) linitial(triggers))->tgenabled;
 }
@@ -326,36 +338,56 @@ inspect_surroundings(const GuardPlan *plan, const Gate *gate, Finding *finding)
 		finding->problem = "the accounts' PINs are sealed, but orders keep theirs readable; install the gate with redact and blank the PINs of old orders";
 }
 
+/* The guard that a finding is about: enough to find its triggers. */
+static void
+identify_guard(const Inspection *inspection, const Finding *finding, GuardPlan *plan)
+{
+	if (finding->kind == GUARD_GATE)
+		IdentifyGate(inspection->table, finding->values, inspection->domain, plan);
+	else
+		IdentifyProtection(inspection->table, finding->values, inspection->domain, plan);
+}
+
+/* What the guard's options ask for.  A gate without pin= finds the PIN of its orders. */
+static void
+plan_guard(const Inspection *inspection, Finding *finding, GuardPlan *plan, Gate *gate)
+{
+	Relation	table = inspection->table;
+
+	if (finding->kind == GUARD_GATE)
+	{
+		FindGate(table, finding->values, inspection->domain, gate);
+		finding->pin = ColumnName(table, gate->pin);
+		PlanGate(table, finding->values, gate, inspection->domain, plan);
+	}
+	else
+	{
+		/* Rules that are stated twice are an error. */
+		(void) FindAccountGuards(table, inspection->domain);
+		PlanProtect(table, finding->values, inspection->domain, plan);
+	}
+}
+
 /* All that can be found of one guard; an error on the way is its problem. */
 static void
 inspect_guard(const Inspection *inspection, Finding *finding)
 {
-	Relation	table = inspection->table;
 	GuardPlan	plan;
 	Gate		gate;
 	List	   *triggers;
 
-	if (finding->kind == GUARD_GATE)
-		IdentifyGate(table, finding->values, inspection->domain, &plan);
-	else
-		IdentifyProtection(table, finding->values, inspection->domain, &plan);
-	triggers = GuardTriggers(&plan, table);
+	identify_guard(inspection, finding, &plan);
+	triggers = GuardTriggers(&plan, inspection->table);
 	ask_triggers(inspection, triggers, finding);
 	if (finding->problem != NULL)
 		return;
 
-	if (finding->kind == GUARD_GATE)
-	{
-		FindGate(table, finding->values, inspection->domain, &gate);
-		PlanGate(table, finding->values, &gate, inspection->domain, &plan);
-	}
-	else
-		PlanProtect(table, finding->values, inspection->domain, &plan);
-	compare_triggers(&plan, table, triggers, finding);
+	plan_guard(inspection, finding, &plan, &gate);
+	compare_triggers(&plan, inspection->table, triggers, finding);
 	if (finding->problem == NULL)
 		compare_checks(&plan, finding);
 	if (finding->problem == NULL && finding->kind == GUARD_GATE)
-		compare_arguments(triggers, finding);
+		compare_options(triggers, finding);
 	if (finding->problem == NULL && finding->kind == GUARD_GATE)
 		inspect_surroundings(&plan, &gate, finding);
 }
@@ -594,7 +626,9 @@ report_unguarded(const Inspection *inspection, List *findings)
 			.kind = GUARD_PROTECT,
 			.relation = RelationGetRelid(inspection->table),
 			.pin = ColumnName(inspection->table, column),
-			.problem = "no guard: the PIN can be cleared, and if this is a table of orders, any order gets in"
+			.problem = has_superclass(RelationGetRelid(inspection->table)) ?
+			"no guard: triggers of a table that it inherits from do not apply to its rows" :
+			"no guard: the PIN can be cleared, and if this is a table of orders, any order gets in"
 		};
 		bool		guarded = false;
 		ListCell   *lc;
@@ -615,63 +649,121 @@ report_unguarded(const Inspection *inspection, List *findings)
 
 /* ----- Partitions and inheritance children ----- */
 
-/* What a partition has of one trigger of its partitioned table. */
-static void
-compare_clone(Relation partition, const Trigger *parent, Finding *finding)
+/* The clone that a partition has of a trigger of its partitioned table; NULL if none. */
+static Trigger *
+find_clone(Relation partition, const Trigger *parent)
 {
 	ListCell   *lc;
 
-	finding->problem = psprintf("the partition lacks trigger \"%s\" of its partitioned table",
-								parent->tgname);
 	foreach(lc, CopyTriggers(partition, parent->tgfoid))
 	{
-		const Trigger *clone = lfirst(lc);
+		Trigger    *clone = lfirst(lc);
 
-		if (!clone->tgisclone || clone->tgtype != parent->tgtype ||
-			strcmp(clone->tgname, parent->tgname) != 0)
-			continue;
-		finding->trigger = clone->tgname;
-		finding->enabled = clone->tgenabled;
-		finding->problem = clone->tgenabled == parent->tgenabled ? NULL :
-			firing_problem(clone, finding->kind);
-		if (finding->problem == NULL && finding->kind == GUARD_GATE &&
-			TRIGGER_FOR_BEFORE(clone->tgtype))
-			CheckGateFiresLast(partition, clone->tgname, true);
+		if (clone->tgisclone && clone->tgtype == parent->tgtype &&
+			strcmp(clone->tgname, parent->tgname) == 0)
+			return clone;
 	}
+	return NULL;
 }
 
-/* The partitioned table's triggers on one partition; the first problem is enough. */
+/* A clone can be disabled by itself.  Returns the clones, up to the first problem. */
+static List *
+inspect_clones(const Inspection *inspection, Relation partition, Finding *finding)
+{
+	List	   *clones = NIL;
+	GuardPlan	plan;
+	ListCell   *lc;
+
+	identify_guard(inspection, finding, &plan);
+	foreach(lc, GuardTriggers(&plan, inspection->table))
+	{
+		const Trigger *parent = lfirst(lc);
+		Trigger    *clone = find_clone(partition, parent);
+
+		if (!TRIGGER_FOR_ROW(parent->tgtype))
+			continue;
+		finding->trigger = clone == NULL ? NULL : clone->tgname;
+		finding->enabled = clone == NULL ? 0 : clone->tgenabled;
+		if (clone == NULL)
+			finding->problem = psprintf("the partition lacks trigger \"%s\" of its partitioned table",
+										parent->tgname);
+		else if (clone->tgenabled != parent->tgenabled)
+			finding->problem = firing_problem(clone, finding->kind);
+		if (finding->problem != NULL)
+			break;
+		clones = lappend(clones, clone);
+	}
+	return clones;
+}
+
+/* Where the partitioned table itself is in order, what is there only to be found here. */
+static void
+inspect_rest(const Inspection *inspection, Relation partition, List *clones,
+			 Finding *finding)
+{
+	const Inspection here = {.table = partition,.domain = inspection->domain};
+	GuardPlan	plan;
+	List	   *own;
+
+	ask_triggers(&here, clones, finding);
+	if (finding->problem != NULL || finding->kind == GUARD_GATE)
+		return;
+	PlanProtect(inspection->table, finding->values, inspection->domain, &plan);
+	own = GuardTriggers(&plan, partition);
+	if (own != NIL)
+		ask_triggers(&here, own, finding);
+	if (finding->problem == NULL)
+		compare_triggers(&plan, partition, own, finding);
+}
+
+/* The partitioned table's guard on one partition; the first problem is enough. */
 static void
 inspect_partition(const Inspection *inspection, Finding *finding)
 {
 	Relation	partition = relation_open(finding->relation, AccessShareLock);
-	ListCell   *lc;
+	List	   *clones = inspect_clones(inspection, partition, finding);
 
-	foreach(lc, own_triggers(inspection, finding->kind))
-	{
-		const Trigger *parent = lfirst(lc);
-
-		if (!TRIGGER_FOR_ROW(parent->tgtype))
-			continue;
-		compare_clone(partition, parent, finding);
-		if (finding->problem != NULL)
-			break;
-	}
-	if (finding->problem == NULL && finding->kind == GUARD_PROTECT &&
-		!CanFollowRowMovement(partition))
-		finding->problem = "rows that move to this partition or away can't be followed";
+	if (finding->problem == NULL && finding->parent->problem == NULL)
+		inspect_rest(inspection, partition, clones, finding);
 	relation_close(partition, NoLock);
 }
 
-/* A child that is no partition: triggers of the parent say nothing of its rows. */
+/*
+ * A child that is no partition: triggers of the parent say nothing of its rows.  If its
+ * PIN is of portpin's types, it has a row of its own.
+ */
 static void
 inspect_child(const Inspection *inspection, Finding *finding)
 {
-	finding->problem = psprintf("the table inherits from %s, whose guard does not apply to its rows",
-								QualifiedTable(inspection->table));
+	Relation	child = relation_open(finding->relation, AccessShareLock);
+
+	if (finding->pin == NULL ||
+		!ColumnIsPortPin(child, get_attnum(finding->relation, finding->pin),
+						 inspection->domain))
+		finding->problem = psprintf("the table inherits from %s, whose guard does not apply to its rows",
+									QualifiedTable(inspection->table));
+	relation_close(child, NoLock);
 }
 
-/* What is wrong with the tables under a guarded one. */
+/* What is wrong with a guard on a table under the guarded one. */
+static void
+report_child(const Inspection *inspection, const Finding *parent, Oid child)
+{
+	Finding		finding = {
+		.kind = parent->kind,
+		.values = parent->values,
+		.relation = child,
+		.pin = parent->pin,
+		.parent = parent
+	};
+
+	inspect_safely(inspection, &finding,
+				   inspection->table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ?
+				   inspect_partition : inspect_child);
+	if (finding.problem != NULL)
+		report(inspection, &finding);
+}
+
 static void
 report_children(const Inspection *inspection, List *findings)
 {
@@ -679,25 +771,12 @@ report_children(const Inspection *inspection, List *findings)
 
 	foreach(lc, find_all_inheritors(RelationGetRelid(inspection->table), NoLock, NULL))
 	{
-		Finding    *of_parent;
 		ListCell   *other;
 
 		if (lfirst_oid(lc) == RelationGetRelid(inspection->table))
 			continue;
 		foreach(other, findings)
-		{
-			Finding		finding = {0};
-
-			of_parent = lfirst(other);
-			finding.kind = of_parent->kind;
-			finding.relation = lfirst_oid(lc);
-			finding.pin = of_parent->pin;
-			inspect_safely(inspection, &finding,
-						   inspection->table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ?
-						   inspect_partition : inspect_child);
-			if (finding.problem != NULL)
-				report(inspection, &finding);
-		}
+			report_child(inspection, lfirst(other), lfirst_oid(lc));
 	}
 }
 

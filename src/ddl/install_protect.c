@@ -9,7 +9,6 @@
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_type.h"
 #include "nodes/bitmapset.h"
 #include "utils/builtins.h"
 
@@ -89,30 +88,6 @@ check_pin_is_no_key(const GuardPlan *plan)
 				errmsg("a sealed port PIN can't be part of the primary key"),
 				errhint("Give the table a primary key without the PIN."),
 				errtablecol(plan->table, plan->pin));
-}
-
-/* Columns that the rules name must be of a type that the gate can read. */
-static void
-check_rule_columns(Relation table, char **rules)
-{
-	static const struct
-	{
-		AccountRule rule;
-		Oid			type;
-	}			columns[] = {
-		{RULE_SCOPE, BOOLOID},
-		{RULE_LOCK, BOOLOID},
-		{RULE_LOCK_UNTIL, TIMESTAMPTZOID},
-		{RULE_EXPIRES, TIMESTAMPTZOID}
-	};
-
-	for (Size i = 0; i < lengthof(columns); i++)
-	{
-		const char *value = rules[columns[i].rule];
-
-		if (value != NULL)
-			(void) FindColumnOfType(table, OptionColumn(value), columns[i].type);
-	}
 }
 
 /* Some rules contradict each other, or are for another kind of column. */
@@ -197,7 +172,6 @@ write_protection(Relation table, char **rules, bool replace, Oid domain,
 	rules[RULE_PIN] = pin_option(table, rules, domain);
 	if (rules[RULE_KEY] != NULL)
 		rules[RULE_KEY] = primary_key(table);
-	check_rule_columns(table, rules);
 	check_movement_can_be_followed(table);
 	PlanProtect(table, rules, domain, plan);
 	check_rules(plan);

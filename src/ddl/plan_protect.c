@@ -13,6 +13,7 @@
 #include "access/table.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
@@ -199,12 +200,37 @@ IdentifyProtection(Relation table, char **rules, Oid domain, GuardPlan *plan)
 		ColumnIsSealed(table, plan->pin, domain);
 }
 
+/* Columns that the rules name must be of a type that the gate can read. */
+static void
+check_rule_columns(Relation table, char **rules)
+{
+	static const struct
+	{
+		AccountRule rule;
+		Oid			type;
+	}			columns[] = {
+		{RULE_SCOPE, BOOLOID},
+		{RULE_LOCK, BOOLOID},
+		{RULE_LOCK_UNTIL, TIMESTAMPTZOID},
+		{RULE_EXPIRES, TIMESTAMPTZOID}
+	};
+
+	for (Size i = 0; i < lengthof(columns); i++)
+	{
+		const char *value = rules[columns[i].rule];
+
+		if (value != NULL)
+			(void) FindColumnOfType(table, OptionColumn(value), columns[i].type);
+	}
+}
+
 /* What these rules ask for on this table.  The relation must stay open with the plan. */
 void
 PlanProtect(Relation table, char **rules, Oid domain, GuardPlan *plan)
 {
 	if (rules[RULE_PIN] != NULL)
 		(void) FindPinColumn(table, OptionColumn(rules[RULE_PIN]), domain);
+	check_rule_columns(table, rules);
 	IdentifyProtection(table, rules, domain, plan);
 	if (plan->sealed)
 		plan_seal(plan);
