@@ -177,21 +177,25 @@ OptionArguments(FunctionCallInfo fcinfo, GuardKind kind, char **values)
 
 /* ----- Names of triggers ----- */
 
-/* Does a table have a trigger of this name, beside those of the guard? */
+/* Is this name taken on the table, or on a partition that is to get a clone? */
 static bool
-name_is_taken(Relation table, const char *name, List *own)
+name_is_taken(const PlannedTrigger *trigger, const char *name)
 {
+	List	   *tables = TRIGGER_FOR_ROW(trigger->type) ?
+		find_all_inheritors(trigger->table, AccessShareLock, NULL) :
+		list_make1_oid(trigger->table);
 	ListCell   *lc;
 
-	foreach(lc, CopyTriggers(table, InvalidOid))
+	foreach(lc, tables)
 	{
-		const Trigger *trigger = lfirst(lc);
-		bool		is_own = false;
+		Relation	table = table_open(lfirst_oid(lc), AccessShareLock);
 		ListCell   *other;
+		bool		taken = false;
 
-		foreach(other, own)
-			is_own |= ((Trigger *) lfirst(other))->tgoid == trigger->tgoid;
-		if (!is_own && strcmp(trigger->tgname, name) == 0)
+		foreach(other, CopyTriggers(table, InvalidOid))
+			taken |= strcmp(((Trigger *) lfirst(other))->tgname, name) == 0;
+		table_close(table, NoLock);
+		if (taken)
 			return true;
 	}
 	return false;
@@ -206,19 +210,17 @@ trigger_name(const PlannedTrigger *trigger, const char *tag)
 	return makeObjectName(trigger->base, tag, trigger->suffix);
 }
 
+/* Are the names free that the new triggers would have? */
 static bool
-names_are_free(const GuardPlan *plan, const char *tag, List *own)
+names_are_free(const GuardPlan *plan, const char *tag)
 {
 	ListCell   *lc;
 
 	foreach(lc, plan->triggers)
 	{
 		const PlannedTrigger *trigger = lfirst(lc);
-		Relation	table = table_open(trigger->table, AccessShareLock);
-		bool		taken = name_is_taken(table, trigger_name(trigger, tag), own);
 
-		table_close(table, NoLock);
-		if (taken)
+		if (!trigger->exists && name_is_taken(trigger, trigger_name(trigger, tag)))
 			return false;
 	}
 	return true;
@@ -229,7 +231,7 @@ names_are_free(const GuardPlan *plan, const char *tag, List *own)
  * columns that it is for, and a number where that is not enough.
  */
 static const char *
-choose_tag(const GuardPlan *plan, List *own)
+choose_tag(const GuardPlan *plan)
 {
 	StringInfoData columns;
 	const char *tag = NULL;
@@ -239,37 +241,49 @@ choose_tag(const GuardPlan *plan, List *own)
 	foreach(lc, OptionColumns(plan->values[0]))
 		appendStringInfo(&columns, "%s%s", columns.len > 0 ? "_" : "",
 						 (char *) lfirst(lc));
-	for (int number = 1; !names_are_free(plan, tag, own); number++)
+	for (int number = 1; !names_are_free(plan, tag); number++)
 		tag = number == 1 ? columns.data : psprintf("%s%d", columns.data, number);
 	return tag;
 }
 
+/* Find the trigger whose place a planned one takes: CREATE OR REPLACE can't change a constraint's. */
+static void
+find_predecessor(const GuardPlan *plan, PlannedTrigger *planned)
+{
+	Oid			function = PortPinTrigger(planned->function, plan->domain);
+	Relation	table = table_open(planned->table, AccessShareLock);
+	ListCell   *lc;
+
+	foreach(lc, GuardTriggers(plan, table))
+	{
+		const Trigger *trigger = lfirst(lc);
+
+		if (trigger->tgfoid != function || trigger->tgtype != planned->type ||
+			OidIsValid(trigger->tgconstraint))
+			continue;
+		planned->name = pstrdup(trigger->tgname);
+		planned->exists = true;
+		break;
+	}
+	table_close(table, NoLock);
+}
+
 /* Give each planned trigger a name: that of the one whose place it takes, if any. */
 static void
-name_triggers(GuardPlan *plan, List *own)
+name_triggers(GuardPlan *plan)
 {
-	const char *tag = choose_tag(plan, own);
+	const char *tag;
 	ListCell   *lc;
 
 	foreach(lc, plan->triggers)
+		find_predecessor(plan, lfirst(lc));
+	tag = choose_tag(plan);
+	foreach(lc, plan->triggers)
 	{
 		PlannedTrigger *planned = lfirst(lc);
-		Oid			function = PortPinTrigger(planned->function, plan->domain);
-		Relation	table = table_open(planned->table, AccessShareLock);
-		ListCell   *other;
 
-		planned->name = trigger_name(planned, tag);
-		foreach(other, GuardTriggers(plan, table))
-		{
-			const Trigger *trigger = lfirst(other);
-
-			if (trigger->tgfoid != function || trigger->tgtype != planned->type)
-				continue;
-			planned->name = pstrdup(trigger->tgname);
-			planned->exists = true;
-			break;
-		}
-		table_close(table, NoLock);
+		if (!planned->exists)
+			planned->name = trigger_name(planned, tag);
 	}
 }
 
@@ -530,7 +544,7 @@ WriteInstallation(GuardPlan *plan, bool replace, Script *script)
 
 	if (present != NIL && !replace)
 		refuse_second_guard(plan, linitial(present));
-	name_triggers(plan, present);
+	name_triggers(plan);
 	write_triggers(plan, script);
 	write_statistics(plan, 0, script);
 	write_checks(plan, script);
