@@ -154,12 +154,9 @@ static bool
 is_of_guard(const GuardPlan *plan, Relation table, const Trigger *trigger)
 {
 	const GuardKindInfo *info = &guard_kinds[plan->kind];
-	char	   *values[MAX_GUARD_OPTIONS];
 	int			identity = plan->kind == GUARD_GATE ? (int) GATE_FK : (int) RULE_PIN;
-	List	   *names;
+	List	   *names = TriggerColumns(trigger, &info->options[identity]);
 
-	ReadOptions(trigger, info->options, info->noptions, values);
-	names = OptionColumns(values[identity]);
 	return names == NIL || !columns_exist(table, names) ||
 		SameNames(names, OptionColumns(plan->values[identity]));
 }
@@ -218,6 +215,7 @@ char *
 EarlyTriggers(const GuardPlan *plan)
 {
 	const PlannedTrigger *gate = linitial(plan->triggers);
+	const char *name = gate->name != NULL ? gate->name : gate->base;
 	Oid			function = PortPinTrigger(gate->function, plan->domain);
 	StringInfoData names;
 	ListCell   *lc;
@@ -229,9 +227,10 @@ EarlyTriggers(const GuardPlan *plan)
 
 		if (TRIGGER_FOR_AFTER(gate->type) && TRIGGER_FOR_AFTER(trigger->tgtype) &&
 			TRIGGER_FOR_ROW(trigger->tgtype) && !trigger->tgisinternal &&
-			!trigger->tgdeferrable && trigger->tgfoid != function &&
+			TriggerFiresOnOrigin(trigger) && !trigger->tginitdeferred &&
+			trigger->tgfoid != function &&
 			(TRIGGER_FOR_INSERT(trigger->tgtype) || TRIGGER_FOR_UPDATE(trigger->tgtype)) &&
-			strcmp(trigger->tgname, gate->base) < 0)
+			strcmp(trigger->tgname, name) < 0)
 			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", trigger->tgname);
 	}
 	return names.len > 0 ? names.data : NULL;

@@ -100,6 +100,24 @@ ReadOptions(const Trigger *trigger, const GuardOption *options, int noptions,
 	}
 }
 
+/*
+ * The columns that an option of a trigger names, whatever else is wrong with its
+ * arguments; NIL where that can't be told.
+ */
+List *
+TriggerColumns(const Trigger *trigger, const GuardOption *option)
+{
+	List	   *names = NIL;
+
+	for (int i = 0; i < trigger->tgnargs; i++)
+	{
+		if (find_option(trigger->tgargs[i], option, 1) == 0 &&
+			!SplitIdentifierString(pstrdup(strchr(trigger->tgargs[i], '=') + 1), ',', &names))
+			return NIL;
+	}
+	return names;
+}
+
 /* The columns that an option names; NIL where it is not given. */
 List *
 OptionColumns(const char *value)

@@ -31,6 +31,7 @@ typedef struct GuardOption
 
 extern void ReadOptions(const Trigger *trigger, const GuardOption *options,
 						int noptions, char **values);
+extern List *TriggerColumns(const Trigger *trigger, const GuardOption *option);
 extern List *OptionColumns(const char *value);
 extern char *OptionColumn(const char *value);
 
