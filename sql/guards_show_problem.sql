@@ -11,21 +11,21 @@ CREATE ROLE regress_guards_desk;
 CREATE ROLE regress_guards_owner;
 
 CREATE VIEW seen AS
-	SELECT g.* FROM port_pin_guards AS g
+	SELECT g.relation, g.pin_column, g.guard, g.trigger_name, g.enabled, g.problem FROM port_pin_guards AS g
 		JOIN pg_class c ON c.oid = g.relation
 	WHERE c.relnamespace = 'guards'::regnamespace
-	ORDER BY g.relation::text COLLATE "C", g.guard, g.column_name, g.trigger;
+	ORDER BY g.relation::text COLLATE "C", g.guard, g.pin_column COLLATE "C", g.trigger_name COLLATE "C";
 
 -- Break something, look, mend it, look again.
 CREATE FUNCTION try(break text, mend text)
-	RETURNS TABLE (relation text, column_name text, guard text, trigger text, state text, problem text)
+	RETURNS TABLE (relation text, pin_column text, guard text, trigger_name text, enabled text, problem text)
 LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE break;
-	RETURN QUERY SELECT s.relation::text, s.column_name, s.guard, s.trigger, s.state, s.problem
+	RETURN QUERY SELECT s.relation::text, s.pin_column, s.guard, s.trigger_name, s.enabled, s.problem
 		FROM seen AS s WHERE s.problem IS NOT NULL;
 	EXECUTE mend;
-	RETURN QUERY SELECT s.relation::text, s.column_name, s.guard, s.trigger, 'NOT MENDED', s.problem
+	RETURN QUERY SELECT s.relation::text, s.pin_column, s.guard, s.trigger_name, 'NOT MENDED', s.problem
 		FROM seen AS s WHERE s.problem IS NOT NULL;
 END $$;
 
@@ -45,7 +45,7 @@ END $$;
 --
 -- Every guard has a row, and so has a column of PINs that has none.
 --
-CREATE TABLE accounts (id bigint PRIMARY KEY, name text, pin port_pin, other text);
+CREATE TABLE accounts (id bigint PRIMARY KEY, name text, pin port_pin, locked boolean);
 CREATE TABLE port_orders (
 	id bigint PRIMARY KEY,
 	account_id bigint NOT NULL CONSTRAINT account REFERENCES accounts,
@@ -58,12 +58,14 @@ TABLE seen;
 SELECT count(*) FROM port_pin_protect('accounts');
 SELECT count(*) FROM port_pin_gate('port_orders', scope => 'is_us');
 TABLE seen;
-
+-- Its definition is the call that makes it.
 \pset format unaligned
 \pset tuples_only on
+SELECT definition FROM port_pin_guards WHERE relation IN ('accounts'::regclass, 'port_orders'::regclass) ORDER BY 1;
 
 --
--- A plain table that keeps its PINs
+-- A plain table that keeps its PINs.  The gate over it needs the guard, and says so,
+-- too; that the guard is disabled is the guard's problem alone.
 --
 SELECT * FROM try(
 	'DROP TRIGGER port_pin_protect ON accounts',
@@ -99,48 +101,82 @@ SELECT * FROM try(
 	'CREATE TABLE child () INHERITS (accounts)',
 	'DROP TABLE child');
 
--- A WHEN that can blind it.
+-- A WHEN that can blind it.  Any other than the installer's is one.
 SELECT * FROM try(
 	'DROP TRIGGER port_pin_protect ON accounts;
 	 CREATE TRIGGER port_pin_protect AFTER UPDATE ON accounts FOR EACH ROW
 		WHEN (NEW.name <> ''Contoso'') EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')',
-	'DROP TRIGGER port_pin_protect ON accounts; SELECT port_pin_protect(''accounts'')');
+	'SELECT port_pin_protect(''accounts'', replace => true)');
 SELECT * FROM try(
 	'DROP TRIGGER port_pin_protect ON accounts;
 	 CREATE TRIGGER port_pin_protect AFTER UPDATE ON accounts FOR EACH ROW
 		WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')',
-	'DROP TRIGGER port_pin_protect ON accounts; SELECT port_pin_protect(''accounts'')');
+	'SELECT port_pin_protect(''accounts'', replace => true)');
+
+SELECT * FROM try(
+	'CREATE OR REPLACE TRIGGER port_pin_protect AFTER UPDATE ON accounts FOR EACH ROW
+		WHEN (false) EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')',
+	'SELECT port_pin_protect(''accounts'', replace => true)');
+-- None at all is no problem: the trigger looks for itself.
+SELECT * FROM try(
+	'CREATE OR REPLACE TRIGGER port_pin_protect AFTER UPDATE ON accounts FOR EACH ROW
+		EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')',
+	'SELECT port_pin_protect(''accounts'', replace => true)');
 
 -- A list of columns.
 SELECT * FROM try(
 	'DROP TRIGGER port_pin_protect ON accounts;
 	 CREATE TRIGGER port_pin_protect AFTER UPDATE OF pin ON accounts FOR EACH ROW
 		EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')',
-	'DROP TRIGGER port_pin_protect ON accounts; SELECT port_pin_protect(''accounts'')');
+	'SELECT port_pin_protect(''accounts'', replace => true)');
+
+-- Rules that are stated twice, by triggers of any names.
+SELECT * FROM try(
+	'CREATE TRIGGER mine AFTER UPDATE ON accounts FOR EACH ROW
+		EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'', ''key=id'')',
+	'DROP TRIGGER mine ON accounts');
+
+-- What a rule names is gone.
+SELECT * FROM try(
+	'SELECT port_pin_protect(''accounts'', lock => ''locked'', replace => true);
+	 ALTER TABLE accounts RENAME locked TO on_hold',
+	'SELECT port_pin_protect(''accounts'', lock => ''on_hold'', replace => true)');
+SELECT * FROM try(
+	'ALTER TABLE accounts ALTER on_hold TYPE text',
+	'SELECT port_pin_protect(''accounts'', replace => true)');
 
 --
 -- The gate of a plain table
 --
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_gate_update ON port_orders',
-	'CREATE TRIGGER port_pin_gate_update AFTER UPDATE ON port_orders FOR EACH ROW
-		EXECUTE FUNCTION port_pin_gate_trigger(''pin=pin'', ''fk=account_id'', ''account_pin=pin'', ''scope=is_us'')');
+	'DROP TRIGGER _port_pin_gate_update ON port_orders',
+	'CREATE TRIGGER any_name AFTER UPDATE ON port_orders FOR EACH ROW
+		EXECUTE FUNCTION port_pin_gate_trigger(''guarded=account'', ''pin=pin'', ''fk=account_id'', ''scope=is_us'')');
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_gate ON port_orders',
-	'CREATE TRIGGER port_pin_gate AFTER INSERT ON port_orders FOR EACH ROW
-		EXECUTE FUNCTION port_pin_gate_trigger(''pin=pin'', ''fk=account_id'', ''account_pin=pin'', ''scope=is_us'')');
+	'DROP TRIGGER _port_pin_gate ON port_orders',
+	'SELECT port_pin_gate(''port_orders'', scope => ''is_us'', replace => true)');
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_gate ON port_orders; DROP TRIGGER port_pin_gate_update ON port_orders',
-	'SELECT port_pin_gate(''port_orders'')');
+	'DROP TRIGGER _port_pin_gate ON port_orders; DROP TRIGGER any_name ON port_orders',
+	'SELECT port_pin_gate(''port_orders'', scope => ''is_us'')');
+-- Two triggers that judge by different rules: in one of them the scope is forgotten.
 SELECT * FROM try(
-	'ALTER TABLE port_orders DISABLE TRIGGER port_pin_gate_update',
-	'ALTER TABLE port_orders ENABLE TRIGGER port_pin_gate_update');
+	'CREATE OR REPLACE TRIGGER _port_pin_gate_update AFTER UPDATE ON port_orders FOR EACH ROW
+		EXECUTE FUNCTION port_pin_gate_trigger(''fk=account_id'', ''pin=pin'', ''guarded=account'')',
+	'SELECT port_pin_gate(''port_orders'', scope => ''is_us'', replace => true)');
+-- A WHEN of one's own.
 SELECT * FROM try(
-	'ALTER TABLE port_orders ENABLE REPLICA TRIGGER port_pin_gate',
-	'ALTER TABLE port_orders ENABLE TRIGGER port_pin_gate');
+	'CREATE OR REPLACE TRIGGER _port_pin_gate AFTER INSERT ON port_orders FOR EACH ROW WHEN (false)
+		EXECUTE FUNCTION port_pin_gate_trigger(''fk=account_id'', ''pin=pin'', ''scope=is_us'', ''guarded=account'')',
+	'SELECT port_pin_gate(''port_orders'', scope => ''is_us'', replace => true)');
 SELECT * FROM try(
-	'ALTER TABLE port_orders ENABLE ALWAYS TRIGGER port_pin_gate',
-	'ALTER TABLE port_orders ENABLE TRIGGER port_pin_gate');
+	'ALTER TABLE port_orders DISABLE TRIGGER _port_pin_gate_update',
+	'ALTER TABLE port_orders ENABLE TRIGGER _port_pin_gate_update');
+SELECT * FROM try(
+	'ALTER TABLE port_orders ENABLE REPLICA TRIGGER _port_pin_gate',
+	'ALTER TABLE port_orders ENABLE TRIGGER _port_pin_gate');
+SELECT * FROM try(
+	'ALTER TABLE port_orders ENABLE ALWAYS TRIGGER _port_pin_gate',
+	'ALTER TABLE port_orders ENABLE TRIGGER _port_pin_gate');
 
 -- Its foreign key: gone, or on other columns.
 SELECT * FROM try(
@@ -176,16 +212,26 @@ SELECT * FROM try(
 SELECT * FROM told('REVOKE SELECT (pin) ON accounts FROM regress_guards_owner', 'port_orders');
 SELECT * FROM told('ALTER TABLE accounts ENABLE ROW LEVEL SECURITY', 'port_orders');
 
--- The account's column is gone: two guards looked for it.
+-- The account's column has another name: its guard looks for the old one, and the gate
+-- finds nobody who speaks for the new one.
 SELECT * FROM try(
 	'ALTER TABLE accounts RENAME pin TO secret',
 	'ALTER TABLE accounts RENAME secret TO pin');
 
+-- A trigger of the application that fires first can lock the account or use up its PIN:
+-- harmless as it may be, somebody should look.
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+SELECT * FROM try(
+	'CREATE TRIGGER "Audit" AFTER INSERT ON port_orders FOR EACH ROW EXECUTE FUNCTION touch();
+	 CREATE TRIGGER audit AFTER INSERT ON port_orders FOR EACH ROW EXECUTE FUNCTION touch()',
+	'ALTER TRIGGER "Audit" ON port_orders RENAME TO audit_2');
+DROP TRIGGER audit ON port_orders;
+DROP TRIGGER audit_2 ON port_orders;
+
 --
 -- A gate attached by hand
 --
-DROP TRIGGER port_pin_gate ON port_orders;
-DROP TRIGGER port_pin_gate_update ON port_orders;
+SELECT count(*) FROM port_pin_ungate('port_orders');
 CREATE TRIGGER by_hand AFTER INSERT OR UPDATE ON port_orders
 	FOR EACH ROW EXECUTE FUNCTION port_pin_gate_trigger();
 SELECT * FROM try(
@@ -219,19 +265,19 @@ SELECT * FROM try(
 --
 CREATE TABLE redacted (id bigint PRIMARY KEY, account_id bigint REFERENCES accounts, pin port_pin);
 SELECT count(*) FROM port_pin_gate('redacted', redact => true);
-CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 SELECT * FROM try(
 	'CREATE TRIGGER zzz BEFORE INSERT ON redacted FOR EACH ROW EXECUTE FUNCTION touch()',
 	'ALTER TRIGGER zzz ON redacted RENAME TO a');
 SELECT * FROM told('ALTER TRIGGER a ON redacted RENAME TO zzz', 'redacted');
 
 --
--- A legacy column that a gate reads is a column of PINs, too.
+-- A legacy column is one of PINs only by its guard: without it, the view has no row of
+-- it.  But the gate knows that there was one.
 --
 CREATE TABLE legacy (id bigint PRIMARY KEY, code varchar(10));
 CREATE TABLE legacy_orders (id bigint PRIMARY KEY, account_id bigint REFERENCES legacy, code varchar(10));
 SELECT count(*) FROM port_pin_protect('legacy', 'code');
-SELECT count(*) FROM port_pin_gate('legacy_orders', pin => 'code', account_pin => 'code');
+SELECT count(*) FROM port_pin_gate('legacy_orders', pin => 'code');
 SELECT * FROM try(
 	'DROP TRIGGER port_pin_protect ON legacy',
 	'SELECT port_pin_protect(''legacy'', ''code'')');
@@ -244,11 +290,11 @@ SELECT count(*) FROM port_pin_protect('lasting', forbid_delete => true);
 SELECT * FROM try(
 	'DROP TRIGGER port_pin_protect_delete ON lasting',
 	'CREATE TRIGGER port_pin_protect_delete AFTER DELETE ON lasting
-		FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'', ''key=id'')');
+		FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')');
 SELECT * FROM try(
 	'DROP TRIGGER port_pin_protect_truncate ON lasting',
 	'CREATE TRIGGER port_pin_protect_truncate BEFORE TRUNCATE ON lasting
-		FOR EACH STATEMENT EXECUTE FUNCTION port_pin_protect_trigger()');
+		FOR EACH STATEMENT EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')');
 SELECT * FROM try(
 	'ALTER TABLE lasting DISABLE TRIGGER port_pin_protect_truncate',
 	'ALTER TABLE lasting ENABLE TRIGGER port_pin_protect_truncate');
@@ -259,18 +305,26 @@ SELECT * FROM try(
 SELECT * FROM try(
 	'DROP TRIGGER port_pin_protect ON lasting; DROP TRIGGER port_pin_protect_delete ON lasting;
 	 CREATE TRIGGER port_pin_protect AFTER UPDATE OR DELETE ON lasting
-		FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')',
+		FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'', ''key=name'')',
 	'DROP TRIGGER port_pin_protect ON lasting;
 	 CREATE TRIGGER port_pin_protect AFTER UPDATE OR DELETE ON lasting
 		FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'', ''key=id'')');
+-- The rules are what the trigger AFTER UPDATE states: without key=, rows may go away,
+-- which is no problem, but another guard.
+CREATE OR REPLACE TRIGGER port_pin_protect AFTER UPDATE OR DELETE ON lasting
+	FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=pin');
+SELECT definition, problem FROM port_pin_guards WHERE relation = 'lasting'::regclass;
 
--- unset=allow rests on all of them: two guards are broken.
+-- allow_unset rests on all of them: two guards are broken.
+SELECT count(*) FROM port_pin_protect('lasting', forbid_delete => true, allow_unset => true, replace => true);
+INSERT INTO lasting VALUES (1);
 CREATE TABLE lasting_orders (id bigint PRIMARY KEY, account_id bigint REFERENCES lasting, pin port_pin);
-SELECT count(*) FROM port_pin_gate('lasting_orders', unset => 'allow');
+SELECT count(*) FROM port_pin_gate('lasting_orders');
 SELECT * FROM try(
 	'DROP TRIGGER port_pin_protect_truncate ON lasting',
 	'CREATE TRIGGER port_pin_protect_truncate BEFORE TRUNCATE ON lasting
-		FOR EACH STATEMENT EXECUTE FUNCTION port_pin_protect_trigger()');
+		FOR EACH STATEMENT EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')');
+SELECT * FROM told('ALTER TABLE lasting DISABLE TRIGGER port_pin_protect_truncate', 'lasting_orders');
 
 --
 -- Partitions
@@ -291,8 +345,8 @@ SELECT * FROM try(
 	'ALTER TABLE parts_w1 DISABLE TRIGGER port_pin_protect',
 	'ALTER TABLE parts_w1 ENABLE TRIGGER port_pin_protect');
 SELECT * FROM try(
-	'ALTER TABLE part_orders1 ENABLE ALWAYS TRIGGER port_pin_gate',
-	'ALTER TABLE part_orders1 ENABLE TRIGGER port_pin_gate');
+	'ALTER TABLE part_orders1 ENABLE ALWAYS TRIGGER _port_pin_gate',
+	'ALTER TABLE part_orders1 ENABLE TRIGGER _port_pin_gate');
 SELECT * FROM try(
 	'ALTER TABLE part_orders1 OWNER TO regress_guards_desk',
 	'ALTER TABLE part_orders1 OWNER TO ' || current_user);
@@ -305,32 +359,47 @@ SELECT * FROM try(
 	'ALTER TABLE part_orders DROP CONSTRAINT account',
 	'ALTER TABLE part_orders ADD CONSTRAINT account FOREIGN KEY (region, account) REFERENCES parts');
 
--- One of the pair that follows moves.
+-- One of the pair that follows row movement.
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_protect_move_from ON parts',
-	'CREATE TRIGGER port_pin_protect_move_from AFTER DELETE ON parts
-		FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'', ''key=region,id'', ''moves=follow'')');
+	'DROP TRIGGER port_pin_protect_delete ON parts',
+	'CREATE TRIGGER port_pin_protect_delete AFTER DELETE ON parts
+		FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')');
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_protect_move_to ON parts',
-	'CREATE TRIGGER port_pin_protect_move_to AFTER INSERT ON parts
-		FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'', ''key=region,id'', ''moves=follow'')');
+	'DROP TRIGGER port_pin_protect_insert ON parts',
+	'CREATE TRIGGER port_pin_protect_insert AFTER INSERT ON parts
+		FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')');
 SELECT * FROM try(
-	'DROP TRIGGER port_pin_gate_move ON part_orders',
-	'CREATE TRIGGER port_pin_gate_move AFTER DELETE ON part_orders
-		FOR EACH ROW EXECUTE FUNCTION port_pin_gate_trigger(''fk=region,account'')');
+	'SELECT port_pin_protect(''parts'', replace => true); DROP TRIGGER port_pin_protect_delete ON parts',
+	'SELECT port_pin_protect(''parts'', forbid_delete => true, replace => true)');
+SELECT * FROM try(
+	'DROP TRIGGER _port_pin_gate_move ON part_orders',
+	'CREATE TRIGGER _port_pin_gate_move AFTER DELETE ON part_orders
+		FOR EACH ROW EXECUTE FUNCTION port_pin_gate_trigger(''fk=region,account'', ''pin=pin'', ''guarded=account'')');
 
 -- A partition made later gets the clones by itself, but no trigger on TRUNCATE.
 SELECT * FROM try(
 	'CREATE TABLE parts_n PARTITION OF parts FOR VALUES IN (''north'')',
-	'CREATE TRIGGER port_pin_protect_truncate BEFORE TRUNCATE ON parts_n
-		FOR EACH STATEMENT EXECUTE FUNCTION port_pin_protect_trigger()');
+	'SELECT port_pin_protect(''parts'', forbid_delete => true, replace => true)');
 SELECT * FROM try(
 	'CREATE TABLE parts_s (LIKE parts INCLUDING INDEXES); ALTER TABLE parts ATTACH PARTITION parts_s FOR VALUES IN (''south'')',
 	'ALTER TABLE parts DETACH PARTITION parts_s; DROP TABLE parts_s');
 SELECT * FROM try(
 	'DROP TRIGGER port_pin_protect_truncate ON parts_e',
 	'CREATE TRIGGER port_pin_protect_truncate BEFORE TRUNCATE ON parts_e
-		FOR EACH STATEMENT EXECUTE FUNCTION port_pin_protect_trigger()');
+		FOR EACH STATEMENT EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')');
+SELECT * FROM try(
+	'ALTER TABLE parts_w1 DISABLE TRIGGER port_pin_protect_truncate',
+	'ALTER TABLE parts_w1 ENABLE TRIGGER port_pin_protect_truncate');
+
+-- A partition that brings a guard of its own states rules, too.
+CREATE TABLE parts_own (LIKE parts INCLUDING INDEXES);
+CREATE TRIGGER own_guard AFTER UPDATE ON parts_own FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=pin');
+SELECT * FROM try(
+	'ALTER TABLE parts ATTACH PARTITION parts_own FOR VALUES IN (''own'')',
+	'SELECT port_pin_protect(''parts'', forbid_delete => true, replace => true)');
+SELECT tgname FROM pg_trigger WHERE tgrelid = 'parts_own'::regclass AND tgname ~ 'own|truncate';
+ALTER TABLE parts DETACH PARTITION parts_own;
+DROP TABLE parts_own;
 
 -- Detached, it keeps none of the clones.
 SELECT * FROM try(
@@ -344,9 +413,11 @@ SELECT * FROM try(
 SET allow_system_table_mods = on;
 SELECT * FROM try(
 	'UPDATE pg_trigger SET tgrelid = 0
-	 WHERE tgrelid = ''parts_w1''::regclass AND tgname = ''port_pin_protect_move_to''',
+	 WHERE tgrelid = ''parts_w1''::regclass AND tgname = ''port_pin_protect_insert'';
+	 ALTER TABLE parts_w1 SET (fillfactor = 100)',
 	'UPDATE pg_trigger SET tgrelid = ''parts_w1''::regclass
-	 WHERE tgrelid = 0 AND tgname = ''port_pin_protect_move_to''');
+	 WHERE tgrelid = 0 AND tgname = ''port_pin_protect_insert'';
+	 ALTER TABLE parts_w1 RESET (fillfactor)');
 RESET allow_system_table_mods;
 
 --
@@ -357,17 +428,17 @@ RESET allow_system_table_mods;
 GRANT USAGE ON SCHEMA guards TO regress_guards_desk;
 SET ROLE regress_guards_desk;
 SET search_path = '';
-SELECT relation, column_name, guard, trigger, state, problem
+SELECT relation, pin_column, guard, trigger_name, enabled, problem
 FROM public.port_pin_guards JOIN pg_class ON oid = relation
 WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'guards')
 ORDER BY relation::text COLLATE "C";
 SELECT count(*) FROM public.port_pin_guards AS g WHERE g::text LIKE '%123456%';
-SELECT * FROM public.port_pin_inspect('guards.accounts', 'port_pin_protect');
-SELECT * FROM public.port_pin_inspect('guards.redacted', 'zz_port_pin_gate');
-
--- Other triggers are none of its business, nor are tables that are gone.
-SELECT * FROM public.port_pin_inspect('guards.redacted', 'a');
-SELECT * FROM public.port_pin_inspect(4294967295::oid, 'port_pin_protect');
+SELECT * FROM public.port_pin_inspect('guards.accounts') \gx
+SELECT * FROM public.port_pin_inspect('guards.redacted') \gx
+-- Tables without PINs are none of its business, nor are tables that are gone.
+SELECT * FROM public.port_pin_inspect('pg_catalog.pg_class');
+SELECT * FROM public.port_pin_inspect(4294967295::oid);
+SELECT * FROM public.port_pin_inspect(NULL);
 RESET ROLE;
 RESET search_path;
 
