@@ -246,20 +246,41 @@ choose_tag(const GuardPlan *plan)
 	return tag;
 }
 
-/* Find the trigger whose place a planned one takes: CREATE OR REPLACE can't change a constraint's. */
+/* Has another planned trigger taken the place of this one? */
+static bool
+place_is_taken(const GuardPlan *plan, Oid table, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->triggers)
+	{
+		const PlannedTrigger *planned = lfirst(lc);
+
+		if (planned->exists && planned->table == table && strcmp(planned->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Take the place of a trigger that the guard has: of the one of this name, or without
+ * a name, of one that fires likewise.  CREATE OR REPLACE can't change a constraint's.
+ */
 static void
-find_predecessor(const GuardPlan *plan, PlannedTrigger *planned)
+take_place(const GuardPlan *plan, PlannedTrigger *planned, const char *name)
 {
 	Oid			function = PortPinTrigger(planned->function, plan->domain);
 	Relation	table = table_open(planned->table, AccessShareLock);
 	ListCell   *lc;
 
-	foreach(lc, GuardTriggers(plan, table))
+	foreach(lc, planned->exists ? NIL : GuardTriggers(plan, table))
 	{
 		const Trigger *trigger = lfirst(lc);
+		bool		fits = name != NULL ? strcmp(trigger->tgname, name) == 0 :
+			trigger->tgfoid == function && trigger->tgtype == planned->type;
 
-		if (trigger->tgfoid != function || trigger->tgtype != planned->type ||
-			OidIsValid(trigger->tgconstraint))
+		if (!fits || OidIsValid(trigger->tgconstraint) ||
+			place_is_taken(plan, planned->table, trigger->tgname))
 			continue;
 		planned->name = pstrdup(trigger->tgname);
 		planned->exists = true;
@@ -276,7 +297,9 @@ name_triggers(GuardPlan *plan)
 	ListCell   *lc;
 
 	foreach(lc, plan->triggers)
-		find_predecessor(plan, lfirst(lc));
+		take_place(plan, lfirst(lc), trigger_name(lfirst(lc), NULL));
+	foreach(lc, plan->triggers)
+		take_place(plan, lfirst(lc), NULL);
 	tag = choose_tag(plan);
 	foreach(lc, plan->triggers)
 	{
