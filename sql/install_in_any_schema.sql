@@ -60,6 +60,16 @@ SELECT "Port PINs, ""safe""".port_pin_check('004211', '004211'),
 	"Port PINs, ""safe""".port_pin_is_weak('111111'),
 	pg_catalog.length("Port PINs, ""safe""".port_pin_generate(6));
 
+-- What it shows can be pasted, with no schema in the search_path: the calls that make
+-- the guards, and the one that the error about them names.
+SELECT definition FROM "Port PINs, ""safe""".port_pin_guards ORDER BY guard \gexec
+SELECT "Port PINs, ""safe""".port_pin_assert_guarded();
+SELECT "Port PINs, ""safe""".port_pin_assert_guarded('public.accounts', 'public.orders');
+SELECT "Port PINs, ""safe""".port_pin_unprotect('public.accounts');
+SELECT "Port PINs, ""safe""".port_pin_ungate('public.orders');
+SELECT "Port PINs, ""safe""".port_pin_unprotect('public.accounts');
+SELECT "Port PINs, ""safe""".port_pin_assert_guarded('public.accounts');
+
 -- It stays there: the objects of the extension find each other in their schema.
 ALTER EXTENSION portpin SET SCHEMA public;
 -- And pgcrypto stays as long as portpin does.
@@ -102,6 +112,8 @@ SELECT port_pin_is_valid('004211'), port_pin_problem('4211'), '004211'::port_pin
 SELECT port_pin_check('004211', '004211');
 SELECT port_pin_protect('pg_class');
 SELECT port_pin_gate('pg_class');
+SELECT port_pin_unprotect('pg_class');
+SELECT port_pin_ungate('pg_class');
 CREATE TEMP TABLE mine (id int PRIMARY KEY, pin port_pin);
 CREATE TRIGGER keep AFTER UPDATE ON mine FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger();
 CREATE TRIGGER gate AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION port_pin_gate_trigger();
