@@ -129,18 +129,26 @@ DECLARE
 	wrong pg_catalog.record;
 	problems pg_catalog.int8;
 BEGIN
+	IF relations IS NULL OR pg_catalog.array_position(relations, NULL) IS NOT NULL THEN
+		RAISE EXCEPTION 'the tables to look at must not be NULL'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	SELECT pg_catalog.quote_ident(n.nspname) INTO STRICT portpin
 		FROM pg_catalog.pg_extension e
 			JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
 		WHERE e.extname OPERATOR(pg_catalog.=) 'portpin';
+	-- Whichever partition is named, or has the problem, the whole table is meant.
 	EXECUTE pg_catalog.format(
-		'SELECT r.relation, g.problem, g.definition'
-		' FROM pg_catalog.unnest($1) AS r (relation)'
-		' LEFT JOIN %1$s.port_pin_guards AS g ON g.relation OPERATOR(pg_catalog.=) r.relation'
-		' WHERE g.problem IS NOT NULL OR g.relation IS NULL OR r.relation IS NULL'
+		'WITH guards AS (SELECT *, COALESCE(pg_catalog.pg_partition_root(relation), relation) AS whole'
+		' FROM %1$s.port_pin_guards)'
+		' SELECT COALESCE(g.relation, r.relation) AS relation, g.problem, g.definition'
+		' FROM pg_catalog.unnest($1) WITH ORDINALITY AS r (relation, number)'
+		' LEFT JOIN guards AS g ON g.whole OPERATOR(pg_catalog.=)'
+		' COALESCE(pg_catalog.pg_partition_root(r.relation), r.relation)'
+		' WHERE g.problem IS NOT NULL OR g.relation IS NULL'
 		' UNION ALL'
-		' SELECT g.relation, g.problem, g.definition FROM %1$s.port_pin_guards AS g'
-		' WHERE g.problem IS NOT NULL AND pg_catalog.cardinality($1) OPERATOR(pg_catalog.=) 0'
+		' SELECT relation, problem, definition FROM guards'
+		' WHERE problem IS NOT NULL AND pg_catalog.cardinality($1) OPERATOR(pg_catalog.=) 0'
 		' LIMIT 1', portpin) INTO wrong USING relations;
 	GET DIAGNOSTICS problems = ROW_COUNT;
 	IF problems OPERATOR(pg_catalog.=) 0 THEN
