@@ -107,6 +107,12 @@ CALL port_pin_seal_column(NULL);
 CREATE TRIGGER seal BEFORE UPDATE ON odd FOR EACH ROW EXECUTE FUNCTION port_pin_seal_trigger('pin=b');
 INSERT INTO odd VALUES (1, NULL, '123456', NULL);
 CALL port_pin_seal_column('odd', 'a');
+-- Of half a guard the hint tells all that it takes to make it whole.
+CREATE TABLE half (id int PRIMARY KEY, pin port_pin_sealed);
+SELECT count(*) FROM port_pin_protect('half', forbid_delete => true);
+DROP TRIGGER port_pin_seal ON half;
+DROP TRIGGER port_pin_seal_update ON half;
+CALL port_pin_seal_column('half');
 -- Within a transaction it could not commit.
 \set VERBOSITY sqlstate
 BEGIN;

@@ -74,9 +74,14 @@ BEGIN
 	IF NOT EXISTS (SELECT FROM pg_trigger
 			WHERE tgrelid = accounts AND tgenabled IN ('O', 'A')
 				AND tgfoid = (portpin || '.port_pin_seal_trigger()')::regprocedure) THEN
+		-- The call that makes its guard whole, with the options that it has.
+		EXECUTE format('SELECT min(definition) FROM %s.port_pin_inspect($1)'
+			' WHERE guard = ''protect'' AND pin_column = $2', portpin)
+			INTO hint USING accounts, pin_column;
 		RAISE EXCEPTION 'table % has no trigger that seals', accounts
 			USING ERRCODE = 'object_not_in_prerequisite_state',
-				HINT = format('SELECT %s.port_pin_protect(%L);', portpin, accounts);
+				HINT = coalesce(hint, format('SELECT %s.port_pin_protect(%L, pin => %L);',
+					portpin, accounts, quote_ident(pin_column)));
 	END IF;
 
 	EXECUTE format('SELECT count(*) FROM %s WHERE NOT %s.port_pin_is_sealed(%I)',
