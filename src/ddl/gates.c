@@ -22,6 +22,7 @@
 #include "utils/lsyscache.h"
 
 #include "base/catalog.h"
+#include "table/column.h"
 #include "table/foreign_key.h"
 #include "table/triggers.h"
 #include "trigger/gate.h"
@@ -102,45 +103,20 @@ referenced_tables(Oid relid, List *names)
 static bool
 leads_over(Oid orders, const Trigger *trigger, Oid accounts)
 {
-	char	   *options[NUM_GATE_OPTIONS];
-	List	   *first;
+	List	   *via = TriggerColumns(trigger, &gate_options[GATE_VIA]);
+	List	   *first = referenced_tables(orders, TriggerColumns(trigger, &gate_options[GATE_FK]));
 	ListCell   *lc;
 
-	ReadOptions(trigger, gate_options, NUM_GATE_OPTIONS, options);
-	first = referenced_tables(orders, OptionColumns(options[GATE_FK]));
 	if (list_member_oid(first, accounts))
 		return true;
-	if (options[GATE_VIA] == NULL)
+	if (via == NIL)
 		return false;
 	foreach(lc, first)
 	{
-		if (list_member_oid(referenced_tables(lfirst_oid(lc),
-											  OptionColumns(options[GATE_VIA])), accounts))
+		if (list_member_oid(referenced_tables(lfirst_oid(lc), via), accounts))
 			return true;
 	}
 	return false;
-}
-
-/* The tables of orders whose gates lead over a table. */
-List *
-GatesOver(Oid accounts, Oid domain)
-{
-	List	   *over = NIL;
-	ListCell   *lc;
-
-	foreach(lc, gated_tables(domain))
-	{
-		Relation	orders = table_open(lfirst_oid(lc), AccessShareLock);
-		ListCell   *other;
-
-		foreach(other, CopyTriggers(orders, PortPinTrigger(GATE_TRIGGER, domain)))
-		{
-			if (leads_over(lfirst_oid(lc), lfirst(other), accounts))
-				over = list_append_unique_oid(over, lfirst_oid(lc));
-		}
-		table_close(orders, NoLock);
-	}
-	return over;
 }
 
 static char *
@@ -150,24 +126,78 @@ qualified_name(Oid relid)
 									  get_rel_name(relid));
 }
 
-/* Tables, as an error lists them. */
-char *
-GateList(List *gates)
+/* The call that removes the gate of a trigger. */
+static char *
+ungate_call(Oid orders, const Trigger *trigger, Oid domain)
 {
-	StringInfoData list;
-	ListCell   *lc;
+	List	   *fk = TriggerColumns(trigger, &gate_options[GATE_FK]);
 
-	initStringInfo(&list);
-	foreach(lc, gates)
-		appendStringInfo(&list, "%s%s", list.len > 0 ? ", " : "",
-						 qualified_name(lfirst_oid(lc)));
-	return list.data;
+	return psprintf("SELECT %s(%s%s%s);", QualifiedName("port_pin_ungate", domain),
+					quote_literal_cstr(qualified_name(orders)),
+					fk == NIL ? "" : ", ",
+					fk == NIL ? "" : quote_literal_cstr(ColumnArgument(fk)));
 }
 
-/* The call that removes a gate, for a hint. */
-char *
-UngateCall(Oid orders, Oid domain)
+static List *
+append_new(List *list, char *item)
 {
-	return psprintf("SELECT %s(%s);", QualifiedName("port_pin_ungate", domain),
-					quote_literal_cstr(qualified_name(orders)));
+	ListCell   *lc;
+
+	foreach(lc, list)
+	{
+		if (strcmp(lfirst(lc), item) == 0)
+			return list;
+	}
+	return lappend(list, item);
+}
+
+static int
+compare_strings(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+static char *
+joined(List *items, const char *separator)
+{
+	StringInfoData text;
+	ListCell   *lc;
+
+	list_sort(items, compare_strings);
+	initStringInfo(&text);
+	foreach(lc, items)
+		appendStringInfo(&text, "%s%s", text.len > 0 ? separator : "",
+						 (char *) lfirst(lc));
+	return text.data;
+}
+
+/*
+ * The gates that lead over a table: the tables of their orders, and the calls that
+ * remove them.  False if there are none.
+ */
+bool
+GatesOver(Oid accounts, Oid domain, char **tables, char **calls)
+{
+	List	   *names = NIL;
+	List	   *ungate = NIL;
+	ListCell   *lc;
+
+	foreach(lc, gated_tables(domain))
+	{
+		Oid			relid = lfirst_oid(lc);
+		Relation	orders = table_open(relid, AccessShareLock);
+		ListCell   *other;
+
+		foreach(other, CopyTriggers(orders, PortPinTrigger(GATE_TRIGGER, domain)))
+		{
+			if (!leads_over(relid, lfirst(other), accounts))
+				continue;
+			names = append_new(names, qualified_name(relid));
+			ungate = append_new(ungate, ungate_call(relid, lfirst(other), domain));
+		}
+		table_close(orders, NoLock);
+	}
+	*tables = joined(names, ", ");
+	*calls = joined(ungate, " ");
+	return names != NIL;
 }

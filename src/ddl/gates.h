@@ -5,10 +5,6 @@
 #ifndef PORTPIN_GATES_H
 #define PORTPIN_GATES_H
 
-#include "nodes/pg_list.h"
-
-extern List *GatesOver(Oid accounts, Oid domain);
-extern char *GateList(List *gates);
-extern char *UngateCall(Oid orders, Oid domain);
+extern bool GatesOver(Oid accounts, Oid domain, char **tables, char **calls);
 
 #endif							/* PORTPIN_GATES_H */

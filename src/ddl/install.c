@@ -115,9 +115,9 @@ without_braces(char *text)
 	return text + 1;
 }
 
-/* Columns by their exact names, with commas between them; NIL for NULL. */
+/* The columns of an option by their exact names, with commas between them; NIL for NULL. */
 List *
-NamesArgument(FunctionCallInfo fcinfo, int number, const char *name)
+NamesArgument(FunctionCallInfo fcinfo, int number, const GuardOption *option)
 {
 	List	   *names = NIL;
 
@@ -127,8 +127,13 @@ NamesArgument(FunctionCallInfo fcinfo, int number, const char *name)
 					  ',', &names) || names == NIL)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_NAME),
-				errmsg("%s names no columns", name),
+				errmsg("%s names no columns", option->parameter),
 				errhint("Give the exact names, with commas between them; those with commas or spaces in double quotes."));
+	if (option->kind == OPTION_COLUMN && list_length(names) > 1)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_NAME),
+				errmsg("%s names more than one column", option->parameter),
+				errhint("Name one column."));
 	return names;
 }
 
@@ -149,12 +154,7 @@ option_argument(FunctionCallInfo fcinfo, int number, const GuardOption *option)
 		return PG_ARGISNULL(number) ? NULL :
 			DatumGetCString(DirectFunctionCall1(interval_out, PG_GETARG_DATUM(number)));
 
-	names = NamesArgument(fcinfo, number, option->parameter);
-	if (option->kind == OPTION_COLUMN && list_length(names) > 1)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_NAME),
-				errmsg("%s names more than one column", option->parameter),
-				errhint("Name one column."));
+	names = NamesArgument(fcinfo, number, option);
 	return names == NIL ? NULL : ColumnList(names);
 }
 
@@ -201,18 +201,23 @@ name_is_taken(const PlannedTrigger *trigger, const char *name)
 	return false;
 }
 
+/* base[_tag][_number][_suffix]; of these, a long tag is cut. */
 static char *
-trigger_name(const PlannedTrigger *trigger, const char *tag)
+trigger_name(const PlannedTrigger *trigger, const char *tag, int number)
 {
-	if (tag == NULL)
-		return trigger->suffix == NULL ? pstrdup(trigger->base) :
-			psprintf("%s_%s", trigger->base, trigger->suffix);
-	return makeObjectName(trigger->base, tag, trigger->suffix);
+	StringInfoData label;
+
+	initStringInfo(&label);
+	if (number > 1)
+		appendStringInfo(&label, "%d", number);
+	if (trigger->suffix != NULL)
+		appendStringInfo(&label, "%s%s", label.len > 0 ? "_" : "", trigger->suffix);
+	return makeObjectName(trigger->base, tag, label.len > 0 ? label.data : NULL);
 }
 
 /* Are the names free that the new triggers would have? */
 static bool
-names_are_free(const GuardPlan *plan, const char *tag)
+names_are_free(const GuardPlan *plan, const char *tag, int number)
 {
 	ListCell   *lc;
 
@@ -220,30 +225,24 @@ names_are_free(const GuardPlan *plan, const char *tag)
 	{
 		const PlannedTrigger *trigger = lfirst(lc);
 
-		if (!trigger->exists && name_is_taken(trigger, trigger_name(trigger, tag)))
+		if (!trigger->exists && name_is_taken(trigger, trigger_name(trigger, tag, number)))
 			return false;
 	}
 	return true;
 }
 
-/*
- * What tells the triggers of this guard from those of another one of its kind: the
- * columns that it is for, and a number where that is not enough.
- */
-static const char *
-choose_tag(const GuardPlan *plan)
+/* The columns that a guard is for, which tell its triggers from those of another. */
+static char *
+columns_of_guard(const GuardPlan *plan)
 {
 	StringInfoData columns;
-	const char *tag = NULL;
 	ListCell   *lc;
 
 	initStringInfo(&columns);
 	foreach(lc, OptionColumns(plan->values[0]))
 		appendStringInfo(&columns, "%s%s", columns.len > 0 ? "_" : "",
 						 (char *) lfirst(lc));
-	for (int number = 1; !names_are_free(plan, tag); number++)
-		tag = number == 1 ? columns.data : psprintf("%s%d", columns.data, number);
-	return tag;
+	return columns.len > 0 ? columns.data : pstrdup("rows");
 }
 
 /* Has another planned trigger taken the place of this one? */
@@ -284,29 +283,38 @@ take_place(const GuardPlan *plan, PlannedTrigger *planned, const char *name)
 			continue;
 		planned->name = pstrdup(trigger->tgname);
 		planned->exists = true;
+		planned->always = plan->kind == GUARD_PROTECT &&
+			trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
 		break;
 	}
 	table_close(table, NoLock);
 }
 
-/* Give each planned trigger a name: that of the one whose place it takes, if any. */
+/*
+ * Give each planned trigger a name: that of the one whose place it takes, if any; else
+ * one that is free, with the columns in it and a number if it must be.
+ */
 static void
 name_triggers(GuardPlan *plan)
 {
-	const char *tag;
+	const char *tag = NULL;
+	int			number = 1;
 	ListCell   *lc;
 
 	foreach(lc, plan->triggers)
-		take_place(plan, lfirst(lc), trigger_name(lfirst(lc), NULL));
+		take_place(plan, lfirst(lc), trigger_name(lfirst(lc), NULL, 1));
 	foreach(lc, plan->triggers)
 		take_place(plan, lfirst(lc), NULL);
-	tag = choose_tag(plan);
+	if (!names_are_free(plan, NULL, 1))
+		tag = columns_of_guard(plan);
+	while (!names_are_free(plan, tag, number))
+		number++;
 	foreach(lc, plan->triggers)
 	{
 		PlannedTrigger *planned = lfirst(lc);
 
 		if (!planned->exists)
-			planned->name = trigger_name(planned, tag);
+			planned->name = trigger_name(planned, tag, number);
 	}
 }
 
@@ -369,6 +377,10 @@ write_triggers(const GuardPlan *plan, Script *script)
 									  trigger->condition ? ")" : "",
 									  QualifiedName(trigger->function, plan->domain),
 									  trigger->arguments));
+		/* That is not said in CREATE TRIGGER, which would make it fire as by default. */
+		if (trigger->always)
+			AddStatement(script, psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
+										  QualifiedTable(table), quote_identifier(trigger->name)));
 		table_close(table, NoLock);
 	}
 }
@@ -459,14 +471,13 @@ write_check_drops(const GuardPlan *plan, bool replace, Script *script)
 	for (Size i = 0; i < lengthof(functions) && plan->pin != InvalidAttrNumber; i++)
 	{
 		bool		planned = false;
-		bool		valid;
 		char	   *name;
 		ListCell   *lc;
 
 		foreach(lc, plan->checks)
 			planned |= strcmp(((PlannedCheck *) lfirst(lc))->function, functions[i]) == 0;
-		name = FindCheck(plan->table, PortPinCheck(functions[i], plan->domain),
-						 plan->pin, &valid);
+		name = FindOwnCheck(plan->table, PortPinCheck(functions[i], plan->domain),
+							plan->pin);
 		if (name == NULL || (planned && replace))
 			continue;
 		AddStatement(script, psprintf("ALTER TABLE %s DROP CONSTRAINT %s",
@@ -545,6 +556,13 @@ refuse_second_guard(const GuardPlan *plan, const Trigger *trigger)
 {
 	char	   *values[MAX_GUARD_OPTIONS];
 
+	if (GuardTriggers(plan, plan->table) == NIL)
+		ereport(ERROR,
+				errcode(ERRCODE_DUPLICATE_OBJECT),
+				errmsg("a partition of table \"%s\" has this guard already: trigger \"%s\"",
+					   RelationGetRelationName(plan->table), trigger->tgname),
+				errhint("To put one of the whole table in its place, make the call with replace => true."),
+				errtableconstraint(plan->table, trigger->tgname));
 	present_options(plan, values);
 	ereport(ERROR,
 			errcode(ERRCODE_DUPLICATE_OBJECT),
@@ -573,6 +591,75 @@ WriteInstallation(GuardPlan *plan, bool replace, Script *script)
 	write_checks(plan, script);
 	if (replace)
 		write_drops(plan, true, script);
+}
+
+/* Open a table to remove a guard from.  A partition's belongs to the whole table. */
+Relation
+OpenGuardedTable(Oid relid)
+{
+	Relation	table = OpenTableToGuard(relid, AccessExclusiveLock);
+
+	if (table->rd_rel->relispartition)
+		ereport(ERROR,
+				errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				errmsg("\"%s\" is a partition", RelationGetRelationName(table)),
+				errhint("Name the partitioned table: the guard is removed from all of its partitions."),
+				errtable(table));
+	return table;
+}
+
+/*
+ * Find the guard to remove, by its columns or as the only one of its kind; false if
+ * there is none.  Any of its triggers will do, whatever else is wrong with it.
+ */
+bool
+IdentifyGuard(Relation table, GuardKind kind, List *names, Oid domain, char **values)
+{
+	const GuardKindInfo *info = &guard_kinds[kind];
+	List	   *found = NIL;
+	bool		any = false;
+	ListCell   *lc;
+
+	memset(values, 0, info->noptions * sizeof(char *));
+	foreach(lc, KindTriggers(table, kind, domain))
+	{
+		List	   *own = TriggerColumns(lfirst(lc), &info->options[0]);
+
+		if (names != NIL && !SameNames(own, names))
+			continue;
+		if (found != NIL && own != NIL && !SameNames(own, found))
+			ereport(ERROR,
+					errcode(ERRCODE_AMBIGUOUS_COLUMN),
+					errmsg("table \"%s\" has more than one such guard",
+						   RelationGetRelationName(table)),
+					errhint("Name the one to remove with %s => %s, or %s => %s.",
+							info->options[0].parameter,
+							quote_literal_cstr(ColumnArgument(found)),
+							info->options[0].parameter,
+							quote_literal_cstr(ColumnArgument(own))),
+					errtable(table));
+		any = true;
+		if (own != NIL)
+			found = own;
+	}
+	values[0] = found == NIL ? NULL : ColumnList(found);
+	return any;
+}
+
+/* There is nothing to be removed: an error, but for IF EXISTS. */
+void
+ReportNoGuard(Relation table, bool if_exists)
+{
+	if (if_exists)
+		ereport(NOTICE,
+				errmsg("table \"%s\" has no such guard, skipping",
+					   RelationGetRelationName(table)));
+	else
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("table \"%s\" has no such guard", RelationGetRelationName(table)),
+				errhint("port_pin_guards lists the guards that there are."),
+				errtable(table));
 }
 
 /* The statements that remove a guard, and all that was made for it. */

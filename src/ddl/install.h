@@ -31,12 +31,16 @@ typedef struct Script
 extern Oid	TableArgument(FunctionCallInfo fcinfo);
 extern Relation OpenTableToGuard(Oid relid, LOCKMODE lock);
 extern void CheckIsNotPartOfAnother(Relation table);
-extern List *NamesArgument(FunctionCallInfo fcinfo, int number, const char *name);
+extern List *NamesArgument(FunctionCallInfo fcinfo, int number, const GuardOption *option);
 extern bool SwitchArgument(FunctionCallInfo fcinfo, int number);
 extern int	OptionArguments(FunctionCallInfo fcinfo, GuardKind kind, char **values);
 
 extern void AddStatement(Script *script, char *statement);
 extern void WriteInstallation(GuardPlan *plan, bool replace, Script *script);
+extern Relation OpenGuardedTable(Oid relid);
+extern bool IdentifyGuard(Relation table, GuardKind kind, List *names, Oid domain,
+						  char **values);
+extern void ReportNoGuard(Relation table, bool if_exists);
 extern void WriteRemoval(GuardPlan *plan, Script *script);
 extern void NoteLostOptions(const GuardPlan *plan);
 extern LOCKMODE ScriptLock(const Script *script);

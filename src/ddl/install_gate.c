@@ -213,33 +213,6 @@ port_pin_gate(PG_FUNCTION_ARGS)
 
 /* ----- port_pin_ungate ----- */
 
-/* The options of the gate that is meant; false if there is none. */
-static bool
-gate_to_remove(Relation orders, List *fk, Oid domain, char **options)
-{
-	bool		found = false;
-	ListCell   *lc;
-
-	foreach(lc, CopyTriggers(orders, PortPinTrigger(GATE_TRIGGER, domain)))
-	{
-		char	   *other[NUM_GATE_OPTIONS];
-
-		ReadOptions(lfirst(lc), gate_options, NUM_GATE_OPTIONS, other);
-		if (fk != NIL && !SameNames(OptionColumns(other[GATE_FK]), fk))
-			continue;
-		if (found && !SameNames(OptionColumns(other[GATE_FK]),
-								OptionColumns(options[GATE_FK])))
-			ereport(ERROR,
-					errcode(ERRCODE_AMBIGUOUS_COLUMN),
-					errmsg("table \"%s\" has more than one gate", RelationGetRelationName(orders)),
-					errhint("Name the columns of the one to remove with fk => 'column, ...'."),
-					errtable(orders));
-		memcpy(options, other, sizeof(other));
-		found = true;
-	}
-	return found;
-}
-
 /*
  * port_pin_ungate(orders regclass, fk text, if_exists boolean, OUT statement text)
  *		returns setof text
@@ -250,26 +223,19 @@ Datum
 port_pin_ungate(PG_FUNCTION_ARGS)
 {
 	Oid			domain = PortPinDomain(fcinfo->flinfo->fn_oid);
-	Relation	orders = OpenTableToGuard(TableArgument(fcinfo), AccessExclusiveLock);
+	Relation	orders = OpenGuardedTable(TableArgument(fcinfo));
+	List	   *fk = NamesArgument(fcinfo, 1, &gate_options[GATE_FK]);
 	char	   *options[NUM_GATE_OPTIONS];
 	Script		script = {0};
 	GuardPlan	plan;
 
-	if (gate_to_remove(orders, NamesArgument(fcinfo, 1, "fk"), domain, options))
+	if (IdentifyGuard(orders, GUARD_GATE, fk, domain, options))
 	{
 		IdentifyGate(orders, options, domain, &plan);
 		WriteRemoval(&plan, &script);
 	}
-	else if (SwitchArgument(fcinfo, 2))
-		ereport(NOTICE,
-				errmsg("table \"%s\" has no such gate, skipping",
-					   RelationGetRelationName(orders)));
 	else
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("table \"%s\" has no such gate", RelationGetRelationName(orders)),
-				errhint("port_pin_guards lists the gates that there are."),
-				errtable(orders));
+		ReportNoGuard(orders, SwitchArgument(fcinfo, 2));
 	relation_close(orders, NoLock);
 	RunScript(&script, fcinfo);
 	return (Datum) 0;

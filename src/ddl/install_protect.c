@@ -122,7 +122,10 @@ check_rules(const GuardPlan *plan)
 				errtablecol(plan->table, plan->pin));
 }
 
-/* To take a PIN's guard away, say so: a guard of a lock alone would do it in passing. */
+/*
+ * A guard of a lock alone has no place beside one of a PIN, whose lock it is, nor may
+ * it take that one's place in passing.
+ */
 static void
 check_keeps_pin(const GuardPlan *plan)
 {
@@ -130,17 +133,16 @@ check_keeps_pin(const GuardPlan *plan)
 
 	if (plan->pin != InvalidAttrNumber)
 		return;
-	foreach(lc, GuardTriggers(plan, plan->table))
+	foreach(lc, KindTriggers(plan->table, GUARD_PROTECT, plan->domain))
 	{
 		const Trigger *trigger = lfirst(lc);
-		char	   *rules[NUM_ACCOUNT_RULES];
+		List	   *pin = TriggerColumns(trigger, &account_rules[RULE_PIN]);
 
-		ReadOptions(trigger, account_rules, NUM_ACCOUNT_RULES, rules);
-		if (rules[RULE_PIN] != NULL)
+		if (pin != NIL)
 			ereport(ERROR,
 					errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("the guard of table \"%s\" is for a port PIN, column %s",
-						   RelationGetRelationName(plan->table), rules[RULE_PIN]),
+					errmsg("the guard of table \"%s\" is for a port PIN, column \"%s\"",
+						   RelationGetRelationName(plan->table), (char *) linitial(pin)),
 					errhint("Name the column that holds the PIN now with pin => 'column', or remove the guard with port_pin_unprotect()."),
 					errtableconstraint(plan->table, trigger->tgname));
 	}
@@ -267,37 +269,21 @@ port_pin_protect(PG_FUNCTION_ARGS)
 
 /* ----- port_pin_unprotect ----- */
 
-/* The guard that is meant, by its PIN; NULL if there is none. */
-static AccountGuard *
-guard_to_remove(Relation table, const char *pin, Oid domain)
-{
-	List	   *guards = FindAccountGuards(table, domain);
-
-	if (pin != NULL)
-		return GuardOfPin(guards, pin);
-	if (list_length(guards) > 1)
-		ereport(ERROR,
-				errcode(ERRCODE_AMBIGUOUS_COLUMN),
-				errmsg("table \"%s\" has more than one guard", RelationGetRelationName(table)),
-				errhint("Name the PIN of the one to remove."),
-				errtable(table));
-	return guards == NIL ? NULL : linitial(guards);
-}
-
 /* The gates would refuse every order, so they go first. */
 static void
 check_no_gate(Relation table, Oid domain)
 {
-	List	   *gates = GatesOver(RelationGetRelid(table), domain);
+	char	   *tables;
+	char	   *calls;
 
-	if (gates == NIL)
+	if (!GatesOver(RelationGetRelid(table), domain, &tables, &calls))
 		return;
 	ereport(ERROR,
 			errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 			errmsg("the guard of table \"%s\" is needed by gates",
 				   RelationGetRelationName(table)),
-			errdetail("Port orders get in by its port PINs: %s.", GateList(gates)),
-			errhint("Remove the gates first: %s", UngateCall(linitial_oid(gates), domain)),
+			errdetail("Port orders get in by its port PINs: %s.", tables),
+			errhint("Remove the gates first: %s", calls),
 			errtable(table));
 }
 
@@ -312,28 +298,20 @@ Datum
 port_pin_unprotect(PG_FUNCTION_ARGS)
 {
 	Oid			domain = PortPinDomain(fcinfo->flinfo->fn_oid);
-	Relation	table = OpenTableToGuard(TableArgument(fcinfo), AccessExclusiveLock);
-	List	   *names = NamesArgument(fcinfo, 1, "pin");
-	AccountGuard *guard = guard_to_remove(table, names == NIL ? NULL : linitial(names), domain);
+	Relation	table = OpenGuardedTable(TableArgument(fcinfo));
+	List	   *pin = NamesArgument(fcinfo, 1, &account_rules[RULE_PIN]);
+	char	   *rules[NUM_ACCOUNT_RULES];
 	Script		script = {0};
 	GuardPlan	plan;
 
-	if (guard != NULL)
+	if (IdentifyGuard(table, GUARD_PROTECT, pin, domain, rules))
 	{
 		check_no_gate(table, domain);
-		IdentifyProtection(table, guard->rules, domain, &plan);
+		IdentifyProtection(table, rules, domain, &plan);
 		WriteRemoval(&plan, &script);
 	}
-	else if (SwitchArgument(fcinfo, 2))
-		ereport(NOTICE,
-				errmsg("table \"%s\" has no such guard, skipping",
-					   RelationGetRelationName(table)));
 	else
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("table \"%s\" has no such guard", RelationGetRelationName(table)),
-				errhint("port_pin_guards lists the guards that there are."),
-				errtable(table));
+		ReportNoGuard(table, SwitchArgument(fcinfo, 2));
 	relation_close(table, NoLock);
 	RunScript(&script, fcinfo);
 	return (Datum) 0;

@@ -145,40 +145,68 @@ columns_exist(Relation table, List *names)
 	return true;
 }
 
-/*
- * Is a trigger a part of the guard that is planned?  So it is if it names the same
- * columns, or none that is there any more; a guard of a PIN takes in that of a lock
- * alone.
- */
-static bool
-is_of_guard(const GuardPlan *plan, Relation table, const Trigger *trigger)
-{
-	const GuardKindInfo *info = &guard_kinds[plan->kind];
-	int			identity = plan->kind == GUARD_GATE ? (int) GATE_FK : (int) RULE_PIN;
-	List	   *names = TriggerColumns(trigger, &info->options[identity]);
-
-	return names == NIL || !columns_exist(table, names) ||
-		SameNames(names, OptionColumns(plan->values[identity]));
-}
-
-/* The triggers on a table that are parts of the guard that is planned. */
+/* The triggers of all guards of a kind on a table. */
 List *
-GuardTriggers(const GuardPlan *plan, Relation table)
+KindTriggers(Relation table, GuardKind kind, Oid domain)
 {
-	const GuardKindInfo *info = &guard_kinds[plan->kind];
+	const GuardKindInfo *info = &guard_kinds[kind];
 	List	   *found = NIL;
 
 	for (Size i = 0; i < lengthof(info->functions) && info->functions[i] != NULL; i++)
 	{
 		ListCell   *lc;
 
-		foreach(lc, CopyTriggers(table, PortPinTrigger(info->functions[i], plan->domain)))
+		foreach(lc, CopyTriggers(table, PortPinTrigger(info->functions[i], domain)))
 		{
-			Trigger    *trigger = lfirst(lc);
-
-			if (!trigger->tgisclone && is_of_guard(plan, table, trigger))
-				found = lappend(found, trigger);
+			if (!((Trigger *) lfirst(lc))->tgisclone)
+				found = lappend(found, lfirst(lc));
 		}
+	}
+	return found;
+}
+
+/* Does a trigger name just the columns that the plan is for? */
+static bool
+names_same_columns(const GuardPlan *plan, const Trigger *trigger)
+{
+	List	   *names = TriggerColumns(trigger, &guard_kinds[plan->kind].options[0]);
+
+	return names != NIL && SameNames(names, OptionColumns(plan->values[0]));
+}
+
+/* Is there a guard of just these columns? */
+static bool
+guard_is_there(const GuardPlan *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, KindTriggers(plan->table, plan->kind, plan->domain))
+	{
+		if (names_same_columns(plan, lfirst(lc)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The triggers on a table that are parts of the guard that is planned.  They name the
+ * same columns, or none: a guard of a PIN takes in that of a lock alone.  Where there
+ * are no such triggers, those are meant that name columns which are gone.
+ */
+List *
+GuardTriggers(const GuardPlan *plan, Relation table)
+{
+	bool		there = guard_is_there(plan);
+	List	   *found = NIL;
+	ListCell   *lc;
+
+	foreach(lc, KindTriggers(table, plan->kind, plan->domain))
+	{
+		List	   *names = TriggerColumns(lfirst(lc), &guard_kinds[plan->kind].options[0]);
+
+		if (names == NIL || names_same_columns(plan, lfirst(lc)) ||
+			(!there && !columns_exist(table, names)))
+			found = lappend(found, lfirst(lc));
 	}
 	return found;
 }
@@ -236,9 +264,9 @@ EarlyTriggers(const GuardPlan *plan)
 	return names.len > 0 ? names.data : NULL;
 }
 
-/* The CHECK that calls a function of portpin for a column; NULL if there is none. */
-char *
-FindCheck(Relation table, Oid function, AttrNumber column, bool *valid)
+/* A CHECK that calls a function of portpin for a column, and perhaps, or not, asks for more. */
+static char *
+find_check(Relation table, Oid function, AttrNumber column, bool alone, bool *valid)
 {
 	const TupleConstr *constraints = RelationGetDescr(table)->constr;
 
@@ -247,13 +275,14 @@ FindCheck(Relation table, Oid function, AttrNumber column, bool *valid)
 		const ConstrCheck *check = &constraints->check[i];
 		char	   *name = pstrdup(check->ccname);
 		bool		is_valid = check->ccvalid;
+		List	   *parts = CheckIsEnforced(check) ?
+			make_ands_implicit(stringToNode(check->ccbin)) : NIL;
 		ListCell   *lc;
 
-		if (!CheckIsEnforced(check))
-			continue;
-		foreach(lc, make_ands_implicit(stringToNode(check->ccbin)))
+		foreach(lc, parts)
 		{
-			if (calls_for_column(lfirst(lc), function, column))
+			if (calls_for_column(lfirst(lc), function, column) &&
+				(!alone || list_length(parts) == 1))
 			{
 				*valid = is_valid;
 				return name;
@@ -263,35 +292,24 @@ FindCheck(Relation table, Oid function, AttrNumber column, bool *valid)
 	return NULL;
 }
 
+/* The CHECK that calls a function of portpin for a column; NULL if there is none. */
+char *
+FindCheck(Relation table, Oid function, AttrNumber column, bool *valid)
+{
+	return find_check(table, function, column, false, valid);
+}
+
+/* One that does no more, so that it may have been made by an installer. */
+char *
+FindOwnCheck(Relation table, Oid function, AttrNumber column)
+{
+	bool		valid;
+
+	return find_check(table, function, column, true, &valid);
+}
+
 
 /* ----- The call that makes a guard ----- */
-
-/* Names as the installers take them: exact, in double quotes where they must be. */
-static char *
-names_as_text(List *names)
-{
-	StringInfoData list;
-	ListCell   *lc;
-
-	initStringInfo(&list);
-	foreach(lc, names)
-	{
-		const char *name = lfirst(lc);
-
-		if (list.len > 0)
-			appendStringInfoString(&list, ", ");
-		if (name[strcspn(name, " \t\n\r\f\v,\"{}")] == '\0')
-			appendStringInfoString(&list, name);
-		else
-		{
-			appendStringInfoChar(&list, '"');
-			for (; *name != '\0'; name++)
-				appendStringInfo(&list, *name == '"' ? "\"%c" : "%c", *name);
-			appendStringInfoChar(&list, '"');
-		}
-	}
-	return list.data;
-}
 
 /* The call that makes a guard with these options, or takes the place of one. */
 char *
@@ -316,7 +334,7 @@ GuardDefinition(GuardKind kind, Relation table, char **values, Oid domain)
 			appendStringInfoString(&call, quote_literal_cstr(values[i]));
 		else
 			appendStringInfoString(&call,
-								   quote_literal_cstr(names_as_text(OptionColumns(values[i]))));
+								   quote_literal_cstr(ColumnArgument(OptionColumns(values[i]))));
 	}
 	appendStringInfoString(&call, ", replace => true);");
 	return call.data;

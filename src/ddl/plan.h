@@ -29,6 +29,7 @@ typedef struct PlannedTrigger
 	const char *lack;			/* what it means that there is none */
 	char	   *name;			/* of the trigger that is there, or is to be */
 	bool		exists;
+	bool		always;			/* fires where replication applies changes, too */
 } PlannedTrigger;
 
 typedef struct PlannedCheck
@@ -63,7 +64,7 @@ typedef struct GuardPlan
 typedef struct GuardKindInfo
 {
 	const char *installer;
-	const GuardOption *options;
+	const GuardOption *options; /* the first tells guards of one table apart */
 	int			noptions;
 	const char *functions[2];	/* of its triggers; the second may be NULL */
 } GuardKindInfo;
@@ -84,11 +85,13 @@ extern void AddTrigger(GuardPlan *plan, PlannedTrigger trigger);
 extern char *PlanArguments(GuardKind kind, char **values);
 extern char *ColumnsDiffer(Relation rel, int ncolumns, const AttrNumber *columns);
 
+extern List *KindTriggers(Relation table, GuardKind kind, Oid domain);
 extern List *GuardTriggers(const GuardPlan *plan, Relation table);
 extern bool CoversTrigger(const Trigger *trigger, const PlannedTrigger *planned);
 extern char *EarlyTriggers(const GuardPlan *plan);
 extern bool SameNames(List *a, List *b);
 extern char *FindCheck(Relation table, Oid function, AttrNumber column, bool *valid);
+extern char *FindOwnCheck(Relation table, Oid function, AttrNumber column);
 extern char *GuardDefinition(GuardKind kind, Relation table, char **values, Oid domain);
 extern char *QualifiedTable(Relation table);
 

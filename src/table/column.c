@@ -226,6 +226,33 @@ ColumnList(List *names)
 	return list.data;
 }
 
+/* Names as the installers take them: exact, in double quotes where they must be. */
+char *
+ColumnArgument(List *names)
+{
+	StringInfoData list;
+	ListCell   *lc;
+
+	initStringInfo(&list);
+	foreach(lc, names)
+	{
+		const char *name = lfirst(lc);
+
+		if (list.len > 0)
+			appendStringInfoString(&list, ", ");
+		if (name[strcspn(name, " \t\n\r\f\v,\"{}")] == '\0')
+			appendStringInfoString(&list, name);
+		else
+		{
+			appendStringInfoChar(&list, '"');
+			for (; *name != '\0'; name++)
+				appendStringInfo(&list, *name == '"' ? "\"%c" : "%c", *name);
+			appendStringInfoChar(&list, '"');
+		}
+	}
+	return list.data;
+}
+
 /* The columns of portpin's types, one by one: the first after the one given, or 0. */
 AttrNumber
 NextPinColumn(Relation rel, AttrNumber after, Oid domain)

@@ -24,6 +24,7 @@ extern bool HasSealedColumn(Oid relid, Oid domain);
 extern List *ColumnNames(Relation rel, int ncolumns, const AttrNumber *columns);
 extern char *ColumnName(Relation rel, AttrNumber column);
 extern char *ColumnList(List *names);
+extern char *ColumnArgument(List *names);
 extern List *FindColumns(Relation rel, List *names);
 extern bool SameColumnValue(TupleTableSlot *a, TupleTableSlot *b, AttrNumber column);
 

@@ -97,7 +97,7 @@ protect_call(Relation table, const char *pin, Oid domain)
 
 	return psprintf("SELECT %s(%s%s%s);", QualifiedName("port_pin_protect", domain),
 					quote_literal_cstr(name), pin == NULL ? "" : ", pin => ",
-					pin == NULL ? "" : quote_literal_cstr(pin));
+					pin == NULL ? "" : quote_literal_cstr(ColumnArgument(list_make1((char *) pin))));
 }
 
 static void
