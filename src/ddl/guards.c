@@ -62,6 +62,7 @@ typedef struct Finding
 	char	   *definition;
 	const char *problem;		/* NULL where all is well */
 	const struct Finding *parent;	/* of the table that this is a partition or child of */
+	bool		unseen;			/* the table is locked: nothing else is known */
 } Finding;
 
 /* Where the findings go. */
@@ -447,9 +448,12 @@ inspect_safely(const Inspection *inspection, Finding *finding,
 
 /* ----- As rows ----- */
 
+/* NULL where nothing is known of the trigger. */
 static const char *
 enabled_word(const Finding *finding)
 {
+	if (finding->unseen)
+		return NULL;
 	if (finding->trigger == NULL)
 		return "missing";
 	switch (finding->enabled)
@@ -480,9 +484,10 @@ report(const Inspection *inspection, const Finding *finding)
 
 	values[0] = ObjectIdGetDatum(finding->relation);
 	values[1] = text_or_null(finding->pin, &nulls[1]);
-	values[2] = CStringGetTextDatum(finding->kind == GUARD_GATE ? "gate" : "protect");
+	values[2] = text_or_null(finding->unseen ? NULL :
+							 finding->kind == GUARD_GATE ? "gate" : "protect", &nulls[2]);
 	values[3] = text_or_null(finding->trigger, &nulls[3]);
-	values[4] = CStringGetTextDatum(enabled_word(finding));
+	values[4] = text_or_null(enabled_word(finding), &nulls[4]);
 	values[5] = text_or_null(finding->definition, &nulls[5]);
 	values[6] = text_or_null(finding->problem, &nulls[6]);
 	tuplestore_putvalues(inspection->result->setResult, inspection->result->setDesc,
@@ -801,7 +806,7 @@ port_pin_inspect(PG_FUNCTION_ARGS)
 	inspection.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	if (!ConditionalLockRelationOid(relid, AccessShareLock))
 	{
-		Finding		locked = {.kind = GUARD_PROTECT,.relation = relid,.problem = LOCKED};
+		Finding		locked = {.relation = relid,.problem = LOCKED,.unseen = true};
 
 		report(&inspection, &locked);
 		return (Datum) 0;

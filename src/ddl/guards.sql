@@ -112,9 +112,9 @@ COMMENT ON VIEW port_pin_guards IS
 'every guard of port PINs, every column of them without one, and every grant that can get past them; problem is NULL where all is well';
 COMMENT ON COLUMN port_pin_guards.relation IS 'table that is guarded, or should be; a partition or child only where something is wrong with it; NULL for a grant on a function';
 COMMENT ON COLUMN port_pin_guards.pin_column IS 'column that holds the port PIN; NULL where the guard is for a lock or scope alone, or does not find it';
-COMMENT ON COLUMN port_pin_guards.guard IS 'protect: the PIN is never cleared, and sealed where its column is; gate: no order gets in without it; grant: what a role was granted beside the owner';
+COMMENT ON COLUMN port_pin_guards.guard IS 'protect: the PIN is never cleared, and sealed where its column is; gate: no order gets in without it; grant: what a role was granted beside the owner; NULL where the table is locked';
 COMMENT ON COLUMN port_pin_guards.trigger_name IS 'the trigger with the problem, else the guard''s first; NULL where it is missing';
-COMMENT ON COLUMN port_pin_guards.enabled IS 'of that trigger: enabled, disabled, replica, always or missing';
+COMMENT ON COLUMN port_pin_guards.enabled IS 'of that trigger: enabled, disabled, replica, always or missing; NULL where the table is locked';
 COMMENT ON COLUMN port_pin_guards.definition IS 'the call that makes the guard, or the grant: to edit, to compare, to undo';
 COMMENT ON COLUMN port_pin_guards.problem IS 'what is wrong, NULL where all is well';
 
