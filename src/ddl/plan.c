@@ -10,8 +10,11 @@
 #include "lib/stringinfo.h"
 #include "nodes/makefuncs.h"
 #include "nodes/primnodes.h"
+#include "nodes/value.h"
+#include "parser/parse_oper.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "base/catalog.h"
@@ -72,20 +75,34 @@ PlanArguments(GuardKind kind, char **values)
 }
 
 /*
- * Can a condition compare this column?  Only if its operator = is in pg_catalog:
- * IS DISTINCT FROM is restored by name, with whatever search_path a restore has.
- * And not if its collation calls different strings equal: they may be the keys of
- * two accounts.
+ * Is = of pg_catalog the equality of this type?  A type of an extension has its own,
+ * and an implicit cast can make the choice ambiguous.
+ */
+static bool
+equals_by_catalog(Oid type)
+{
+	Operator	equal = oper(NULL, list_make2(makeString("pg_catalog"), makeString("=")),
+							 type, type, true, -1);
+	bool		same = HeapTupleIsValid(equal) &&
+		oprid(equal) == lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+
+	if (HeapTupleIsValid(equal))
+		ReleaseSysCache(equal);
+	return same;
+}
+
+/*
+ * Can a condition compare this column?  Only by = of pg_catalog: IS DISTINCT FROM is
+ * restored by name, with whatever search_path a restore has.  And not if its
+ * collation calls different strings equal: they may be the keys of two accounts.
  */
 static bool
 is_comparable(Relation rel, AttrNumber column)
 {
 	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), column - 1);
 	Oid			collation = attribute->attcollation;
-	Oid			equal = lookup_type_cache(attribute->atttypid,
-										  TYPECACHE_EQ_OPR)->eq_opr;
 
-	return OidIsValid(equal) && equal < FirstNormalObjectId &&
+	return equals_by_catalog(attribute->atttypid) &&
 		(!OidIsValid(collation) || get_collation_isdeterministic(collation));
 }
 
