@@ -14,6 +14,7 @@
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "parser/parse_coerce.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -115,7 +116,8 @@ check_key_is_enforced(Relation rel, Form_pg_constraint constraint)
 
 /*
  * Which function turns a value of the referencing column into what the equality
- * operator takes?  The same that the foreign key itself uses; often none.
+ * operator takes?  The same that the foreign key itself uses; often none.  The key
+ * does not depend on its cast, which can be dropped.
  */
 static Oid
 find_cast(Oid from, Oid to)
@@ -129,7 +131,10 @@ find_cast(Oid from, Oid to)
 
 	path = find_coercion_pathway(to, from, COERCION_IMPLICIT, &function);
 	if (path != COERCION_PATH_FUNC && path != COERCION_PATH_RELABELTYPE)
-		elog(ERROR, "no implicit cast from type %u to type %u", from, to);
+		ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+						errmsg("the foreign key that leads to the port PIN has lost its cast from type %s to type %s",
+							   format_type_be(from), format_type_be(to)),
+						errhint("Create the implicit cast again."));
 	return path == COERCION_PATH_FUNC ? function : InvalidOid;
 }
 
