@@ -9,6 +9,7 @@
 
 #include "trigger/gate_state.h"
 
+#include "utils/inval.h"
 #include "utils/memutils.h"
 
 #include "base/catalog.h"
@@ -57,7 +58,11 @@ set_up(GateState *state, FunctionCallInfo fcinfo, const TriggerData *trigdata)
 		state->generation = before;
 }
 
-/* The gate of this trigger, found again where the catalogs have changed. */
+/*
+ * The gate of this trigger, found again where the catalogs have changed.  A guard of
+ * accounts can be replaced beside an open transaction that has placed orders: it
+ * holds its locks already, so it would not hear of the change by taking them.
+ */
 GateState *
 GetGateState(FunctionCallInfo fcinfo, const TriggerData *trigdata)
 {
@@ -73,6 +78,7 @@ GetGateState(FunctionCallInfo fcinfo, const TriggerData *trigdata)
 											ALLOCSET_SMALL_SIZES);
 		flinfo->fn_extra = state;
 	}
+	AcceptInvalidationMessages();
 	if (state->generation != GateCacheGeneration())
 		set_up(state, fcinfo, trigdata);
 	return state;
