@@ -39,10 +39,10 @@ my $kept = 'INSERT INTO desk.kept_orders VALUES ($1, $2) RETURNING pin, verdict'
 my $clear = 'UPDATE desk.accounts SET pin = $2 WHERE id = $1';
 my @answers = (
 	[ 'the right PIN', $order, 1, $pin, 'ok' ],
-	[ 'a wrong PIN', $order, 1, $wrong, '23PN7 desk port_orders port_pin_gate' ],
-	[ 'no PIN', $order, 1, undef, '23PN5 desk port_orders port_pin_gate' ],
-	[ 'an account without PIN', $order, 2, $wrong, '23PN4 desk port_orders port_pin_gate' ],
-	[ 'no account', $order, undef, $pin, '23PN1 desk port_orders port_pin_gate' ],
+	[ 'a wrong PIN', $order, 1, $wrong, '23PN7 desk port_orders _port_pin_gate' ],
+	[ 'no PIN', $order, 1, undef, '23PN5 desk port_orders _port_pin_gate' ],
+	[ 'an account without PIN', $order, 2, $wrong, '23PN4 desk port_orders _port_pin_gate' ],
+	[ 'no account', $order, undef, $pin, '23PN1 desk port_orders _port_pin_gate' ],
 	[ 'what is no PIN', $order, 1, '4711', '23514 public  port_pin_is_6_to_10_digits' ],
 	[ 'a PIN cleared', $clear, 1, undef, '23PN0 desk accounts port_pin_protect' ],
 	[ 'the right PIN, recorded', $kept, 1, $pin, 'ok NULL accepted' ],

@@ -31,7 +31,7 @@ $node->safe_psql('origin', q{
 	SET search_path = app;
 
 	-- a table with the domain, and orders in partitions, of which some are in scope
-	CREATE TABLE accounts (id int, brand text, pin port.port_pin, PRIMARY KEY (brand, id));
+	CREATE TABLE accounts (id int, brand text, pin port.port_pin, frozen bool, PRIMARY KEY (brand, id));
 	CREATE TABLE port_orders (id int, account int, brand text, country text, pin port.port_pin,
 		is_us bool GENERATED ALWAYS AS (country = 'US') STORED,
 		FOREIGN KEY (account, brand) REFERENCES accounts (id, brand) ON UPDATE CASCADE)
@@ -44,10 +44,11 @@ $node->safe_psql('origin', q{
 	CREATE TABLE "Order" (customer crypto.citext REFERENCES "Customer", "Pin" text);
 
 	INSERT INTO accounts VALUES (1, 'A', '004211'), (2, 'A', NULL), (1, 'B', '0000123456'), (3, 'A', '121314');
+	INSERT INTO accounts VALUES (4, 'A', '141516', true);
 	INSERT INTO port_orders VALUES (1, 1, 'A', 'US', '004211'), (2, 1, 'B', 'CA', NULL);
 	INSERT INTO "Customer" VALUES ('Contoso', '004211'), ('Fabrikam', '');
 	INSERT INTO "Order" VALUES ('CONTOSO', '004211');
-	SELECT port.port_pin_protect('accounts', forbid_delete => true),
+	SELECT port.port_pin_protect('accounts', lock => 'frozen', forbid_delete => true),
 		port.port_pin_protect('"Customer"', 'Pin'),
 		port.port_pin_gate('port_orders', scope => 'is_us'),
 		port.port_pin_gate('"Order"', pin => 'Pin', account_pin => 'Pin');
@@ -91,6 +92,7 @@ sub is_as_before
 	is_refused($database, '23PN0', 'TRUNCATE app.accounts CASCADE');
 	is_refused($database, '23PN0', q{UPDATE app."Customer" SET "Pin" = ' '});
 	is_refused($database, '23PN7', q{INSERT INTO app.port_orders VALUES (3, 1, 'A', 'US', '004211')});
+	is_refused($database, '23PN2', q{INSERT INTO app.port_orders VALUES (3, 4, 'A', 'US', '141516')});
 	is_refused($database, '23PN5', q{UPDATE app.port_orders SET country = 'US' WHERE id = 2});
 	is_refused($database, '23PN7', q{INSERT INTO app."Order" VALUES ('contoso', '004211')});
 	is_refused($database, '23PN4', q{INSERT INTO app."Order" VALUES ('FABRIKAM', '')});
@@ -134,7 +136,7 @@ restore('in_two', 'pg_restore', '--exit-on-error', '-s', "$dir/custom");
 my @data_only = ('pg_restore', '--exit-on-error', '--single-transaction', '-a', "$dir/custom", '-d', $node->connstr('in_two'));
 my ($out, $err) = run_command([@data_only]);
 like($err, qr/port order refused: its port PIN is wrong/, 'in_two: an old order is judged');
-unlike($err, qr/004211|900900|123456/, 'in_two: no PIN in what pg_restore reports');
+unlike($err, qr/004211|900900|123456|141516/, 'in_two: no PIN in what pg_restore reports');
 is($node->safe_psql('in_two', 'SELECT count(*) FROM app.accounts'), '0', 'in_two: nothing is left behind');
 
 command_ok([ @data_only, '--disable-triggers' ], 'in_two: restored with --disable-triggers');

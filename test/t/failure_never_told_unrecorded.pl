@@ -137,7 +137,7 @@ my $new_table = start_session('new_table', q{
 	CREATE EXTENSION portpin;
 	CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin);
 	CREATE TABLE port_orders (account int REFERENCES accounts, pin text);
-	SELECT port_pin_gate('port_orders', pin => 'pin');
+	SELECT port_pin_protect('accounts'), port_pin_gate('port_orders', pin => 'pin');
 	INSERT INTO accounts VALUES (1, '735517');
 } . $right . "SELECT 'accepted';\n" . $wrong);
 my $ended = start_session('ended_worker', $wrong);

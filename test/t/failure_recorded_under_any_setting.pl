@@ -51,7 +51,7 @@ in_odd(q{
 	GRANT desk TO clerk;
 	GRANT INSERT ON port_orders TO clerk, desk;
 	INSERT INTO accounts VALUES (1, '735517');
-	SELECT pins.port_pin_gate('port_orders', pin => 'pin');
+	SELECT pins.port_pin_protect('accounts'), pins.port_pin_gate('port_orders', pin => 'pin');
 });
 my ($out, $err) = in_odd($wrong);
 like($err, qr/its port PIN is wrong/, 'the first use of the module');

@@ -28,7 +28,7 @@ $node->safe_psql('postgres', q{
 	CREATE EXTENSION portpin CASCADE;
 	CREATE TABLE accounts (id int PRIMARY KEY, frozen bool, pin port_pin_sealed);
 	CREATE TABLE port_orders (account int REFERENCES accounts, pin text);
-	SELECT port_pin_protect('accounts'), port_pin_gate('port_orders', pin => 'pin', lock => 'frozen');
+	SELECT port_pin_protect('accounts', lock => 'frozen'), port_pin_gate('port_orders', pin => 'pin');
 	INSERT INTO accounts VALUES (1, false, '735517'), (2, false, NULL), (3, true, '735517');
 	CREATE TABLE took (what text, refused_as text, milliseconds float8);
 	CREATE FUNCTION try(what text, account int, pin text) RETURNS void LANGUAGE plpgsql AS $$

@@ -26,9 +26,8 @@ $node->safe_psql('postgres', qq{
 	CREATE TABLE accounts (id int PRIMARY KEY, note text, pin port_pin);
 	INSERT INTO accounts SELECT i, '', 100000 + i FROM generate_series(1, $rows) i;
 	CREATE TABLE port_orders (account int REFERENCES accounts, pin port_pin);
-	SELECT port_pin_gate('port_orders');
 	ALTER TABLE accounts ALTER COLUMN pin TYPE port_pin_sealed;
-	SELECT port_pin_protect('accounts');
+	SELECT port_pin_protect('accounts'), port_pin_gate('port_orders');
 });
 
 sub value_of { return $node->safe_psql('postgres', $_[0]); }

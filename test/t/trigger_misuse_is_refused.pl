@@ -19,6 +19,7 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE port_orders (id int, account int REFERENCES accounts, pin port_pin,
 		verdict port_pin_verdict, number int, blob bytea, pins port_pin[]);
 	CREATE VIEW orders_view AS SELECT * FROM port_orders;
+	SELECT port_pin_protect('accounts');
 	INSERT INTO accounts VALUES (1, '004211');
 	INSERT INTO port_orders VALUES (1, 1, '004211');
 
@@ -33,9 +34,12 @@ $node->safe_psql('postgres', q{
 		RETURN replace(SQLSTATE, 'FIRES', 'fires');
 	END $$;
 
+	-- Of a guard's triggers the one AFTER UPDATE states the rules; the others need it.
 	CREATE VIEW ways AS
 	SELECT function, timing, level, event,
-		outcome(format('TRIGGER t %s %s ON %s FOR EACH %s EXECUTE FUNCTION port_pin_%s_trigger()',
+		outcome(format('TRIGGER rules AFTER UPDATE ON port_orders FOR EACH ROW
+				EXECUTE FUNCTION port_pin_protect_trigger(''key=number'');
+				CREATE TRIGGER t %s %s ON %s FOR EACH %s EXECUTE FUNCTION port_pin_%s_trigger()',
 				timing, event, CASE timing WHEN 'INSTEAD OF' THEN 'orders_view' ELSE 'port_orders' END,
 				level, function),
 			CASE event
@@ -50,21 +54,21 @@ $node->safe_psql('postgres', q{
 });
 
 # What comes of each way, of those that PostgreSQL lets through.  DELETE goes to
-# protect because it forbids that, to gate because it follows a row that moves.
+# protect because it forbids that, to gate because it follows a row that moves; so
+# does INSERT to protect.
 is($node->safe_psql('postgres', q{
 	SELECT function, timing, level, event, outcome FROM ways
 	WHERE outcome NOT IN ('39P01', '0A000', '42809', '42601') ORDER BY 1, 2, 3, 4}), q{gate|AFTER|ROW|DELETE|fires
 gate|AFTER|ROW|INSERT|fires
 gate|AFTER|ROW|UPDATE|fires
 protect|AFTER|ROW|DELETE|23PN0
+protect|AFTER|ROW|INSERT|fires
 protect|AFTER|ROW|UPDATE|fires
 protect|AFTER|STATEMENT|TRUNCATE|23PN0
-protect|BEFORE|ROW|DELETE|23PN0
-protect|BEFORE|ROW|UPDATE|fires
 protect|BEFORE|STATEMENT|TRUNCATE|23PN0},
 	'each way that has a meaning does what it means');
 is($node->safe_psql('postgres', q{
-	SELECT count(*) FROM ways WHERE timing IN ('BEFORE', 'AFTER') AND outcome = '39P01'}), '19',
+	SELECT count(*) FROM ways WHERE timing IN ('BEFORE', 'AFTER') AND outcome = '39P01'}), '20',
 	'each way that has none is refused at the first row or statement');
 
 # Fire it with these arguments, or attached with these words.
@@ -95,28 +99,52 @@ comes_to("$gate('pin=blob')", '42804');
 comes_to("$gate('pin=pins')", '42804');
 comes_to("$gate('fk=id')", '42830');
 comes_to("$gate('fk=account,account')", '42830');
-comes_to("$gate('via=account')", '22023');
+comes_to("$gate('via=account')", '42830');
 comes_to("$gate('fk=account', 'via=id')", '42830');
 comes_to("$gate('scope=number')", '42804');
-comes_to("$gate('lock=pin')", '42804');
-comes_to("$gate('unset=')", '22023');
-comes_to("$gate('unset=allow')", '55000');
+comes_to("$gate('lock=pin')", '22023');
+comes_to("$gate('guarded=')", '42602');
+comes_to("$gate('redact=no')", '22023');
 comes_to("$gate('redact=yes')", '39P01');
 comes_to("$gate('verdict=verdict')", '39P01');
 comes_to("$gate('verdict=pin')", '39P01');
 comes_to("$gate('" . 'x' x 100_000 . "=y')", '22023');
 comes_to("$protect()", '23PN0');
-comes_to("$protect('moves=follow')", '39P01');
-comes_to("$protect('moves=maybe')", '22023');
+comes_to("$protect('fk=account')", '22023');
 comes_to("$protect('key=nowhere')", '42703');
 comes_to("$protect('pin=verdict')", '42804');
+comes_to("$protect('clearable=no')", '22023');
+comes_to("$protect('clearable=yes')", 'fires');
+comes_to("$protect('lock=number')", 'fires');
+
+# The gate reads the rules of the accounts' guard, and refuses what it can't read.
+sub guard_comes_to
+{
+	my ($rules, $outcome) = @_;
+	comes_to("OR REPLACE TRIGGER port_pin_protect AFTER UPDATE ON accounts FOR EACH ROW
+		EXECUTE FUNCTION port_pin_protect_trigger($rules); CREATE $gate()", $outcome);
+}
+guard_comes_to('', 'fires');
+guard_comes_to("'pin=pin', 'lock=pin'", '42804');
+guard_comes_to("'pin=pin', 'lock_until=id'", '42804');
+guard_comes_to("'pin=pin', 'expires=nowhere'", '42703');
+guard_comes_to("'pin=pin', 'scope=pin,id'", '42602');
+guard_comes_to("'pin=pin', 'allow_unset=yes'", '55000');
+guard_comes_to("'pin=id'", '55000');
+guard_comes_to("'moves=follow'", '22023');
+comes_to("TRIGGER rules AFTER UPDATE ON accounts FOR EACH ROW
+	EXECUTE FUNCTION port_pin_protect_trigger('pin=pin'); CREATE $gate()", '55000');
 
 my $function = 'FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger()';
 comes_to("TRIGGER t AFTER UPDATE OF pin ON port_orders $function", '39P01');
 comes_to("TRIGGER t AFTER UPDATE ON port_orders FOR EACH ROW WHEN (true) EXECUTE FUNCTION port_pin_protect_trigger()", '23PN0');
 comes_to("TRIGGER t AFTER UPDATE ON port_orders REFERENCING OLD TABLE AS o NEW TABLE AS n $function", '23PN0');
-comes_to("TRIGGER t BEFORE TRUNCATE ON port_orders EXECUTE FUNCTION port_pin_protect_trigger('pin=pin')", '39P01',
+comes_to("TRIGGER t BEFORE TRUNCATE ON port_orders EXECUTE FUNCTION port_pin_protect_trigger('pin=pin')", '23PN0',
 	'TRUNCATE port_orders');
+comes_to("TRIGGER t AFTER DELETE ON port_orders FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=pin')", '55000',
+	'DELETE FROM port_orders');
+comes_to("TRIGGER t AFTER DELETE ON port_orders FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('key=id')", '22023',
+	'DELETE FROM port_orders');
 comes_to("CONSTRAINT TRIGGER t AFTER UPDATE ON port_orders $function", '23PN0');
 comes_to("CONSTRAINT TRIGGER t AFTER UPDATE ON port_orders FROM accounts $function", '39P01');
 comes_to("CONSTRAINT TRIGGER t AFTER UPDATE ON port_orders DEFERRABLE $function", '39P01');
