@@ -129,14 +129,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- The accounts, their PINs such that pgbench can compute them, too; and orders to place,
--- which are of the accounts in no order.
+-- The accounts, guarded as a gate wants them, and their PINs such that pgbench can
+-- compute them, too; and orders to place, which are of the accounts in no order.
 
 CREATE PROCEDURE bench.fill(accounts text, count bigint) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('INSERT INTO %s SELECT i, ''Customer '' || i, (100000 + i %% 900000)::text
                     FROM generate_series(1, %s) i', accounts, count);
     EXECUTE format('ANALYZE %s', accounts);
+    PERFORM port_pin_protect(accounts::regclass);
 END $$;
 
 CREATE TABLE bench.accounts (id bigint PRIMARY KEY, name text NOT NULL, pin port_pin);
