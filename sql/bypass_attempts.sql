@@ -2,9 +2,10 @@
 -- what comes of it.  Those that portpin can't stop are labelled NOT STOPPED.
 --
 -- Part 1 tries to clear a PIN, part 2 to slip an order in, part 3 to forge a
--- verdict.  Part 4 has what is left to those with more power than a guard.
+-- verdict.  Part 4 has what is left to those with more power than a guard.  Part 5
+-- tries what the accounts' guards say: who is out of scope, locked, or has no PIN.
 \set VERBOSITY terse
-SET portpin.max_failures_per_account = 0; -- how wrong guesses are counted: failures.sql
+SET portpin.max_failures_per_account = 0; -- how wrong PINs are counted: failure_outlives_rollback.sql
 CREATE SCHEMA bypass;
 SET search_path = bypass, public;
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, note text);
@@ -271,9 +272,9 @@ BEGIN
     UPDATE port_orders SET account_id = 2 WHERE id = NEW.id AND account_id <> 2;
     RETURN NULL;
 END $$;
-CREATE TRIGGER a_divert AFTER INSERT ON port_orders FOR EACH ROW EXECUTE FUNCTION divert_again();
+CREATE TRIGGER "A_divert" AFTER INSERT ON port_orders FOR EACH ROW EXECUTE FUNCTION divert_again();
 INSERT INTO port_orders VALUES (2, 1, '246801');
-ALTER TRIGGER a_divert ON port_orders RENAME TO zzz_divert;
+ALTER TRIGGER "A_divert" ON port_orders RENAME TO zzz_divert;
 INSERT INTO port_orders VALUES (2, 1, '246801');
 DROP TRIGGER zzz_divert ON port_orders;
 -- 36. A PIN that is the account's for a moment, in a savepoint that is undone.
@@ -417,13 +418,13 @@ DROP OPERATOR = (port_pin, port_pin);
 -- 49. By changing the type of the columns that were judged.
 ALTER TABLE port_orders ALTER account_id TYPE int USING 2;
 ALTER TABLE port_orders ALTER pin TYPE text USING '999999';
--- 50. Without a PIN, where unset=allow lets accounts port that have none: by taking
+-- 50. Without a PIN, where allow_unset lets accounts port that have none: by taking
 -- a PIN away by DELETE and INSERT, another key, TRUNCATE.
 CREATE TABLE free_accounts (id int PRIMARY KEY, pin port_pin);
 CREATE TABLE free_orders (account_id int REFERENCES free_accounts, pin port_pin);
 INSERT INTO free_accounts VALUES (1, '246801');
-SELECT count(*) FROM port_pin_protect('free_accounts', forbid_delete => true);
-SELECT count(*) FROM port_pin_gate('free_orders', unset => 'allow');
+SELECT count(*) FROM port_pin_protect('free_accounts', forbid_delete => true, allow_unset => true);
+SELECT count(*) FROM port_pin_gate('free_orders');
 DELETE FROM free_accounts;
 UPDATE free_accounts SET id = 2;
 TRUNCATE free_accounts, free_orders;
@@ -489,7 +490,7 @@ DROP TABLE kept_orders;
 --
 -- Part 4: NOT STOPPED
 --
--- 55. NOT STOPPED: whoever may change an account's PIN can port it, and set the
+-- 55. NOT STOPPED: a role that may change an account's PIN can port it, and set the
 -- old PIN again.  Grant UPDATE on the PIN to few, and note who does it.
 BEGIN;
 UPDATE accounts SET pin = '999999' WHERE id = 2;
@@ -546,11 +547,11 @@ ROLLBACK;
 BEGIN;
 ALTER TABLE accounts DISABLE TRIGGER port_pin_protect;
 UPDATE accounts SET pin = NULL;
-DROP TRIGGER port_pin_gate ON port_orders;
+DROP TRIGGER _port_pin_gate ON port_orders;
 INSERT INTO port_orders VALUES (61, 1, '999999');
 ROLLBACK;
--- 62. NOT STOPPED: a column that is dropped and made anew.  The keep guard goes
--- with it, by CASCADE only; the gate stays shut.
+-- 62. NOT STOPPED: a column that is dropped and created anew.  The guard goes with
+-- it, by CASCADE only; the gate stays shut.
 ALTER TABLE accounts DROP pin;
 BEGIN;
 ALTER TABLE accounts DROP pin CASCADE;
@@ -558,12 +559,17 @@ ALTER TABLE accounts ADD pin port_pin;
 SELECT pin IS NULL AS cleared FROM accounts WHERE id = 1;
 INSERT INTO port_orders VALUES (62, 1, '246801');
 ROLLBACK;
--- 63. NOT STOPPED: another key in the place of the one that the gate follows.
+-- 63. NOT STOPPED: another key in the place of the one that the gate follows, to
+-- accounts that have a guard as well.
 BEGIN;
 CREATE TABLE my_accounts (id int PRIMARY KEY, pin port_pin);
 INSERT INTO my_accounts VALUES (1, '999999');
 ALTER TABLE port_orders DROP CONSTRAINT port_orders_account_id_fkey;
 ALTER TABLE port_orders ADD FOREIGN KEY (account_id) REFERENCES my_accounts;
+SAVEPOINT s;
+INSERT INTO port_orders VALUES (63, 1, '999999');
+ROLLBACK TO s;
+SELECT count(*) FROM port_pin_protect('my_accounts');
 INSERT INTO port_orders VALUES (63, 1, '999999');
 ROLLBACK;
 -- 64. NOT STOPPED: ATTACH judges no order that is already there.
@@ -593,11 +599,11 @@ SELECT id FROM port_orders WHERE id = 66;
 ROLLBACK;
 -- 67. NOT STOPPED: a guard with a condition, made by hand, or half a guard.
 BEGIN;
-DROP TRIGGER port_pin_gate_update ON port_orders;
+DROP TRIGGER _port_pin_gate_update ON port_orders;
 UPDATE port_orders SET account_id = 2;
 DROP TRIGGER port_pin_protect ON accounts;
 CREATE TRIGGER port_pin_protect AFTER UPDATE ON accounts FOR EACH ROW WHEN (NEW.id > 10)
-    EXECUTE FUNCTION port_pin_protect_trigger();
+    EXECUTE FUNCTION port_pin_protect_trigger('pin=pin');
 UPDATE accounts SET pin = NULL;
 ROLLBACK;
 -- 68. NOT STOPPED: a rule that leads orders to another table.
@@ -629,6 +635,94 @@ UPDATE accounts SET pin = '1' WHERE id = 1;
 -- But a stored value that is no PIN matches nothing, not even itself.
 INSERT INTO port_orders VALUES (71, 1, '1');
 ROLLBACK;
+
+--
+-- Part 5: what the accounts' guards say
+--
+CREATE TABLE owners (
+    id int PRIMARY KEY, pin port_pin,
+    is_us boolean NOT NULL DEFAULT true, frozen boolean, frozen_until timestamptz
+);
+CREATE TABLE numbers (e164 text PRIMARY KEY, owner_id int NOT NULL REFERENCES owners, pin port_pin, frozen boolean);
+CREATE TABLE line_orders (
+    id int PRIMARY KEY, number text NOT NULL REFERENCES numbers, pin port_pin,
+    is_us boolean, frozen boolean, verdict port_pin_verdict
+);
+SELECT count(*) FROM port_pin_protect('owners', scope => 'is_us', lock => 'frozen', lock_until => 'frozen_until');
+SELECT count(*) FROM port_pin_protect('numbers', lock => 'frozen', clearable => true);
+SELECT count(*) FROM port_pin_gate('line_orders', via => 'owner_id');
+INSERT INTO owners VALUES (1, '246801', true, false), (2, '135790', false, false), (3, '975310', false, true), (4, NULL, true, false);
+INSERT INTO numbers VALUES ('us', 1, NULL), ('us, own PIN', 1, '111222'), ('abroad', 2, NULL), ('abroad, locked', 3, NULL), ('no PIN', 4, NULL);
+-- 72. Out of scope by columns of the order, called as those of the account are.
+INSERT INTO line_orders VALUES (1, 'us', NULL, false, false);
+INSERT INTO line_orders VALUES (1, 'no PIN', NULL, false, false);
+-- 73. In for an account that is out of scope, then on to one that is not.
+INSERT INTO line_orders VALUES (1, 'abroad', '999999');
+UPDATE line_orders SET number = 'us';
+UPDATE line_orders SET number = 'us', pin = '135790';
+INSERT INTO line_orders VALUES (1, 'abroad', NULL) ON CONFLICT (id) DO UPDATE SET number = 'us';
+MERGE INTO line_orders o USING (VALUES (1)) AS s(id) ON o.id = s.id WHEN MATCHED THEN UPDATE SET number = 'us';
+-- 74. The other account's scope for an order of one that is in it: two in a statement.
+INSERT INTO line_orders VALUES (2, 'abroad', NULL), (3, 'us', NULL);
+-- 75. A lock holds out of scope as well.
+INSERT INTO line_orders VALUES (2, 'abroad, locked', '975310');
+UPDATE line_orders SET number = 'abroad, locked';
+-- 76. By taking back the number's own PIN: the account's counts then.
+BEGIN;
+UPDATE numbers SET pin = NULL WHERE e164 = 'us, own PIN';
+SAVEPOINT s;
+INSERT INTO line_orders VALUES (2, 'us, own PIN', '111222');
+ROLLBACK TO s;
+INSERT INTO line_orders VALUES (2, 'us, own PIN', NULL);
+ROLLBACK;
+-- 77. With the account's PIN past a PIN of the number's that nobody guards yet.
+BEGIN;
+ALTER TABLE numbers ADD transfer_pin port_pin DEFAULT '333444';
+INSERT INTO line_orders VALUES (2, 'us', '246801');
+ROLLBACK;
+-- 78. With a guard that is lost: of the number's lock, of the account's PIN.
+BEGIN;
+DROP TRIGGER port_pin_protect ON numbers;
+INSERT INTO line_orders VALUES (2, 'us', '246801');
+ROLLBACK;
+BEGIN;
+DROP TRIGGER port_pin_protect ON owners;
+INSERT INTO line_orders VALUES (2, 'us', '246801');
+ROLLBACK;
+SELECT port_pin_unprotect('numbers');
+SELECT port_pin_unprotect('owners');
+-- 79. With a second guard for the same PIN, that says less.
+BEGIN;
+CREATE TRIGGER says_less AFTER UPDATE ON owners FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=pin');
+INSERT INTO line_orders VALUES (2, 'us', '246801');
+ROLLBACK;
+-- 80. With a guard that is disabled: it still says what it said, and the locked stay so.
+BEGIN;
+ALTER TABLE owners DISABLE TRIGGER port_pin_protect;
+UPDATE owners SET frozen = true WHERE id = 1;
+INSERT INTO line_orders VALUES (2, 'us', '246801');
+ROLLBACK;
+-- 81. An order that was stored out of scope gets no verdict later.
+SELECT count(*) FROM port_pin_gate('line_orders', via => 'owner_id', verdict => 'verdict', replace => true);
+INSERT INTO line_orders VALUES (2, 'abroad', '999999', NULL, NULL, 'accepted');
+UPDATE line_orders SET verdict = 'accepted';
+SELECT id, number, verdict FROM line_orders ORDER BY id;
+-- 82. NOT STOPPED: a role that may write the account's own columns says who is in
+-- scope and who is locked.  Grant UPDATE on them to few.
+BEGIN;
+UPDATE owners SET is_us = false WHERE id = 1;
+INSERT INTO line_orders VALUES (82, 'us', NULL) RETURNING verdict;
+ROLLBACK;
+-- 83. NOT STOPPED: what counts is the scope of the moment.  An order that was stored
+-- while its account was out of scope stays when the account comes into it; it has
+-- no verdict, and gets one only by a PIN or a number that is given anew.
+BEGIN;
+UPDATE owners SET is_us = true WHERE id = 2;
+UPDATE line_orders SET verdict = 'accepted' WHERE id = 2;
+SELECT id, number, verdict FROM line_orders WHERE id = 2;
+UPDATE line_orders SET pin = '135791' WHERE id = 2 RETURNING verdict;
+ROLLBACK;
+DROP TABLE line_orders, numbers, owners;
 
 -- After all this, each PIN and each order is what it was.
 SELECT * FROM cleared ORDER BY 1, 2;

@@ -2,13 +2,13 @@
 -- stored one nor the one supplied: not in a message, a detail or a hint, and not
 -- in the context, where COPY and PL/pgSQL put rows and statements.
 \set SHOW_CONTEXT always
-SET portpin.max_failures_per_account = 0; -- how wrong guesses are counted: failures.sql
+SET portpin.max_failures_per_account = 0; -- how wrong PINs are counted: failure_outlives_rollback.sql
 CREATE SCHEMA quiet;
 SET search_path = quiet, public;
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, frozen boolean, good_until timestamptz);
 CREATE TABLE port_orders (id int PRIMARY KEY, account_id int REFERENCES accounts, pin port_pin, note text);
-SELECT count(*) FROM port_pin_protect('accounts', forbid_delete => true);
-SELECT count(*) FROM port_pin_gate('port_orders', lock => 'frozen', expires => 'good_until');
+SELECT count(*) FROM port_pin_protect('accounts', lock => 'frozen', expires => 'good_until', forbid_delete => true);
+SELECT count(*) FROM port_pin_gate('port_orders');
 -- Every stored PIN here begins with 246, every one supplied with 975.
 INSERT INTO accounts VALUES (1, '246000', NULL, NULL), (2, NULL, NULL, NULL),
     (3, '246003', true, NULL), (4, '246004', false, '-infinity');
@@ -74,6 +74,19 @@ CREATE TRIGGER g AFTER INSERT ON orders_2 FOR EACH ROW EXECUTE FUNCTION port_pin
 COPY orders_2 FROM STDIN;
 1	1	975001	x
 \.
+-- So are what is left of a guard, and the gate that misses it.
+BEGIN;
+DROP TRIGGER port_pin_protect ON accounts;
+SAVEPOINT lost;
+COPY port_orders FROM STDIN;
+1	1	246001	x
+\.
+ROLLBACK TO lost;
+DO $$
+BEGIN
+    EXECUTE 'DELETE FROM quiet.accounts WHERE pin = ''246003''';
+END $$;
+ROLLBACK;
 
 --
 -- As a program sees it: all fields of all refusals, searched

@@ -14,6 +14,7 @@ SET portpin.max_failures_per_account = 3;
 -- 1, 1.0 and 1.00 are one account.
 CREATE TABLE numeric_accounts (id numeric PRIMARY KEY, pin port_pin);
 CREATE TABLE numeric_orders (account numeric REFERENCES numeric_accounts, pin port_pin);
+SELECT count(*) > 0 AS guarded FROM port_pin_protect('numeric_accounts');
 SELECT count(*) > 0 AS gated FROM port_pin_gate('numeric_orders');
 INSERT INTO numeric_accounts VALUES (1, '735517');
 INSERT INTO numeric_orders VALUES (1, '100001');
@@ -27,6 +28,7 @@ CREATE TABLE dated_accounts (since timestamptz, dept float8, stay interval, tag 
 	PRIMARY KEY (since, dept, stay, tag));
 CREATE TABLE dated_orders (since timestamptz, dept float8, stay interval, tag bytea, pin port_pin,
 	FOREIGN KEY (since, dept, stay, tag) REFERENCES dated_accounts);
+SELECT count(*) > 0 AS guarded FROM port_pin_protect('dated_accounts');
 SELECT count(*) > 0 AS gated FROM port_pin_gate('dated_orders');
 INSERT INTO dated_accounts VALUES ('2020-02-03 12:00+0', 0.1::float8 + 0.2, '1 day 2 hours', '\x0aff', '735517');
 INSERT INTO dated_orders SELECT since, dept, stay, tag, '100001' FROM dated_accounts;
@@ -51,6 +53,7 @@ RESET bytea_output;
 CREATE TABLE two_keys (id int PRIMARY KEY, phone text UNIQUE, pin port_pin);
 CREATE TABLE orders_by_id (id int REFERENCES two_keys, pin port_pin);
 CREATE TABLE orders_by_phone (phone text REFERENCES two_keys (phone), pin port_pin);
+SELECT count(*) > 0 AS guarded FROM port_pin_protect('two_keys');
 SELECT count(*) > 0 AS gated FROM port_pin_gate('orders_by_id');
 SELECT count(*) > 0 AS gated FROM port_pin_gate('orders_by_phone');
 INSERT INTO two_keys VALUES (7, '+14255550100', '735517');
@@ -64,8 +67,9 @@ CREATE TABLE tenants (tenant int, name text, pin port_pin, PRIMARY KEY (name, te
 CREATE TABLE numbers (number text PRIMARY KEY, tenant int, name text, pin port_pin,
 	FOREIGN KEY (tenant, name) REFERENCES tenants (tenant, name));
 CREATE TABLE number_orders (number text REFERENCES numbers, pin port_pin);
+SELECT count(*) > 0 AS guarded FROM port_pin_protect('tenants') a, port_pin_protect('numbers') b;
 SELECT count(*) > 0 AS gated
-	FROM port_pin_gate('number_orders', fk => '{number}', via => '{tenant,name}');
+	FROM port_pin_gate('number_orders', fk => 'number', via => 'tenant, name');
 INSERT INTO tenants VALUES (1, 'O''Hara, "Inc."', '735517');
 INSERT INTO numbers SELECT '555010' || n, 1, 'O''Hara, "Inc."', NULL FROM generate_series(1, 4) n;
 INSERT INTO numbers VALUES ('5550109', 1, 'O''Hara, "Inc."', '864209');
@@ -92,6 +96,7 @@ CREATE TABLE part_orders (region text, id int, pin port_pin, FOREIGN KEY (region
 CREATE TABLE part_orders_east PARTITION OF part_orders FOR VALUES IN ('east');
 CREATE TABLE direct_orders (region text, id int, pin port_pin,
 	FOREIGN KEY (region, id) REFERENCES parts_east (region, id));
+SELECT count(*) > 0 AS guarded FROM port_pin_protect('parts');
 SELECT count(*) > 0 AS gated FROM port_pin_gate('part_orders');
 SELECT count(*) > 0 AS gated FROM port_pin_gate('direct_orders');
 INSERT INTO parts VALUES ('east', 1, '735517');
@@ -106,6 +111,7 @@ SELECT port_pin_lift_lockout('parts_east', '1', 'east');
 CREATE TABLE keyless ("Code" text, branch int, pin port_pin, UNIQUE (branch, "Code"));
 CREATE TABLE keyless_orders (code text, branch int, pin port_pin,
 	FOREIGN KEY (branch, code) REFERENCES keyless (branch, "Code"));
+SELECT count(*) > 0 AS guarded FROM port_pin_protect('keyless');
 SELECT count(*) > 0 AS gated FROM port_pin_gate('keyless_orders');
 INSERT INTO keyless VALUES ('x', 1, '735517');
 INSERT INTO keyless_orders VALUES ('x', 1, '100001');
@@ -115,6 +121,7 @@ SELECT port_pin_lift_lockout('keyless', 'x', '1');
 -- A key of any length is told from others.
 CREATE TABLE long_keys (id text PRIMARY KEY, pin port_pin);
 CREATE TABLE long_orders (id text REFERENCES long_keys, pin port_pin);
+SELECT count(*) > 0 AS guarded FROM port_pin_protect('long_keys');
 SELECT count(*) > 0 AS gated FROM port_pin_gate('long_orders');
 INSERT INTO long_keys VALUES (repeat('x', 2300) || 'a', '735517'), (repeat('x', 2300) || 'b', '864209');
 INSERT INTO long_orders SELECT id, '100001' FROM long_keys ORDER BY id LIMIT 1;
@@ -127,6 +134,7 @@ SELECT port_pin_lift_lockout('long_keys', id) FROM long_keys;
 -- Names of other people's liking.
 CREATE TABLE "Weird ""Accounts""" ("The Id" uuid PRIMARY KEY, pin port_pin);
 CREATE TABLE "Weird Orders" ("Account" uuid REFERENCES "Weird ""Accounts""", pin port_pin);
+SELECT count(*) > 0 AS guarded FROM port_pin_protect('"Weird ""Accounts"""');
 SELECT count(*) > 0 AS gated FROM port_pin_gate('"Weird Orders"');
 INSERT INTO "Weird ""Accounts""" VALUES ('12345678-1234-1234-1234-1234567890ab', '735517');
 INSERT INTO "Weird Orders" VALUES ('12345678-1234-1234-1234-1234567890ab', '100001');
@@ -137,6 +145,7 @@ SELECT port_pin_lift_lockout('"Weird ""Accounts"""', '{12345678-1234-1234-1234-1
 \set VERBOSITY default
 CREATE TABLE pin_in_key (id int UNIQUE, pin port_pin, PRIMARY KEY (id, pin));
 CREATE TABLE pin_in_key_orders (id int REFERENCES pin_in_key (id), pin port_pin);
+SELECT count(*) > 0 AS guarded FROM port_pin_protect('pin_in_key');
 SELECT port_pin_gate('pin_in_key_orders');
 
 -- To lift a lock-out, give the key in any spelling that is equal, numbers as numbers.

@@ -22,6 +22,7 @@ CREATE TABLE port_orders (account int REFERENCES accounts, pin port_pin);
 INSERT INTO accounts VALUES (1, '735517'), (2, '735517');
 GRANT INSERT ON port_orders TO regress_portpin_clerk;
 RESET ROLE;
+SELECT count(*) > 0 AS guarded FROM port_pin_protect('accounts');
 SELECT count(*) > 0 AS gated FROM port_pin_gate('port_orders');
 
 \set VERBOSITY sqlstate

@@ -13,9 +13,9 @@ SET client_min_messages = warning;
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, frozen bool, pin_until timestamptz);
 CREATE TABLE port_orders (account int REFERENCES accounts, pin text);
 INSERT INTO accounts (id, pin) VALUES (1, '735517'), (2, '735517'), (3, NULL);
-SELECT count(*) > 0 AS guarded FROM port_pin_protect('accounts');
-SELECT count(*) > 0 AS gated
-	FROM port_pin_gate('port_orders', pin => 'pin', lock => 'frozen', expires => 'pin_until');
+SELECT count(*) > 0 AS guarded
+	FROM port_pin_protect('accounts', lock => 'frozen', expires => 'pin_until');
+SELECT count(*) > 0 AS gated FROM port_pin_gate('port_orders', pin => 'pin');
 
 \set VERBOSITY sqlstate
 SHOW portpin.max_failures_per_account;

@@ -2,8 +2,7 @@
 -- it means, and no other.
 CREATE SCHEMA keys;
 SET search_path = keys, public;
-SET client_min_messages = warning;  -- most accounts here are not protected
-SET portpin.max_failures_per_account = 0;   -- many tables here are called accounts
+SET client_min_messages = warning;  -- what DROP ... CASCADE takes along
 
 -- What came of a statement, in one word.
 CREATE FUNCTION try(statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -37,6 +36,7 @@ ALTER TABLE accounts DROP spare;
 ALTER TABLE port_orders DROP gone;
 INSERT INTO accounts (tenant, no, pin) VALUES ('a', 1, '100001'), ('a', 2, '100002'),
     ('b', 1, '200001'), ('b', 2, NULL);
+SELECT count(*) FROM port_pin_protect('accounts');
 SELECT port_pin_gate('port_orders');
 INSERT INTO port_orders (id, tenant, account, pin) VALUES (1, 'a', 1, '100001'),
     (2, 'b', 1, '200001'), (3, 'a', 2, '100002');
@@ -60,7 +60,7 @@ ALTER TABLE port_orders DROP note;
 INSERT INTO port_orders (id, tenant, account, pin) VALUES (4, 'b', 1, '200001');
 INSERT INTO port_orders (id, tenant, account, pin) VALUES (5, 'b', 1, '100001');
 
--- Renamed columns: the gate stands on their names, and stays shut.
+-- Renamed columns: gate and guard stand on their names, and the gate stays shut.
 ALTER TABLE port_orders RENAME pin TO port_out_pin;
 INSERT INTO port_orders (id, tenant, account, port_out_pin) VALUES (5, 'b', 1, '200001');
 ALTER TABLE port_orders RENAME port_out_pin TO pin;
@@ -95,6 +95,7 @@ BEGIN
     EXECUTE format('CREATE TABLE keys.accounts (pin port_pin, key %s PRIMARY KEY)', referenced);
     EXECUTE format('CREATE TABLE keys.port_orders (key %s REFERENCES keys.accounts, pin port_pin)',
                    referencing);
+    PERFORM port_pin_protect('keys.accounts');
     PERFORM port_pin_gate('keys.port_orders');
     EXECUTE format('INSERT INTO keys.accounts VALUES (%L, %L), (%L, %L)', '111000', one, '222000', two);
     rightly := keys.try(format('INSERT INTO keys.port_orders VALUES (%L, %L), (%L, %L)',
@@ -143,6 +144,7 @@ FROM (VALUES
 -- difference there is nothing to judge, and where there is one the PIN is right.
 CREATE TABLE accounts (key numeric PRIMARY KEY, pin port_pin);
 CREATE TABLE port_orders (key numeric REFERENCES accounts, pin port_pin);
+SELECT count(*) FROM port_pin_protect('accounts');
 SELECT count(*) FROM port_pin_gate('port_orders');
 INSERT INTO accounts VALUES (1, '111000'), (2, '222000');
 INSERT INTO port_orders VALUES (1.00, '111000');
@@ -153,6 +155,7 @@ UPDATE port_orders SET key = 2.0, pin = '222000';
 DROP TABLE port_orders, accounts;
 CREATE TABLE accounts (key citext PRIMARY KEY, pin port_pin);
 CREATE TABLE port_orders (key citext REFERENCES accounts, pin port_pin);
+SELECT count(*) FROM port_pin_protect('accounts');
 SELECT port_pin_gate('port_orders');
 INSERT INTO accounts VALUES ('Acme', '111000'), ('Bolt', '222000');
 INSERT INTO port_orders VALUES ('ACME', '111000');
@@ -163,6 +166,7 @@ DROP TABLE port_orders, accounts;
 SET TimeZone = 'Asia/Tokyo';
 CREATE TABLE accounts (key timestamptz PRIMARY KEY, pin port_pin);
 CREATE TABLE port_orders (key timestamptz REFERENCES accounts, pin port_pin);
+SELECT count(*) FROM port_pin_protect('accounts');
 SELECT count(*) FROM port_pin_gate('port_orders');
 INSERT INTO accounts VALUES ('2026-01-01 09:00', '111000');
 SET TimeZone = 'UTC';
@@ -185,12 +189,14 @@ INSERT INTO port_orders VALUES (1, '', '24680135');
 INSERT INTO port_orders VALUES (1, '', '24680136');
 INSERT INTO port_orders VALUES (1, '', NULL);
 UPDATE accounts SET pin = NULL;
--- Legacy columns, named: varchar on one side, text on the other.
+-- Legacy columns, named: varchar on one side, text on the other.  That of the
+-- accounts is named to their guard, and the gate finds it there.
 DROP TABLE port_orders, accounts;
 CREATE DOMAIN legacy_pin AS varchar(12);
 CREATE TABLE accounts (id int PRIMARY KEY, secret varchar(12));
 CREATE TABLE port_orders (account_id int REFERENCES accounts, pin text, code legacy_pin);
-SELECT port_pin_gate('port_orders', pin => 'code', account_pin => 'secret');
+SELECT count(*) FROM port_pin_protect('accounts', pin => 'secret');
+SELECT port_pin_gate('port_orders', pin => 'code');
 INSERT INTO accounts VALUES (1, '246801'), (2, ''), (3, ' 246801'), (4, 'secret');
 SELECT id, code, try(format('INSERT INTO port_orders VALUES (%s, NULL, %L)', id, code))
 FROM (VALUES (1, '246801'), (1, '246801 '), (1, ''), (1, E'\t'), (2, ''), (2, '246801'),
@@ -217,6 +223,7 @@ INSERT INTO accounts SELECT region, id, port_pin
 CREATE TABLE port_orders (id int, account int, region text, pin port_pin,
     CONSTRAINT key FOREIGN KEY (account, region) REFERENCES accounts (id, region));
 ALTER TABLE port_orders RENAME CONSTRAINT key TO zzz;
+SELECT count(*) FROM port_pin_protect('accounts');
 SELECT count(*) > 1 AS clones, min(conname) <> 'zzz' AS before_it FROM pg_constraint
     WHERE conrelid = 'port_orders'::regclass AND contype = 'f';
 SELECT port_pin_gate('port_orders');
@@ -281,6 +288,7 @@ CREATE TABLE accounts (id int UNIQUE, parent int, pin port_pin);
 CREATE UNIQUE INDEX other_index ON accounts (id) INCLUDE (pin);
 CREATE TABLE port_orders (account_id int REFERENCES accounts (id), pin port_pin,
     CONSTRAINT again FOREIGN KEY (account_id) REFERENCES accounts (id));
+SELECT count(*) FROM port_pin_protect('accounts');
 SELECT count(*) FROM port_pin_gate('port_orders');
 INSERT INTO accounts VALUES (1, NULL, '111000'), (NULL, NULL, '222000'), (2, 1, NULL);
 INSERT INTO port_orders VALUES (1, '111000');
@@ -293,7 +301,7 @@ INSERT INTO port_orders VALUES (1, '111000');
 -- Without any key, the gate is shut.
 ALTER TABLE port_orders DROP CONSTRAINT port_orders_account_id_fkey;
 INSERT INTO port_orders VALUES (1, '111000');
--- Dropped and made anew in one transaction.
+-- Dropped and created anew in one transaction.
 BEGIN;
 ALTER TABLE port_orders ADD CONSTRAINT a FOREIGN KEY (account_id) REFERENCES accounts (id);
 INSERT INTO port_orders VALUES (1, '111000');
@@ -301,6 +309,10 @@ CREATE TABLE new_accounts (pin port_pin, id int PRIMARY KEY);
 INSERT INTO new_accounts VALUES ('333000', 1);
 ALTER TABLE port_orders DROP CONSTRAINT a,
     ADD CONSTRAINT a FOREIGN KEY (account_id) REFERENCES new_accounts (id);
+SAVEPOINT s;
+INSERT INTO port_orders VALUES (1, '333000');
+ROLLBACK TO s;
+SELECT count(*) FROM port_pin_protect('new_accounts');
 SAVEPOINT s;
 INSERT INTO port_orders VALUES (1, '111000');
 ROLLBACK TO s;
@@ -313,10 +325,15 @@ ALTER TABLE port_orders ADD FOREIGN KEY (account_id, other) REFERENCES accounts 
 INSERT INTO port_orders VALUES (1, '111000', NULL);
 DROP TABLE port_orders, accounts, new_accounts;
 
--- Accounts that are orders: each new member names who brought him, with that
--- one's PIN.
+-- Accounts that are orders: each new member names the member that brought it, with
+-- that one's PIN.  Both columns hold PINs of a table on the way, so each has a guard,
+-- and account_pin names the one that counts.
 CREATE TABLE members (id int PRIMARY KEY, referrer int REFERENCES members,
     own_pin port_pin, referrer_pin port_pin, is_referred boolean GENERATED ALWAYS AS (referrer IS NOT NULL) STORED);
+SELECT count(*) FROM port_pin_protect('members', pin => 'own_pin');
+SELECT port_pin_gate('members', pin => 'referrer_pin', account_pin => 'own_pin', scope => 'is_referred');
+SELECT count(*) FROM port_pin_protect('members', pin => 'referrer_pin', clearable => true);
+SELECT port_pin_gate('members', pin => 'referrer_pin', account_pin => 'referrer_pin', scope => 'is_referred');
 SELECT port_pin_gate('members', pin => 'referrer_pin', account_pin => 'own_pin', scope => 'is_referred');
 INSERT INTO members VALUES (1, NULL, '111000');
 INSERT INTO members VALUES (2, 1, '222000', '111000');
@@ -331,31 +348,39 @@ DROP TABLE members;
 --
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, note text);
 CREATE TABLE port_orders (id int, account_id int REFERENCES accounts, pin port_pin);
+SELECT count(*) FROM port_pin_protect('accounts');
 SELECT count(*) FROM port_pin_gate('port_orders');
 INSERT INTO accounts VALUES (1, '111000', '999999');
 PREPARE place(text) AS INSERT INTO port_orders VALUES (1, 1, $1);
 EXECUTE place('111000');
 BEGIN;
-ALTER TABLE accounts DROP pin;
+-- The guard goes with the column.
+ALTER TABLE accounts DROP pin CASCADE;
 SAVEPOINT s;
 EXECUTE place('111000');
 ROLLBACK TO s;
 ALTER TABLE accounts ADD pin port_pin DEFAULT '222000';
+SAVEPOINT s;
+EXECUTE place('222000');
+ROLLBACK TO s;
+SELECT count(*) FROM port_pin_protect('accounts');
 EXECUTE place('222000');
 SAVEPOINT s;
 EXECUTE place('111000');
 ROLLBACK TO s;
 COMMIT;
 DEALLOCATE place;
--- Between two rows of one statement.
+-- Between two rows of one statement.  The trigger's name begins with a capital, so
+-- that it fires before the gate.
 CREATE FUNCTION rebuild() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.id = 2 THEN
-        ALTER TABLE accounts DROP pin, ADD filler int DEFAULT 333000, ADD pin port_pin DEFAULT '333000';
+        ALTER TABLE accounts DROP pin CASCADE, ADD filler int DEFAULT 333000, ADD pin port_pin DEFAULT '333000';
+        PERFORM port_pin_protect('accounts');
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER a_rebuild AFTER INSERT ON port_orders FOR EACH ROW EXECUTE FUNCTION rebuild();
+CREATE TRIGGER "A_rebuild" AFTER INSERT ON port_orders FOR EACH ROW EXECUTE FUNCTION rebuild();
 BEGIN;
 INSERT INTO port_orders VALUES (1, 1, '222000'), (2, 1, '333000'), (3, 1, '333000');
 ROLLBACK;
@@ -363,14 +388,15 @@ INSERT INTO port_orders VALUES (1, 1, '222000'), (2, 1, '333000'), (3, 1, '22200
 CREATE OR REPLACE FUNCTION rebuild() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.id = 2 THEN
-        ALTER TABLE accounts DROP pin;
+        ALTER TABLE accounts DROP pin CASCADE;
     ELSIF NEW.id = 3 THEN
         ALTER TABLE accounts ADD pin text DEFAULT '222000';
+        PERFORM port_pin_protect('accounts', pin => 'pin');
     END IF;
     RETURN NULL;
 END $$;
 INSERT INTO port_orders VALUES (1, 1, '222000'), (2, 1, '222000'), (3, 1, '222000');
-DROP TRIGGER a_rebuild ON port_orders;
+DROP TRIGGER "A_rebuild" ON port_orders;
 CREATE TRIGGER z_rebuild AFTER INSERT ON port_orders FOR EACH ROW EXECUTE FUNCTION rebuild();
 INSERT INTO port_orders VALUES (1, 1, '222000'), (2, 1, '222000'), (3, 1, '222000');
 SELECT count(*) FROM port_orders;

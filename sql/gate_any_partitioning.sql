@@ -49,6 +49,7 @@ BEGIN
         pin text, verdict port_pin_verdict,
         FOREIGN KEY (region, account) REFERENCES %I DEFERRABLE INITIALLY DEFERRED)',
         accounts || '_orders', key_type, accounts);
+    PERFORM port_pin_protect(accounts);
     PERFORM port_pin_gate(accounts || '_orders', pin => 'pin', verdict => 'verdict');
 END $$;
 
@@ -80,7 +81,7 @@ ROLLBACK;
 UPDATE ranged SET id = 7 WHERE id = 1;
 INSERT INTO ranged_orders VALUES (1, 'CA', 7, '100001'), (2, 'CA', 2, '100001') RETURNING verdict;
 
--- So is one in a partition that is made between two orders of one statement.
+-- So is one in a partition that is created between two orders of one statement.
 CREATE FUNCTION add_account(account bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE TABLE ranged_%s PARTITION OF ranged FOR VALUES FROM (%s) TO (%s)',
@@ -96,7 +97,8 @@ INSERT INTO ranged_orders
 ALTER TABLE plain ADD frozen boolean NOT NULL DEFAULT true;
 CREATE TABLE late_orders (region text COLLATE "C", account bigint, pin port_pin,
     verdict port_pin_verdict, FOREIGN KEY (region, account) REFERENCES plain);
-SELECT count(*) FROM port_pin_gate('late_orders', verdict => 'verdict', lock => 'frozen');
+SELECT count(*) FROM port_pin_protect('plain', lock => 'frozen', replace => true);
+SELECT count(*) FROM port_pin_gate('late_orders', verdict => 'verdict');
 INSERT INTO late_orders VALUES ('CA', 1, '100001') RETURNING verdict;
 UPDATE plain SET frozen = false WHERE id = 2;
 INSERT INTO late_orders VALUES ('CA', 1, '100001'), ('CA', 2, '100002') RETURNING verdict;

@@ -225,8 +225,8 @@ UPDATE members SET id = 102 WHERE id = 2;
 SELECT * FROM member_orders ORDER BY id;
 
 --
--- NOT STOPPED: whoever may change the keys of accounts decides which account an
--- order belongs to.  With port_pin_protect(..., forbid_delete => true) nobody may.
+-- NOT STOPPED: a role that may change the keys of accounts decides which account an
+-- order belongs to.  With port_pin_protect(..., forbid_delete => true) none may.
 --
 CREATE TABLE customers (id int PRIMARY KEY, pin port_pin);
 CREATE TABLE customer_orders (id int,
@@ -252,8 +252,7 @@ UPDATE customer_orders SET customer_id = 2 WHERE customer_id = 1;
 UPDATE customers SET id = 1 WHERE id = 99;
 COMMIT;
 SELECT o.id, o.customer_id, c.pin AS account_pin FROM customer_orders o JOIN customers c ON c.id = o.customer_id;
-DROP TRIGGER port_pin_protect ON customers;
-SELECT count(*) FROM port_pin_protect('customers', forbid_delete => true);
+SELECT count(*) FROM port_pin_protect('customers', forbid_delete => true, replace => true);
 UPDATE customers SET id = 99 WHERE id = 1;
 
 -- A key that is only spelled otherwise leads to the same account.

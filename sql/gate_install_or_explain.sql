@@ -2,6 +2,7 @@
 --
 -- It looks at everything that the trigger would need at its first row, creates
 -- the triggers and returns their DDL, fit to be pasted into a migration.
+SET portpin.max_failures_per_account = 0; -- how wrong PINs are counted: failure_outlives_rollback.sql
 CREATE SCHEMA gate_install;
 SET search_path = gate_install, public;
 
@@ -13,24 +14,27 @@ INSERT INTO accounts VALUES (1, '246801'), (2, NULL);
 -- The DDL that it returns is what it ran: it can be pasted
 --
 
--- A PIN that anyone can clear is a poor PIN: the gate works, and says so.
+-- A PIN that anyone can clear proves nothing: no gate before the accounts are
+-- guarded, and the hint is the call that does it.
+SELECT port_pin_gate('port_orders', scope => 'is_us');
+SELECT statement FROM port_pin_protect('gate_install.accounts', lock => 'frozen', expires => 'good_until') AS statement;
 CREATE TABLE ddl AS
-    SELECT n, statement FROM port_pin_gate('port_orders', scope => 'is_us', lock => 'frozen',
-        expires => 'good_until', unset => 'refuse') WITH ORDINALITY AS g(statement, n);
+    SELECT n, statement FROM port_pin_gate('port_orders', scope => 'is_us')
+        WITH ORDINALITY AS g(statement, n);
 SELECT statement FROM ddl ORDER BY n;
 
--- Twice is once too often.
+-- A second call is an error, which shows the gate that there is.
 SELECT port_pin_gate('port_orders');
-SELECT port_pin_gate('port_orders', fk => '{account_id}');
+SELECT port_pin_gate('port_orders', fk => 'account_id');
 
 CREATE VIEW triggers AS
     SELECT tgname, pg_get_triggerdef(oid) AS definition FROM pg_trigger
     WHERE tgrelid = 'port_orders'::regclass AND NOT tgisinternal;
 CREATE TABLE installed AS SELECT * FROM triggers;
-DROP TRIGGER port_pin_gate ON port_orders;
--- Half a gate is a gate, too: drop what is left of it before.
+DROP TRIGGER _port_pin_gate ON port_orders;
+-- Half a gate is a gate, too: replace it, or remove what is left of it.
 SELECT port_pin_gate('port_orders');
-DROP TRIGGER port_pin_gate_update ON port_orders;
+SELECT port_pin_ungate('port_orders');
 SELECT statement FROM ddl ORDER BY n \gexec
 SELECT count(*) AS triggers, count(*) FILTER (WHERE t = i) AS as_before
     FROM triggers t LEFT JOIN installed i USING (tgname);
@@ -40,11 +44,26 @@ UPDATE port_orders SET is_us = true;
 DROP TABLE ddl, installed;
 DROP VIEW triggers;
 
--- The promise of the notice: on accounts that are protected there is none.
-DROP TRIGGER port_pin_gate ON port_orders;
-DROP TRIGGER port_pin_gate_update ON port_orders;
-SELECT count(*) FROM port_pin_protect('accounts');
-SELECT count(*) FROM port_pin_gate('port_orders');
+-- With replace => true a gate takes the place of the one that is there, whole or
+-- half, or is installed where there is none.  Options that the new call does not
+-- name are not kept, and a NOTICE says which.
+SELECT port_pin_gate('port_orders', replace => true);
+INSERT INTO port_orders VALUES (1, 1, '999999', false);
+DROP TRIGGER _port_pin_gate ON port_orders;
+SELECT count(*) FROM port_pin_gate('port_orders', replace => true);
+INSERT INTO port_orders VALUES (1, 1, '999999', false);
+SELECT count(*) FROM port_pin_ungate('port_orders');
+SELECT port_pin_ungate('port_orders');
+SELECT port_pin_ungate('port_orders', if_exists => true);
+INSERT INTO port_orders VALUES (2, 1, '999999', false);
+SELECT count(*) FROM port_pin_gate('port_orders', replace => true);
+INSERT INTO port_orders VALUES (3, 1, '999999', false);
+-- A gate of the other kind takes the place as well, in one transaction.
+ALTER TABLE port_orders ADD verdict port_pin_verdict;
+SELECT port_pin_gate('port_orders', verdict => 'verdict', replace => true);
+INSERT INTO port_orders VALUES (3, 1, '999999', false) RETURNING verdict;
+SELECT port_pin_gate('port_orders', replace => true);
+INSERT INTO port_orders VALUES (4, 1, '999999', false);
 DROP TABLE port_orders;
 
 --
@@ -57,32 +76,49 @@ CREATE TABLE port_orders (
     pin port_pin
 );
 SELECT port_pin_gate('port_orders');
-SELECT port_pin_gate('port_orders', fk => '{id}');
-SELECT port_pin_gate('port_orders', fk => '{nope}');
-SELECT port_pin_gate('port_orders', fk => '{account_id,reseller_id}');
+SELECT port_pin_gate('port_orders', fk => 'id');
+SELECT port_pin_gate('port_orders', fk => 'nope');
+SELECT port_pin_gate('port_orders', fk => 'account_id, reseller_id');
 SELECT port_pin_gate('port_orders', fk => '{account_id,NULL}');
-SELECT port_pin_gate('port_orders', fk => '{account_id}');
+SELECT port_pin_gate('port_orders', fk => '');
+SELECT port_pin_gate('port_orders', fk => 'account_id,');
+SELECT port_pin_gate('port_orders', fk => 'account_id');
 INSERT INTO port_orders VALUES (1, 1, 2, '246801');
 INSERT INTO port_orders VALUES (1, 2, 1, '246801');
 -- Two gates on two keys: both must be passed.
-SELECT port_pin_gate('port_orders', fk => '{reseller_id}');
+SELECT port_pin_gate('port_orders', fk => 'reseller_id');
 INSERT INTO port_orders VALUES (2, 1, 2, '246801');
 INSERT INTO port_orders VALUES (2, 2, 1, '246801');
 INSERT INTO port_orders VALUES (2, 1, 1, '246801');
 UPDATE port_orders SET reseller_id = 2 WHERE id = 2;
-SELECT port_pin_gate('port_orders', fk => '{reseller_id}');
-SELECT port_pin_gate('port_orders', fk => '{account_id}');
+SELECT port_pin_gate('port_orders', fk => 'reseller_id');
+SELECT port_pin_gate('port_orders', fk => 'account_id');
+-- Which of the two goes, nobody guesses either.
+SELECT port_pin_ungate('port_orders');
+SELECT port_pin_ungate('port_orders', fk => 'account_id');
+INSERT INTO port_orders VALUES (3, 2, 1, '246801');
+INSERT INTO port_orders VALUES (3, 1, 2, '246801');
 DROP TABLE port_orders;
 
 -- A key that comes later changes nothing: the arguments name the one that counts.
 CREATE TABLE port_orders (id int, account_id int REFERENCES accounts, pin port_pin);
 SELECT count(*) FROM port_pin_gate('port_orders');
 ALTER TABLE port_orders ADD referrer_id int REFERENCES accounts, ADD previous_pin port_pin;
-ALTER TABLE accounts ADD previous_pin port_pin;
 INSERT INTO port_orders VALUES (1, 1, '246801', 2, '999999');
 INSERT INTO port_orders VALUES (1, 2, '246801', 1, '246801');
-ALTER TABLE accounts DROP previous_pin;
+-- A PIN of the accounts that comes later is another matter: is it the one that
+-- counts?  Until it has a guard and the gate a name for the right one, the gate is
+-- shut.
+ALTER TABLE accounts ADD previous_pin port_pin;
+INSERT INTO port_orders VALUES (2, 1, '246801', 2, '999999');
+SELECT count(*) FROM port_pin_protect('accounts', pin => 'previous_pin');
+INSERT INTO port_orders VALUES (2, 1, '246801', 2, '999999');
+SELECT count(*) FROM port_pin_gate('port_orders', fk => 'account_id', pin => 'pin', account_pin => 'pin', replace => true);
+INSERT INTO port_orders VALUES (2, 1, '246801', 2, '999999');
+INSERT INTO port_orders VALUES (3, 2, '246801', 1, '246801');
 DROP TABLE port_orders;
+SELECT count(*) FROM port_pin_unprotect('accounts', pin => 'previous_pin');
+ALTER TABLE accounts DROP previous_pin;
 
 -- A trigger without arguments, made by hand, does stop then.
 CREATE TABLE port_orders (id int, account_id int REFERENCES accounts, pin port_pin);
@@ -111,12 +147,15 @@ SELECT port_pin_gate('port_orders');
 DROP TABLE port_orders;
 CREATE TABLE port_orders (id int, carrier int REFERENCES carriers, pin port_pin);
 SELECT port_pin_gate('port_orders');
-SELECT port_pin_gate('port_orders', fk => '{carrier}');
+SELECT port_pin_gate('port_orders', fk => 'carrier');
+-- A text column holds PINs only where its guard says so, not where the gate does.
 SELECT port_pin_gate('port_orders', account_pin => 'name');
+SELECT count(*) FROM port_pin_protect('carriers', pin => 'name');
+SELECT port_pin_gate('port_orders');
 DROP TABLE port_orders;
 CREATE TABLE port_orders (id int, account_id int, pin port_pin);
 SELECT port_pin_gate('port_orders');
-SELECT port_pin_gate('port_orders', fk => '{account_id}');
+SELECT port_pin_gate('port_orders', fk => 'account_id');
 
 -- Some rows were never checked; new ones are.
 INSERT INTO port_orders VALUES (1, 99, '999999');
@@ -176,6 +215,7 @@ SELECT since_18('CREATE TABLE once_enforced (id int, pin port_pin,
     'the foreign key that leads to the port PIN is not enforced');
 SELECT since_18('CREATE TABLE customers (period int4range, during int4range, pin port_pin,
         PRIMARY KEY (period, during WITHOUT OVERLAPS));
+    SELECT port_pin_protect(''customers'');
     CREATE TABLE with_period (id int, pin port_pin, period int4range, during int4range,
         FOREIGN KEY (period, PERIOD during) REFERENCES customers (period, PERIOD during))',
     $$SELECT port_pin_gate('with_period')$$,
@@ -198,10 +238,15 @@ SELECT port_pin_gate('port_orders');
 SELECT port_pin_gate('port_orders', pin => 'pin');
 DROP TABLE port_orders;
 CREATE TABLE port_orders (id int, account_id int REFERENCES accounts, pin port_pin);
+-- Of the accounts, too: each PIN there must be guarded, and account_pin chooses.
 ALTER TABLE accounts ADD old_pin port_pin;
 SELECT port_pin_gate('port_orders');
 SELECT port_pin_gate('port_orders', account_pin => 'pin');
+SELECT count(*) FROM port_pin_protect('accounts', pin => 'old_pin');
+SELECT port_pin_gate('port_orders');
+SELECT port_pin_gate('port_orders', account_pin => 'pin');
 DROP TABLE port_orders;
+SELECT count(*) FROM port_pin_unprotect('accounts', pin => 'old_pin');
 ALTER TABLE accounts DROP old_pin;
 
 --
@@ -210,14 +255,17 @@ ALTER TABLE accounts DROP old_pin;
 CREATE TABLE port_orders (id int, account_id int REFERENCES accounts, pin port_pin, is_us boolean);
 SELECT port_pin_gate('port_orders', scope => 'pin');
 SELECT port_pin_gate('port_orders', scope => 'nope');
-SELECT port_pin_gate('port_orders', lock => 'good_until');
-SELECT port_pin_gate('port_orders', lock => 'is_us');
-SELECT port_pin_gate('port_orders', expires => 'frozen');
-SELECT port_pin_gate('port_orders', unset => 'maybe');
-SELECT port_pin_gate('port_orders', via => '{account_id}');
+SELECT port_pin_gate('port_orders', scope => 'is_us, id');
+SELECT port_pin_gate('port_orders', via => 'account_id');
+-- What counts for the account is said at its guard, with the same care.
+SELECT port_pin_gate('port_orders', lock => 'frozen');
+SELECT port_pin_protect('accounts', lock => 'good_until', replace => true);
+SELECT port_pin_protect('accounts', lock => 'is_us', replace => true);
+SELECT port_pin_protect('accounts', expires => 'frozen', replace => true);
+SELECT port_pin_protect('accounts', allow_unset => true, replace => true);
 -- NULL is as good as nothing said, but for the table.
 SELECT port_pin_gate(NULL);
-SELECT port_pin_gate('port_orders', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+SELECT port_pin_gate('port_orders', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 SELECT port_pin_gate(0);
 
 --
@@ -259,9 +307,22 @@ CREATE TABLE "Port Desk"."Acc,'ounts" (
 CREATE TABLE "Port Desk"."Or'ders" (
     "select" int, "the tenant" int, "the 'account'" int, "PIN=" port_pin, "In US?" boolean,
     FOREIGN KEY ("the 'account'", "the tenant") REFERENCES "Port Desk"."Acc,'ounts" ("Account ""No.""", "te,nant"));
--- The notice says how to protect them, quotes and all.
-SELECT * FROM port_pin_gate('"Port Desk"."Or''ders"', scope => 'In US?', lock => 'Frozen?', expires => 'good until');
-SELECT port_pin_protect('"Port Desk"."Acc,''ounts"');
+-- The hint says how to protect them, quotes and all: it can be pasted.
+CREATE FUNCTION hint_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    hint text;
+BEGIN
+    EXECUTE statement;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+    RETURN hint;
+END $$;
+SELECT hint_of($$SELECT port_pin_gate('"Port Desk"."Or''ders"')$$) \gexec
+SELECT * FROM port_pin_protect('"Port Desk"."Acc,''ounts"', lock => 'Frozen?', expires => '"good until"', replace => true);
+SELECT * FROM port_pin_gate('"Port Desk"."Or''ders"', scope => '"In US?"');
+-- So does the definition, which takes the place of what it describes.
+SELECT definition FROM port_pin_guards WHERE relation::text LIKE '"Port Desk"%' ORDER BY guard \gexec
+SELECT guard, problem FROM port_pin_guards WHERE relation::text LIKE '"Port Desk"%' ORDER BY guard;
 INSERT INTO "Port Desk"."Acc,'ounts" VALUES (1, 10, '246801', NULL), (2, 10, '135790', true);
 INSERT INTO "Port Desk"."Or'ders" VALUES (1, 10, 1, '246801', true);
 INSERT INTO "Port Desk"."Or'ders" VALUES (1, 10, 1, '999999', false);

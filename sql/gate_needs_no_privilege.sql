@@ -1,5 +1,5 @@
--- Promise: who places orders needs no right to read PINs, and a gate is no way
--- to read them: only who may read the PINs anyway can have one.
+-- Promise: to place orders takes no right to read PINs, and a gate is no way to
+-- read them: only a role that may read the PINs anyway can have one.
 CREATE ROLE regress_portpin_carrier;  -- owns the accounts
 CREATE ROLE regress_portpin_desk;     -- owns the orders
 CREATE ROLE regress_portpin_clerk;    -- places them
@@ -11,7 +11,7 @@ GRANT CREATE ON SCHEMA privileges TO regress_portpin_carrier, regress_portpin_de
 SET search_path = privileges, public;
 
 --
--- What nobody can do who has not been told to
+-- What takes a grant
 --
 SET ROLE regress_portpin_mallory;
 SELECT port_pin_check('246801', '246801');
@@ -24,7 +24,7 @@ CREATE TEMP TABLE my_orders (id int REFERENCES my_accounts, pin port_pin);
 CREATE TRIGGER g AFTER INSERT ON my_orders FOR EACH ROW EXECUTE FUNCTION port_pin_gate_trigger();
 CREATE TRIGGER g AFTER UPDATE ON my_accounts FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger();
 DROP TABLE my_orders, my_accounts;
--- But everybody may know what a PIN is.
+-- But everyone may know what a PIN is.
 SELECT port_pin_is_valid('246801'), port_pin_problem('2468'), port_pin_is_weak('123456'),
        port_pin_generate() IS NOT NULL AS generated;
 SELECT proname FROM pg_proc JOIN pg_depend d ON d.objid = pg_proc.oid AND d.deptype = 'e'
@@ -35,7 +35,8 @@ RESET ROLE;
 --
 -- The desk sets up a gate
 --
-GRANT EXECUTE ON FUNCTION port_pin_gate, port_pin_gate_trigger, port_pin_protect, port_pin_protect_trigger
+GRANT EXECUTE ON FUNCTION port_pin_gate, port_pin_ungate, port_pin_gate_trigger,
+    port_pin_protect, port_pin_unprotect, port_pin_protect_trigger
     TO regress_portpin_carrier, regress_portpin_desk;
 SET ROLE regress_portpin_carrier;
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, frozen boolean, good_until timestamptz, name text);
@@ -44,7 +45,7 @@ SELECT count(*) FROM port_pin_protect('accounts');
 GRANT REFERENCES ON accounts TO regress_portpin_desk;
 SET ROLE regress_portpin_desk;
 CREATE TABLE port_orders (id int, account_id int REFERENCES accounts, pin port_pin);
--- A gate answers guesses.  Who can't read the PIN can't have one.
+-- A gate answers guesses.  A role that can't read the PIN can't have one.
 SELECT port_pin_gate('port_orders');
 CREATE TRIGGER gate AFTER INSERT OR UPDATE ON port_orders
     FOR EACH ROW EXECUTE FUNCTION port_pin_gate_trigger();
@@ -53,18 +54,52 @@ INSERT INTO port_orders VALUES (1, 1, '999999');
 DROP TRIGGER gate ON port_orders;
 -- Nor one on somebody else's table.
 SELECT port_pin_protect('accounts');
+SELECT port_pin_protect('accounts', replace => true);
+SELECT port_pin_unprotect('accounts');
 SET ROLE regress_portpin_carrier;
 SELECT port_pin_gate('port_orders');
+SELECT port_pin_ungate('port_orders');
+-- What counts for the accounts is their owner's to say: the right to put triggers
+-- on them is not enough.
+GRANT TRIGGER ON accounts TO regress_portpin_mallory;
+SET ROLE regress_portpin_mallory;
+CREATE TRIGGER rules AFTER UPDATE ON accounts FOR EACH ROW
+    EXECUTE FUNCTION port_pin_protect_trigger('scope=frozen');
+SELECT port_pin_protect('accounts', scope => 'frozen', replace => true);
+-- Nor is the right to use portpin's functions, without the other.
+SET ROLE regress_portpin_desk;
+CREATE TRIGGER rules AFTER UPDATE ON accounts FOR EACH ROW
+    EXECUTE FUNCTION port_pin_protect_trigger('scope=frozen');
+SET ROLE regress_portpin_carrier;
+REVOKE TRIGGER ON accounts FROM regress_portpin_mallory;
 GRANT SELECT (id, name) ON accounts TO regress_portpin_desk;
 SET ROLE regress_portpin_desk;
 SELECT port_pin_gate('port_orders');
 SET ROLE regress_portpin_carrier;
 GRANT SELECT (pin) ON accounts TO regress_portpin_desk;
 SET ROLE regress_portpin_desk;
--- Each column that is read counts.
-SELECT port_pin_gate('port_orders', lock => 'frozen');
-SELECT port_pin_gate('port_orders', expires => 'good_until');
-SELECT port_pin_gate('port_orders');
+SELECT statement FROM port_pin_gate('port_orders') AS statement;
+-- Each column that is read counts, also one that the guard of the accounts names later.
+SET ROLE regress_portpin_carrier;
+SELECT count(*) FROM port_pin_protect('accounts', lock => 'frozen', replace => true);
+SET ROLE regress_portpin_desk;
+INSERT INTO port_orders VALUES (1, 1, '246801');
+SELECT port_pin_gate('port_orders', replace => true);
+SET ROLE regress_portpin_carrier;
+SELECT count(*) FROM port_pin_protect('accounts', lock_until => 'good_until', replace => true);
+SET ROLE regress_portpin_desk;
+SELECT port_pin_gate('port_orders', replace => true);
+SET ROLE regress_portpin_carrier;
+SELECT count(*) FROM port_pin_protect('accounts', scope => 'frozen', replace => true);
+SET ROLE regress_portpin_desk;
+SELECT port_pin_gate('port_orders', replace => true);
+SET ROLE regress_portpin_carrier;
+SELECT count(*) FROM port_pin_protect('accounts', expires => 'good_until', replace => true);
+SET ROLE regress_portpin_desk;
+SELECT port_pin_gate('port_orders', replace => true);
+SET ROLE regress_portpin_carrier;
+SELECT count(*) FROM port_pin_protect('accounts', replace => true);
+SET ROLE regress_portpin_desk;
 GRANT INSERT, UPDATE ON port_orders TO regress_portpin_clerk;
 GRANT SELECT (id) ON port_orders TO regress_portpin_clerk;
 
@@ -87,10 +122,11 @@ SELECT pin FROM port_orders;
 INSERT INTO port_orders VALUES (3, 1, '246801') RETURNING pin;
 INSERT INTO port_orders SELECT 3, id, pin FROM accounts;
 INSERT INTO port_orders VALUES (3, 1, (SELECT pin FROM accounts WHERE id = 1));
-DROP TRIGGER port_pin_gate ON port_orders;
+DROP TRIGGER _port_pin_gate ON port_orders;
 ALTER TABLE port_orders DISABLE TRIGGER ALL;
+SELECT port_pin_ungate('port_orders');
 SET session_replication_role = replica;
--- Nor does a trigger of his own get there: he has no right to create one.
+-- Nor does a trigger of the clerk's own get there: it takes a right to create one.
 CREATE FUNCTION pg_temp.spy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE '%', NEW; END $$;
 CREATE TRIGGER spy BEFORE INSERT ON port_orders FOR EACH ROW EXECUTE FUNCTION pg_temp.spy();
 
@@ -123,7 +159,7 @@ SET ROLE regress_portpin_clerk;
 EXECUTE place;
 RESET ROLE;
 GRANT regress_portpin_readers TO regress_portpin_desk;
--- With another owner, his rights are asked for.
+-- With another owner, that one's rights are asked for.
 ALTER TABLE port_orders OWNER TO regress_portpin_mallory;
 GRANT INSERT ON port_orders TO regress_portpin_clerk;
 SET ROLE regress_portpin_clerk;
@@ -136,7 +172,7 @@ SET ROLE regress_portpin_clerk;
 EXECUTE place;
 RESET ROLE;
 SELECT id, account_id FROM port_orders ORDER BY id, account_id;
--- What the clerk has no right to is not asked of him, in whatever role he came.
+-- What the clerk has no right to is not asked of the clerk, also not as a login.
 SET SESSION AUTHORIZATION regress_portpin_clerk;
 INSERT INTO port_orders VALUES (4, 1, '246801');
 INSERT INTO port_orders VALUES (5, 1, '999999');
@@ -172,7 +208,7 @@ GRANT INSERT ON port_orders TO regress_portpin_clerk;
 SET ROLE regress_portpin_clerk;
 INSERT INTO port_orders VALUES (4, 2, '135790');
 INSERT INTO port_orders VALUES (5, 2, '999999');
--- FORCE makes an owner see what others see; the gate is not a query of his.
+-- FORCE makes an owner see what others see; the gate is not a query of the owner's.
 SET ROLE regress_portpin_carrier;
 ALTER TABLE accounts FORCE ROW LEVEL SECURITY;
 SELECT id FROM accounts;
@@ -233,7 +269,8 @@ SET search_path = privileges, public;
 
 SET client_min_messages = warning;
 DROP SCHEMA privileges, trap CASCADE;
-REVOKE EXECUTE ON FUNCTION port_pin_gate, port_pin_gate_trigger, port_pin_protect, port_pin_protect_trigger
+REVOKE EXECUTE ON FUNCTION port_pin_gate, port_pin_ungate, port_pin_gate_trigger,
+    port_pin_protect, port_pin_unprotect, port_pin_protect_trigger
     FROM regress_portpin_carrier, regress_portpin_desk;
 DROP FUNCTION pg_temp.spy();
 DROP ROLE regress_portpin_carrier, regress_portpin_desk, regress_portpin_clerk,

@@ -4,7 +4,7 @@
 -- An order is judged when it is new, when an UPDATE gives it another key or
 -- another PIN, and when it enters the scope of its gate.  One bad row refuses
 -- the whole statement.
-SET portpin.max_failures_per_account = 0; -- how wrong guesses are counted: failures.sql
+SET portpin.max_failures_per_account = 0; -- how wrong PINs are counted: failure_outlives_rollback.sql
 CREATE SCHEMA gate;
 SET search_path = gate, public;
 
@@ -27,8 +27,8 @@ INSERT INTO accounts VALUES
     (4, '135790', true, NULL),                   -- asked for a lock
     (5, '975310', false, '2001-01-01 00:00+00'), -- its PIN has expired
     (6, '864202', false, '-infinity');           -- this one always had
-SELECT * FROM port_pin_protect('accounts');
-SELECT * FROM port_pin_gate('port_orders', lock => 'frozen', expires => 'pin_expires');
+SELECT * FROM port_pin_protect('accounts', lock => 'frozen', expires => 'pin_expires');
+SELECT * FROM port_pin_gate('port_orders');
 
 -- What a statement is answered, field by field, as a driver sees it.
 CREATE FUNCTION answer(statement text,
@@ -285,18 +285,16 @@ SELECT id, account_id, pin, country FROM world_orders ORDER BY id;
 UPDATE accounts SET pin = '012345' WHERE id = 1;
 
 --
--- unset=allow: accounts without a PIN may be ported; what it demands
+-- allow_unset: accounts without a PIN may be ported; what it demands
 --
 CREATE TABLE free_accounts (id int PRIMARY KEY, pin port_pin, code text UNIQUE);
 CREATE TABLE free_orders (id int, account_id int REFERENCES free_accounts, pin port_pin);
 INSERT INTO free_accounts VALUES (1, NULL), (2, '246801');
 -- "No PIN" must not be what somebody made of a PIN.
-SELECT * FROM port_pin_gate('free_orders', unset => 'allow');
-SELECT * FROM port_pin_protect('free_accounts');
-SELECT * FROM port_pin_gate('free_orders', unset => 'allow');
-DROP TRIGGER port_pin_protect ON free_accounts;
-SELECT * FROM port_pin_protect('free_accounts', forbid_delete => true);
-SELECT * FROM port_pin_gate('free_orders', unset => 'allow');
+SELECT * FROM port_pin_protect('free_accounts', allow_unset => true);
+SELECT * FROM port_pin_protect('free_accounts', allow_unset => true, forbid_delete => true, clearable => true);
+SELECT * FROM port_pin_protect('free_accounts', allow_unset => true, forbid_delete => true);
+SELECT * FROM port_pin_gate('free_orders');
 INSERT INTO free_orders VALUES (1, 1, NULL), (2, 1, '999999'), (3, 2, '246801');
 INSERT INTO free_orders VALUES (4, 2, NULL);
 INSERT INTO free_orders VALUES (4, 2, '999999');
@@ -318,7 +316,15 @@ INSERT INTO free_orders VALUES (5, 1, NULL);
 SELECT * FROM free_orders ORDER BY id;
 -- The key that orders use must be the one that stays.
 CREATE TABLE coded_orders (id int, code text REFERENCES free_accounts (code), pin port_pin);
-SELECT * FROM port_pin_gate('coded_orders', unset => 'allow');
+SELECT * FROM port_pin_gate('coded_orders');
+-- Made by hand, such a guard is found out when an order comes.
+DROP TRIGGER port_pin_protect ON free_accounts;
+CREATE TRIGGER port_pin_protect AFTER UPDATE ON free_accounts FOR EACH ROW
+    EXECUTE FUNCTION port_pin_protect_trigger('pin=pin', 'allow_unset=yes');
+INSERT INTO free_orders VALUES (6, 1, NULL);
+CREATE OR REPLACE TRIGGER port_pin_protect AFTER UPDATE ON free_accounts FOR EACH ROW
+    EXECUTE FUNCTION port_pin_protect_trigger('pin=pin', 'key=id', 'clearable=yes', 'allow_unset=yes');
+INSERT INTO free_orders VALUES (6, 1, NULL);
 
 --
 -- A gate that is attached wrongly lets nothing in
@@ -372,7 +378,7 @@ LANGUAGE sql AS $$
         (SELECT string_agg(quote_literal(a), ',') FROM unnest(arguments) a))) w
 $$;
 \x
-SELECT * FROM wrong_arguments('pin=pin', 'fk=account_id', 'account_pin=pin', 'lock=frozen', 'expires=pin_expires', 'unset=refuse');
+SELECT * FROM wrong_arguments('pin=pin', 'fk=account_id', 'account_pin=pin', 'guarded=account');
 SELECT * FROM wrong_arguments('pin');
 SELECT * FROM wrong_arguments('');
 SELECT * FROM wrong_arguments('=pin');
@@ -394,13 +400,43 @@ SELECT * FROM wrong_arguments('fk=id');
 SELECT * FROM wrong_arguments('fk=account_id,account_id');
 SELECT * FROM wrong_arguments('fk=account_id,id');
 SELECT * FROM wrong_arguments('scope=note');
-SELECT * FROM wrong_arguments('lock=pin_expires');
-SELECT * FROM wrong_arguments('lock=nope');
-SELECT * FROM wrong_arguments('expires=frozen');
-SELECT * FROM wrong_arguments('unset=');
-SELECT * FROM wrong_arguments('unset=Allow');
-SELECT * FROM wrong_arguments('unset=allow');
+SELECT * FROM wrong_arguments('scope=nope');
+SELECT * FROM wrong_arguments('redact=no');
+SELECT * FROM wrong_arguments('guarded=acount');
+SELECT * FROM wrong_arguments('guarded=number,account');
 SELECT * FROM wrong_arguments('via=account_id');
+-- What is said of accounts is said at their guard, and the gate does not know it.
+SELECT * FROM wrong_arguments('lock=frozen');
+SELECT * FROM wrong_arguments('allow_unset=yes');
+\x
+
+-- Nor does anything get in past accounts whose guard was made wrongly.
+CREATE FUNCTION wrong_rules(VARIADIC rules text[],
+    OUT code text, OUT message text, OUT hint text)
+LANGUAGE sql AS $$
+    SELECT w.* FROM gate.wrong(format('DROP TRIGGER port_pin_protect ON gate.accounts;
+        CREATE TRIGGER by_hand AFTER UPDATE ON gate.accounts
+        FOR EACH ROW EXECUTE FUNCTION public.port_pin_protect_trigger(%s);
+        CREATE TRIGGER g AFTER INSERT ON gate.orders_2
+        FOR EACH ROW EXECUTE FUNCTION public.port_pin_gate_trigger()',
+        (SELECT string_agg(quote_literal(r), ',') FROM unnest(rules) r))) w
+$$;
+\x
+SELECT * FROM wrong_rules('pin=pin', 'lock=frozen', 'expires=pin_expires');
+SELECT * FROM wrong_rules(VARIADIC '{}');
+SELECT * FROM wrong_rules('lock=frozen');
+SELECT * FROM wrong_rules('pin=pin', 'lock=pin_expires');
+SELECT * FROM wrong_rules('pin=pin', 'lock=nope');
+SELECT * FROM wrong_rules('pin=pin', 'lock=');
+SELECT * FROM wrong_rules('pin=pin', 'lock=frozen', 'lock=frozen');
+SELECT * FROM wrong_rules('pin=pin', 'lock_until=frozen');
+SELECT * FROM wrong_rules('pin=pin', 'expires=frozen');
+SELECT * FROM wrong_rules('pin=pin', 'scope=pin_expires');
+SELECT * FROM wrong_rules('pin=pin', 'allow_unset=');
+SELECT * FROM wrong_rules('pin=pin', 'allow_unset=Yes');
+SELECT * FROM wrong_rules('pin=pin', 'allow_unset=yes');
+SELECT * FROM wrong_rules('pin=id');
+SELECT * FROM wrong_rules('pin=nope');
 \x
 SELECT count(*) AS nothing_got_in FROM orders_2;
 

@@ -2,10 +2,10 @@
 -- to the account.  The PIN that counts is the number's, else the account's.
 --
 -- An order that names an account and, in a column beside it, a number that is only
--- text proves nothing: whoever has a PIN of his own could move anybody's number.
+-- text proves nothing: with a PIN of one's own, one could move anybody's number.
 -- So the order references the number, the number references its account, and
--- port_pin_gate() is told both keys: fk=, the order's, and via=, the number's.
-SET portpin.max_failures_per_account = 0; -- how wrong guesses are counted: failures.sql
+-- port_pin_gate() is told both keys: fk, the order's, and via, the number's.
+SET portpin.max_failures_per_account = 0; -- how wrong PINs are counted: failure_outlives_rollback.sql
 CREATE SCHEMA path;
 SET search_path = path, public;
 
@@ -33,13 +33,13 @@ END $$;
 -- The PIN on the account
 --
 
--- Two keys on the way, and none of them is followed unless it is named.  The hint
--- says how.
+-- Two keys on the way, and the second is followed only if it is named.  The hint
+-- says how.  The first is found by it where there is only one that it can be.
 SELECT port_pin_gate('port_orders');
-SELECT port_pin_gate('port_orders', fk => '{number}');
-SELECT port_pin_gate('port_orders', via => '{account_id}');
+SELECT port_pin_gate('port_orders', fk => 'number');
+SELECT port_pin_gate('port_orders', via => 'account_id');
 SELECT port_pin_protect('accounts');
-SELECT * FROM port_pin_gate('port_orders', fk => '{number}', via => '{account_id}');
+SELECT * FROM port_pin_gate('port_orders', via => 'account_id');
 
 SELECT answer('+12025550101', '012345');
 SELECT answer('+12025550101', '246801');
@@ -87,7 +87,7 @@ CREATE TABLE port_orders (
     number text NOT NULL REFERENCES numbers,
     pin port_pin
 );
-SELECT * FROM port_pin_gate('port_orders', fk => '{number}', via => '{account_id}');
+SELECT * FROM port_pin_gate('port_orders', fk => 'number', via => 'account_id');
 -- A PIN of its own: that one and no other.
 SELECT answer('+12025550101', '777777');
 SELECT answer('+12025550101', '012345');
@@ -100,9 +100,10 @@ SELECT answer('+12025550104', '777777');
 INSERT INTO numbers VALUES ('+12025550105', 3, '888888');
 SELECT answer('+12025550105', '888888');
 
--- Keys and columns that come later change nothing.
-ALTER TABLE numbers ADD billing_id int REFERENCES accounts DEFAULT 2, ADD old_pin port_pin DEFAULT '999999';
-ALTER TABLE accounts ADD old_pin port_pin DEFAULT '999999';
+-- Keys and columns that come later change nothing.  (Columns of PINs do:
+-- account_rules_said_at_guard.sql.)
+ALTER TABLE numbers ADD billing_id int REFERENCES accounts DEFAULT 2, ADD old_pin text DEFAULT '999999';
+ALTER TABLE accounts ADD old_pin text DEFAULT '999999';
 SELECT answer('+12025550102', '999999');
 SELECT answer('+12025550103', '246801');
 SELECT answer('+12025550102', '246801');
@@ -115,11 +116,12 @@ DROP TABLE port_orders;
 DROP TABLE numbers, accounts;
 
 --
--- lock= and expires=
+-- lock and expires
 --
 
 -- A customer may lock the account or one number; either is enough.  What expires
--- is the PIN that counts: not the account's, where the number has one.
+-- is the PIN that counts: not the account's, where the number has one.  Each is said
+-- at the guard of the table that has the column.
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, frozen boolean, good_until timestamptz);
 CREATE TABLE numbers (
     e164 text PRIMARY KEY, account_id int REFERENCES accounts,
@@ -138,9 +140,9 @@ INSERT INTO numbers VALUES
     ('own PIN, account''s expired', 3, '444444', NULL, NULL),
     ('own PIN expired',          1, '444444', NULL, '-infinity'),
     ('no own PIN that expires',  1, NULL, NULL, '-infinity');
-SELECT count(*) FROM port_pin_protect('accounts') a, port_pin_protect('numbers') b;
-SELECT * FROM port_pin_gate('port_orders', fk => '{number}', via => '{account_id}',
-    lock => 'frozen', expires => 'good_until');
+SELECT port_pin_protect('accounts', lock => 'frozen', expires => 'good_until');
+SELECT port_pin_protect('numbers', lock => 'frozen', expires => 'good_until');
+SELECT * FROM port_pin_gate('port_orders', fk => 'number', via => 'account_id');
 SELECT e164, answer(e164, '111111') AS "111111", answer(e164, '222222') AS "222222",
     answer(e164, '333333') AS "333333", answer(e164, '444444') AS "444444"
     FROM (SELECT e164 FROM numbers ORDER BY e164 COLLATE "C") n;
@@ -150,14 +152,16 @@ DROP TABLE port_orders;
 ALTER TABLE numbers DROP frozen;
 ALTER TABLE accounts DROP good_until;
 CREATE TABLE port_orders (number text REFERENCES numbers, pin port_pin);
-SELECT port_pin_gate('port_orders', fk => '{number}', via => '{account_id}', lock => 'froozen');
-SELECT count(*) FROM port_pin_gate('port_orders', fk => '{number}', via => '{account_id}',
-    lock => 'frozen', expires => 'good_until');
+SELECT port_pin_gate('port_orders', fk => 'number', via => 'account_id');
+SELECT port_pin_protect('accounts', lock => 'froozen', replace => true);
+SELECT count(*) FROM port_pin_protect('accounts', lock => 'frozen', replace => true);
+SELECT count(*) FROM port_pin_protect('numbers', expires => 'good_until', replace => true);
+SELECT count(*) FROM port_pin_gate('port_orders', fk => 'number', via => 'account_id');
 SELECT e164, answer(e164, '111111') AS "111111", answer(e164, '222222') AS "222222",
     answer(e164, '333333') AS "333333", answer(e164, '444444') AS "444444"
     FROM (SELECT e164 FROM numbers ORDER BY e164 COLLATE "C") n;
--- The gate knows which of the two has them: a column that comes later means
--- nothing to it, and one that goes is missed.
+-- The guards know which of the two has them: a column that comes later means
+-- nothing to the gate, and one that goes is missed.
 ALTER TABLE numbers ADD frozen boolean DEFAULT true;
 INSERT INTO port_orders VALUES ('free', '111111');
 ALTER TABLE accounts RENAME frozen TO is_frozen;
@@ -165,7 +169,7 @@ INSERT INTO port_orders VALUES ('free', '111111');
 DROP TABLE port_orders, numbers, accounts;
 
 --
--- Keys of several columns, at each hop, in an order of their own
+-- Keys of several columns, at each step, in an order of their own
 --
 CREATE TABLE accounts (pin port_pin, no int, tenant text, PRIMARY KEY (tenant, no));
 CREATE TABLE numbers (
@@ -182,11 +186,12 @@ INSERT INTO accounts VALUES ('111111', 1, 'a'), ('222222', 1, 'b'), (NULL, 2, 'a
 INSERT INTO numbers VALUES (1, 'a', 100, 202), (1, 'b', 202, 100), (2, 'a', 101, 202),
     (1, 'b', 102, 202), (1, NULL, 103, 202), (NULL, 'a', 104, 202);
 UPDATE numbers SET pin = '333333' WHERE line = 102;
+SELECT count(*) FROM port_pin_protect('accounts') a, port_pin_protect('numbers', pin => 'pin') b;
 -- Which columns there are, the refusal tells.
-SELECT port_pin_gate('port_orders', fk => '{line}', via => '{account,owner}');
-SELECT port_pin_gate('port_orders', fk => '{line,area}', via => '{account}');
+SELECT port_pin_gate('port_orders', fk => 'line', via => 'account, owner');
+SELECT port_pin_gate('port_orders', fk => 'line, area', via => 'account');
 -- Any order of them will do.
-SELECT * FROM port_pin_gate('port_orders', fk => '{area,line}', via => '{owner,account}', number_pin => 'pin');
+SELECT * FROM port_pin_gate('port_orders', fk => 'area, line', via => 'owner, account');
 CREATE FUNCTION composite_answer(number int[], pin text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO path.port_orders (area, line, pin) VALUES (number[1], number[2], pin);
@@ -227,21 +232,22 @@ CREATE TABLE port_orders (
 ALTER TABLE numbers ADD last_order int REFERENCES port_orders;
 INSERT INTO accounts VALUES (1, '111111', NULL), (2, '222222', 1);
 INSERT INTO numbers VALUES ('n', NULL, NULL, 1, 2);
+SELECT count(*) FROM port_pin_protect('accounts') a, port_pin_protect('customers') b;
 -- The hint names all ways that there are.
 SELECT port_pin_gate('port_orders');
-SELECT port_pin_gate('port_orders', fk => '{number}', via => '{owner_id}');
-SELECT port_pin_gate('port_orders', fk => '{pin}', via => '{account_id}');
-SELECT port_pin_gate('port_orders', fk => '{number}', via => '{carrier_id}');
-SELECT port_pin_gate('port_orders', fk => '{number}', via => '{e164}');
-SELECT port_pin_gate('port_orders', fk => '{number}', via => '{account_id,payer_id}');
+SELECT port_pin_gate('port_orders', fk => 'number', via => 'owner_id');
+SELECT port_pin_gate('port_orders', fk => 'pin', via => 'account_id');
+SELECT port_pin_gate('port_orders', fk => 'number', via => 'carrier_id');
+SELECT port_pin_gate('port_orders', fk => 'number', via => 'e164');
+SELECT port_pin_gate('port_orders', fk => 'number', via => 'account_id, payer_id');
 -- Round in a circle: no order vouches for another by the PIN that it carries, and
 -- no number for another.
-SELECT port_pin_gate('port_orders', fk => '{supplements}');
-SELECT port_pin_gate('port_orders', fk => '{number}', via => '{last_order}');
-SELECT port_pin_gate('port_orders', fk => '{number}', via => '{replaces}');
+SELECT port_pin_gate('port_orders', fk => 'supplements');
+SELECT port_pin_gate('port_orders', fk => 'number', via => 'last_order');
+SELECT port_pin_gate('port_orders', fk => 'number', via => 'replaces');
 -- One pair of columns that references two tables is not an answer, either.
 ALTER TABLE numbers ADD FOREIGN KEY (account_id) REFERENCES customers NOT VALID;
-SELECT port_pin_gate('port_orders', fk => '{number}', via => '{account_id}');
+SELECT port_pin_gate('port_orders', fk => 'number', via => 'account_id');
 ALTER TABLE numbers DROP CONSTRAINT numbers_account_id_fkey1;
 
 -- All of that is asked again when an order comes in, of triggers made by hand, too.
@@ -269,7 +275,7 @@ SELECT by_hand('fk=number', 'via=last_order');
 SELECT by_hand('fk=number', 'via=owner_id');
 SELECT by_hand('fk=number', 'via=e164');
 SELECT by_hand('fk=supplements');
-SELECT by_hand('fk=number', 'via=account_id', 'number_pin=e164x');
+SELECT by_hand('fk=number', 'via=account_id', 'account_pin=pinn');
 SELECT by_hand('fk=number', 'via=account_id', 'account_pin=id');
 \t
 
@@ -302,7 +308,7 @@ INSERT INTO accounts VALUES (1, 'east', '111111'), (1, 'west', '222222');
 INSERT INTO numbers VALUES ('+1a', 1, 'east', NULL), ('+1b', 1, 'west', NULL), ('+44a', 1, 'west', NULL),
     ('+44b', 1, 'east', '333333'), ('+44c', 1, NULL, '333333');
 SELECT count(*) FROM port_pin_protect('accounts') a, port_pin_protect('numbers') b;
-SELECT * FROM port_pin_gate('port_orders', fk => '{number}', via => '{account_id,region}');
+SELECT * FROM port_pin_gate('port_orders', fk => 'number', via => 'account_id, region');
 SELECT e164, answer(e164, '111111') AS "111111", answer(e164, '222222') AS "222222",
     answer(e164, '333333') AS "333333" FROM (SELECT e164 FROM numbers ORDER BY e164 COLLATE "C") n;
 -- Rows that move to another partition are found there.
@@ -331,7 +337,7 @@ INSERT INTO accounts VALUES (1, '111111'), (2, '222222');
 INSERT INTO numbers VALUES
     ('+12025550101', 1, NULL), ('+12025550102', 1, NULL), ('+12025550103', 1, '333333'), ('+12025550104', 2, NULL);
 SELECT count(*) FROM port_pin_protect('accounts') a, port_pin_protect('numbers') b;
-SELECT count(*) FROM port_pin_gate('port_order_lines', fk => '{number}', via => '{account_id}');
+SELECT count(*) FROM port_pin_gate('port_order_lines', fk => 'number', via => 'account_id');
 WITH o AS (INSERT INTO port_orders VALUES (1, 'New Carrier') RETURNING id)
     INSERT INTO port_order_lines SELECT o.id, l.* FROM o, (VALUES
         ('+12025550101', '111111'), ('+12025550102', '111111'),

@@ -5,10 +5,11 @@
 CREATE SCHEMA statements;
 SET search_path = statements, public;
 SET client_min_messages = warning;
-SET portpin.max_failures_per_account = 0; -- how wrong guesses are counted: failures.sql
+SET portpin.max_failures_per_account = 0; -- how wrong PINs are counted: failure_outlives_rollback.sql
 
-CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin);
-INSERT INTO accounts VALUES (1, '735517'), (2, '004211');
+CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, frozen boolean);
+INSERT INTO accounts VALUES (1, '735517', false), (2, '004211', true);
+SELECT count(*) FROM port_pin_protect('accounts');
 CREATE TABLE port_orders (account int REFERENCES accounts, pin text);
 SELECT count(*) FROM port_pin_gate('port_orders', pin => 'pin');
 
@@ -20,27 +21,46 @@ UPDATE port_orders SET pin = '004212' WHERE account = 2;
 UPDATE port_orders SET pin = '004211', account = 2 WHERE account = 1;
 INSERT INTO port_orders VALUES (2, '735517');
 
--- The catalogs change, in a savepoint that is rolled back.
+-- What the guard of the accounts says changes, in a savepoint that is rolled back.
 BEGIN;
-ALTER TABLE accounts ADD old_pin port_pin;
-UPDATE accounts SET old_pin = '111222', pin = '222333' WHERE id = 1;
 SAVEPOINT before;
-ALTER TABLE accounts RENAME pin TO new_pin;
-ALTER TABLE accounts RENAME old_pin TO pin;
-INSERT INTO port_orders VALUES (1, '111222');
-SAVEPOINT renamed;
-INSERT INTO port_orders VALUES (1, '222333');
-ROLLBACK TO renamed;
-INSERT INTO port_orders VALUES (1, '111222');
-ROLLBACK TO before;
-INSERT INTO port_orders VALUES (1, '222333');
-INSERT INTO port_orders VALUES (1, '111222');
-ROLLBACK;
+SELECT count(*) FROM port_pin_protect('accounts', lock => 'frozen', replace => true);
+SAVEPOINT replaced;
+INSERT INTO port_orders VALUES (2, '004211');
+ROLLBACK TO replaced;
 INSERT INTO port_orders VALUES (1, '735517');
+DROP TRIGGER port_pin_protect ON accounts;
+INSERT INTO port_orders VALUES (1, '735517');
+ROLLBACK TO before;
+INSERT INTO port_orders VALUES (2, '004211');
+ALTER TABLE accounts ADD old_pin port_pin;
+INSERT INTO port_orders VALUES (1, '735517');
+ROLLBACK;
+INSERT INTO port_orders VALUES (2, '004211');
 
--- The catalogs change in the midst of a statement: the orders that follow go by it.
+-- So do columns.
 CREATE TABLE two_pins (id int PRIMARY KEY, pin text, other_pin text);
 INSERT INTO two_pins VALUES (1, '735517', '111222');
+SELECT count(*) FROM port_pin_protect('two_pins', pin => 'pin');
+CREATE TABLE renamed_orders (account int REFERENCES two_pins, pin text);
+SELECT count(*) FROM port_pin_gate('renamed_orders', pin => 'pin');
+INSERT INTO renamed_orders VALUES (1, '735517');
+BEGIN;
+SAVEPOINT before;
+ALTER TABLE two_pins RENAME pin TO new_pin;
+ALTER TABLE two_pins RENAME other_pin TO pin;
+INSERT INTO renamed_orders VALUES (1, '111222');
+SAVEPOINT renamed;
+INSERT INTO renamed_orders VALUES (1, '735517');
+ROLLBACK TO renamed;
+INSERT INTO renamed_orders VALUES (1, '111222');
+ROLLBACK TO before;
+INSERT INTO renamed_orders VALUES (1, '735517');
+INSERT INTO renamed_orders VALUES (1, '111222');
+ROLLBACK;
+INSERT INTO renamed_orders VALUES (1, '735517');
+
+-- The catalogs change in the midst of a statement: the orders that follow go by it.
 CREATE FUNCTION swap_pins(n int) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
 	ALTER TABLE two_pins RENAME pin TO swapping;
@@ -49,7 +69,7 @@ BEGIN
 	RETURN n;
 END $$;
 CREATE TABLE swapped_orders (n int, account int REFERENCES two_pins, pin text, verdict port_pin_verdict);
-SELECT count(*) FROM port_pin_gate('swapped_orders', pin => 'pin', account_pin => 'pin', verdict => 'verdict');
+SELECT count(*) FROM port_pin_gate('swapped_orders', pin => 'pin', verdict => 'verdict');
 INSERT INTO swapped_orders
 	SELECT CASE n % 3 WHEN 0 THEN swap_pins(n) ELSE n END, 1, '735517' FROM generate_series(1, 7) n;
 SELECT n, verdict FROM swapped_orders ORDER BY n;
@@ -84,8 +104,9 @@ TABLE scoped_orders;
 CREATE TABLE legacy_accounts (id int PRIMARY KEY, pin text);
 INSERT INTO legacy_accounts VALUES (1, '735517'),
 	(2, 'sealed:v1:gone.0123456789abcdef:$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy');
+SELECT count(*) FROM port_pin_protect('legacy_accounts', pin => 'pin');
 CREATE TABLE legacy_orders (account int REFERENCES legacy_accounts, pin text);
-SELECT count(*) FROM port_pin_gate('legacy_orders', pin => 'pin', account_pin => 'pin');
+SELECT count(*) FROM port_pin_gate('legacy_orders', pin => 'pin');
 \set VERBOSITY sqlstate
 INSERT INTO legacy_orders VALUES (1, '735517');
 INSERT INTO legacy_orders VALUES (2, '735517');
@@ -120,7 +141,7 @@ ROLLBACK;
 SET search_path = statements, public;
 DROP SCHEMA east, west CASCADE;
 
--- More tables of orders than gates are kept.
+-- Many tables of orders, each with a gate of its own.
 DO $$
 BEGIN
 	FOR i IN 1 .. 40 LOOP
@@ -138,9 +159,24 @@ END $$;
 SELECT pin, place(1 + n % 40, pin), count(*)
 	FROM generate_series(1, 200) n, unnest('{735517,735518}'::text[]) pin GROUP BY 1, 2 ORDER BY 1, 2;
 
-SELECT count(*) <= 16 AS not_too_many FROM pg_backend_memory_contexts WHERE name = 'port_pin_gate_trigger';
+-- More gates than are kept: each trigger that is created anew is another one.  What
+-- a statement has of a gate goes with it.
+CREATE TABLE regated_orders (account int REFERENCES accounts, pin text);
+DO $$
+BEGIN
+	FOR i IN 1 .. 1100 LOOP
+		CREATE TRIGGER gate AFTER INSERT ON regated_orders FOR EACH ROW
+			EXECUTE FUNCTION port_pin_gate_trigger('pin=pin');
+		INSERT INTO regated_orders VALUES (1, '735517');
+		DROP TRIGGER gate ON regated_orders;
+	END LOOP;
+END $$;
+SELECT name, total_bytes < 8 * 1024 * 1024 AS not_too_much FROM pg_backend_memory_contexts
+	WHERE name IN ('gates of portpin', 'port_pin_gate_trigger');
+SELECT pin, place(1 + n % 40, pin), count(*)
+	FROM generate_series(1, 200) n, unnest('{735517,735518}'::text[]) pin GROUP BY 1, 2 ORDER BY 1, 2;
 
--- A table that is dropped, and made again with other columns under the same name.
+-- A table that is dropped, and created again with other columns under the same name.
 DROP TABLE orders_1;
 CREATE TABLE orders_1 (pin text, spare text, account int REFERENCES accounts);
 SELECT count(*) FROM port_pin_gate('orders_1', pin => 'pin');
@@ -149,6 +185,7 @@ INSERT INTO orders_1 VALUES ('735517', '735518', 1);
 
 -- Accounts that move to other partitions, which come and go.
 CREATE TABLE parts (id int PRIMARY KEY, pin port_pin) PARTITION BY RANGE (id);
+SELECT count(*) FROM port_pin_protect('parts');
 CREATE TABLE low PARTITION OF parts FOR VALUES FROM (1) TO (10);
 CREATE TABLE high PARTITION OF parts FOR VALUES FROM (10) TO (20);
 INSERT INTO parts VALUES (1, '735517'), (11, '004211');
@@ -176,11 +213,11 @@ SET client_min_messages = warning;
 INSERT INTO statements.port_orders VALUES (1, '735517');
 INSERT INTO statements.port_orders VALUES (1, '735518');
 
--- A gate that is seldom needed is kept beside one that is needed all the time.
+-- A session that places no order keeps nothing.
 \c -
 SET search_path = statements, public;
 SET client_min_messages = warning;
+SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'gates of portpin';
 SELECT place(2, '735517');
-SELECT count(place(3, '735517')) FROM generate_series(1, 100);
-SELECT count(*) AS gates FROM pg_backend_memory_contexts WHERE name = 'port_pin_gate_trigger';
+SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'gates of portpin';
 DROP SCHEMA statements CASCADE;

@@ -4,7 +4,7 @@
 -- A port desk that must answer the other carrier wants the refused order with its
 -- reason.  The gate is a BEFORE trigger then, the last of them, so that the order
 -- that it judges is the order that is stored.
-SET portpin.max_failures_per_account = 0; -- how wrong guesses are counted: failures.sql
+SET portpin.max_failures_per_account = 0; -- how wrong PINs are counted: failure_outlives_rollback.sql
 CREATE SCHEMA verdict;
 SET search_path = verdict, public;
 
@@ -19,8 +19,8 @@ CREATE TABLE port_orders (
 INSERT INTO accounts VALUES
     (1, '012345', false, NULL), (2, '246801', NULL, 'infinity'), (3, NULL, false, NULL),
     (4, '135790', true, NULL), (5, '975310', false, '-infinity');
-SELECT count(*) FROM port_pin_protect('accounts');
-SELECT * FROM port_pin_gate('port_orders', lock => 'frozen', expires => 'good_until', verdict => 'verdict');
+SELECT count(*) FROM port_pin_protect('accounts', lock => 'frozen', expires => 'good_until');
+SELECT * FROM port_pin_gate('port_orders', verdict => 'verdict');
 
 --
 -- Every verdict, and RETURNING shows it at once
@@ -277,8 +277,8 @@ SELECT port_pin_gate('port_orders', verdict => 'verdict');
 -- One gate of this kind is all that a table can have; one that refuses may be
 -- there beside it, for another key.
 ALTER TABLE port_orders ADD reseller_id int REFERENCES accounts, ADD verdict_2 port_pin_verdict, ADD reseller_pin port_pin;
-SELECT port_pin_gate('port_orders', fk => '{reseller_id}', pin => 'reseller_pin', verdict => 'verdict_2');
-SELECT statement FROM port_pin_gate('port_orders', fk => '{reseller_id}', pin => 'reseller_pin') AS statement LIMIT 1;
+SELECT port_pin_gate('port_orders', fk => 'reseller_id', pin => 'reseller_pin', verdict => 'verdict_2');
+SELECT statement FROM port_pin_gate('port_orders', fk => 'reseller_id', pin => 'reseller_pin') AS statement LIMIT 1;
 INSERT INTO port_orders (account_id, pin, reseller_id, reseller_pin) VALUES (1, '999999', 2, '999999');
 INSERT INTO port_orders (account_id, pin, reseller_id, reseller_pin) VALUES (1, '999999', 2, '246801') RETURNING verdict;
 -- Gone is the column, shut is the gate.
@@ -294,9 +294,8 @@ CREATE TABLE port_orders (number text REFERENCES numbers, pin port_pin, verdict 
 INSERT INTO numbers VALUES ('own PIN', 1, '777777', false), ('locked', 1, NULL, true),
     ('account locked', 2, '777777', NULL), ('account', 1, NULL, NULL), ('nobody''s', NULL, '777777', NULL);
 UPDATE accounts SET frozen = true WHERE id = 2;
-SELECT count(*) FROM port_pin_protect('numbers');
-SELECT count(*) FROM port_pin_gate('port_orders', fk => '{number}', via => '{account_id}',
-    lock => 'frozen', verdict => 'verdict');
+SELECT count(*) FROM port_pin_protect('numbers', lock => 'frozen');
+SELECT count(*) FROM port_pin_gate('port_orders', fk => 'number', via => 'account_id', verdict => 'verdict');
 INSERT INTO port_orders SELECT e164, p FROM numbers, unnest(ARRAY['777777', '012345', NULL]) p;
 SELECT * FROM port_orders ORDER BY number COLLATE "C", pin;
 

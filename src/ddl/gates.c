@@ -24,6 +24,7 @@
 #include "base/catalog.h"
 #include "table/column.h"
 #include "table/foreign_key.h"
+#include "table/partition.h"
 #include "table/triggers.h"
 #include "trigger/gate.h"
 
@@ -75,6 +76,19 @@ gated_tables(Oid domain)
 	systable_endscan(scan);
 	table_close(triggers, AccessShareLock);
 	table_close(depend, AccessShareLock);
+	list_sort(tables, list_oid_cmp);
+	return tables;
+}
+
+/* A table, and the one that it is a partition of: its guard is there. */
+static List *
+append_table(List *tables, Oid relid)
+{
+	Relation	table = table_open(relid, AccessShareLock);
+
+	tables = list_append_unique_oid(tables, relid);
+	tables = list_append_unique_oid(tables, RootOfPartitions(table));
+	table_close(table, NoLock);
 	return tables;
 }
 
@@ -94,7 +108,7 @@ referenced_tables(Oid relid, List *names)
 		ForeignKeyCacheInfo *key = lfirst(lc);
 
 		if (names == NIL || KeyHasColumns(key, columns))
-			referenced = list_append_unique_oid(referenced, key->confrelid);
+			referenced = append_table(referenced, key->confrelid);
 	}
 	table_close(table, NoLock);
 	return referenced;

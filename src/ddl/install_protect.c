@@ -103,6 +103,7 @@ check_rules(const GuardPlan *plan)
 				errdetail("An account without a port PIN could be put in the place of one that had it."),
 				errhint("Add forbid_delete => true."),
 				errtable(plan->table));
+	CheckRulesAgree(plan->table, rules);
 	if (plan->pin == InvalidAttrNumber &&
 		(rules[RULE_EXPIRES] != NULL || rules[RULE_KEY] != NULL ||
 		 rules[RULE_CLEARABLE] != NULL || rules[RULE_CHECK_FORMAT] != NULL))
@@ -123,8 +124,8 @@ check_rules(const GuardPlan *plan)
 }
 
 /*
- * A guard of a lock alone has no place beside one of a PIN, whose lock it is, nor may
- * it take that one's place in passing.
+ * A guard of a lock alone has no place beside that of a PIN, which can have the lock
+ * as well; nor in its place: to take a PIN's guard away, say so.
  */
 static void
 check_keeps_pin(const GuardPlan *plan)
@@ -143,7 +144,7 @@ check_keeps_pin(const GuardPlan *plan)
 					errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("the guard of table \"%s\" is for a port PIN, column \"%s\"",
 						   RelationGetRelationName(plan->table), (char *) linitial(pin)),
-					errhint("Name the column that holds the PIN now with pin => 'column', or remove the guard with port_pin_unprotect()."),
+					errhint("Name the column that holds the PIN now with pin => 'column' and replace => true, or remove the guard with port_pin_unprotect()."),
 					errtableconstraint(plan->table, trigger->tgname));
 	}
 }

@@ -32,6 +32,7 @@
 #include "base/compat.h"
 #include "base/error.h"
 #include "table/column.h"
+#include "table/partition.h"
 #include "trigger/account_rules.h"
 #include "trigger/protect_trigger.h"
 
@@ -88,12 +89,13 @@ check_row_security(const PathSearch *search, Relation accounts)
 
 /* ----- What the guards of a table say ----- */
 
-/* The call that guards a table, for a hint. */
+/* The call that guards a table, or the one that it is a partition of, for a hint. */
 static char *
 protect_call(Relation table, const char *pin, Oid domain)
 {
-	char	   *name = quote_qualified_identifier(get_namespace_name_or_temp(RelationGetNamespace(table)),
-												  RelationGetRelationName(table));
+	Oid			whole = RootOfPartitions(table);
+	char	   *name = quote_qualified_identifier(get_namespace_name_or_temp(get_rel_namespace(whole)),
+												  get_rel_name(whole));
 
 	return psprintf("SELECT %s(%s%s%s);", QualifiedName("port_pin_protect", domain),
 					quote_literal_cstr(name), pin == NULL ? "" : ", pin => ",
@@ -111,12 +113,23 @@ refuse_unguarded(Relation table, const char *pin, Oid domain)
 							errtable(table));
 }
 
-/* Each PIN of a table must have its guard, whatever column the order's way is for. */
+/*
+ * Each PIN of a table must have its guard, whatever column the order's way is for;
+ * and each guard its PIN, or that has been renamed.
+ */
 static void
 check_pins_are_guarded(const PathSearch *search, Relation table, List *guards)
 {
 	const char *named = search->names->account_pin;
+	ListCell   *lc;
 
+	foreach(lc, guards)
+	{
+		const char *pin = OptionColumn(((AccountGuard *) lfirst(lc))->rules[RULE_PIN]);
+
+		if (pin != NULL)
+			(void) FindPinColumn(table, pin, search->domain);
+	}
 	for (AttrNumber column = NextPinColumn(table, 0, search->domain);
 		 column != InvalidAttrNumber;
 		 column = NextPinColumn(table, column, search->domain))
@@ -205,12 +218,16 @@ check_guard_is_there(const PathSearch *search, Relation table, List *guards,
 									errmsg("table \"%s\" has lost its guard",
 										   RelationGetRelationName(table)),
 									errdetail("It had one when the gate was installed."),
-									errhint("%s", protect_call(table, NULL, search->domain)),
+									errhint("Install it again, with the options that it had: %s",
+											protect_call(table, NULL, search->domain)),
 									errtable(table));
 	}
 }
 
-/* Without a guard in full, "no PIN" could be a PIN that was taken away. */
+/*
+ * Without a guard in full, "no PIN" could be a PIN that was taken away.  A number's
+ * own may be, where its guard says so: then the account's counts.
+ */
 static void
 check_unset_can_be_told(Relation table, const PathStep *step,
 						const AccountGuard *guard, Oid domain)
@@ -396,18 +413,49 @@ refuse_ambiguous_key(Relation rel, const ForeignKeyCacheInfo *a,
 							errtable(rel));
 }
 
+/* The keys that there are, for a detail. */
+static int
+errdetail_keys(Relation rel)
+{
+	char	   *keys = keys_for_hint(rel);
+
+	return keys[0] == '\0' ? errdetail("It has no foreign key at all.") :
+		errdetail("Its foreign keys are on %s.", keys);
+}
+
 /* No key on the columns that were named. */
 static void
 refuse_named_key(Relation rel, const char *argument)
 {
-	char	   *keys = keys_for_hint(rel);
-
 	ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
 							errmsg("table \"%s\" has no foreign key on the columns named by %s",
 								   RelationGetRelationName(rel), argument),
-							keys[0] == '\0' ? errdetail("It has no foreign key at all.") :
-							errdetail("Its foreign keys are on %s.", keys),
+							errdetail_keys(rel),
 							errhint("Add a foreign key on just these columns: it tells which account's PIN must be given."),
+							errtable(rel));
+}
+
+/* No key leads to a table whose own key via names. */
+static void
+refuse_no_key_to_via(Relation rel)
+{
+	ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+							errmsg("table \"%s\" has no foreign key to a table that has one on the columns named by via",
+								   RelationGetRelationName(rel)),
+							errdetail_keys(rel),
+							errhint("Name with via the columns of the number's foreign key to its account; leave via out where the order's own foreign key leads to the account."),
+							errtable(rel));
+}
+
+/* No key leads to a table with the PIN that account_pin names. */
+static void
+refuse_no_key_to_named_pin(const PathSearch *search, Relation rel)
+{
+	ereport_without_context(errcode(ERRCODE_UNDEFINED_COLUMN),
+							errmsg("table \"%s\" has no foreign key to a table with a column \"%s\"",
+								   RelationGetRelationName(rel), search->names->account_pin),
+							errdetail_keys(rel),
+							errhint("Give the exact name of the account's port PIN with account_pin => 'column', or leave account_pin out."),
 							errtable(rel));
 }
 
@@ -416,13 +464,11 @@ static void
 refuse_no_key(const PathSearch *search, Relation rel)
 {
 	char	   *paths = indirect_paths(search);
-	char	   *keys = keys_for_hint(rel);
 
 	ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
 							errmsg("table \"%s\" has no foreign key that leads to a port PIN",
 								   RelationGetRelationName(rel)),
-							keys[0] == '\0' ? errdetail("It has no foreign key at all.") :
-							errdetail("Its foreign keys are on %s.", keys),
+							errdetail_keys(rel),
 							paths[0] != '\0' ?
 							errhint("To find the PIN over another table, name both foreign keys: %s.", paths) :
 							errhint("Add a foreign key to the table with the PIN. If its PIN column is text or varchar, protect that first: port_pin_protect('table', pin => 'column')."),
@@ -451,7 +497,7 @@ only_key(Relation rel, List *keys, const char *argument)
  */
 static ForeignKeyCacheInfo *
 choose_key(const PathSearch *search, Relation from, List *columns, bool last,
-		   const char *argument)
+		   const char *argument, bool *was_chosen)
 {
 	List	   *keys = NIL;
 	List	   *candidates = NIL;
@@ -465,13 +511,30 @@ choose_key(const PathSearch *search, Relation from, List *columns, bool last,
 		if (is_candidate(search, from, lfirst(lc), last))
 			candidates = lappend(candidates, lfirst(lc));
 	}
+	*was_chosen |= list_length(keys) > 1;
 	if (candidates != NIL)
 		return only_key(from, candidates, argument);
+	if (columns == NIL && !last)
+		refuse_no_key_to_via(from);
+	if (columns == NIL && search->names->account_pin != NULL)
+		refuse_no_key_to_named_pin(search, from);
 	if (columns == NIL)
 		refuse_no_key(search, from);
 	if (keys == NIL)
 		refuse_named_key(from, argument);
 	return only_key(from, keys, argument);
+}
+
+/* An order can't vouch for another, unless orders have PINs of accounts beside their own. */
+static void
+check_leads_off(const PathSearch *search, const ForeignKeyCacheInfo *key)
+{
+	if (search->names->account_pin == NULL &&
+		IsSelfReference(key->confrelid, search->orders))
+		ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+								errmsg("the foreign key of the orders leads to orders"),
+								errhint("Name the foreign key to the table of the number or account with fk => 'column, ...', or with account_pin => 'column' the PIN of accounts that are orders."),
+								errtable(search->orders));
 }
 
 /* The way leads on from table to table: round in a circle it would find any PIN. */
@@ -513,11 +576,14 @@ take_step(const PathSearch *search, Relation from, List *columns, bool last,
 	int			number = path->nsteps++;
 	PathStep   *step = &path->steps[number];
 	ForeignKeyCacheInfo *key = choose_key(search, from, columns, last,
-										  number == 0 ? "fk" : "via");
+										  number == 0 ? "fk" : "via",
+										  &path->was_chosen);
 	Relation	to;
 	AccountGuard *guard;
 
-	if (number > 0)
+	if (number == 0)
+		check_leads_off(search, key);
+	else
 		check_leads_on(search, key, from);
 	to = table_open(key->confrelid, AccessShareLock);
 	DescribeForeignKey(from, key, &step->key);
@@ -549,6 +615,49 @@ check_allow_unset(const PathSearch *search, const AccountPath *path)
 	}
 }
 
+/* A table that is not on the way, or is misspelled, would never be missed. */
+static void
+check_guarded_names(const PathSearch *search, const AccountPath *path)
+{
+	ListCell   *lc;
+
+	foreach(lc, search->names->guarded)
+	{
+		bool		known = false;
+
+		for (int i = 0; i < path->nsteps; i++)
+			known |= strcmp(lfirst(lc), STEP_NAME(path, i)) == 0;
+		if (!known)
+			ereport_without_context(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+									errmsg("\"guarded\" names no table on the way to the port PIN: \"%s\"",
+										   (char *) lfirst(lc)),
+									errhint("It can name account and, with via, number."),
+									errtable(search->orders));
+	}
+}
+
+/* Likewise a PIN that is named, but is on no table of the way. */
+static void
+check_account_pin_name(const PathSearch *search, const AccountPath *path)
+{
+	const char *named = search->names->account_pin;
+
+	if (named == NULL)
+		return;
+	for (int i = 0; i < path->nsteps; i++)
+	{
+		const PathStep *step = &path->steps[i];
+
+		if (step->pin != InvalidAttrNumber &&
+			strcmp(get_attname(step->key.referenced, step->pin, false), named) == 0)
+			return;
+	}
+	ereport_without_context(errcode(ERRCODE_UNDEFINED_COLUMN),
+							errmsg("account_pin names no port PIN on the way: \"%s\"", named),
+							errhint("Leave it out, or name a column that holds the guarded port PIN of an account or number."),
+							errtable(search->orders));
+}
+
 /*
  * Find the way from orders to the PIN: along one foreign key, or along two where
  * the columns of the second are named.  Refuse what is in doubt.
@@ -574,5 +683,7 @@ FindAccountPath(Relation orders, const PathNames *names, Oid domain, AccountPath
 		table_close(number, NoLock);
 	}
 	table_close(to, NoLock);
+	check_guarded_names(&search, path);
+	check_account_pin_name(&search, path);
 	check_allow_unset(&search, path);
 }

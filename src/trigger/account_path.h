@@ -34,6 +34,7 @@ typedef struct AccountPath
 	bool		scoped;			/* a row on the way can be out of scope */
 	bool		sealed;			/* a PIN on the way is in a sealed column */
 	bool		allows_unset;	/* an account without a PIN may be ported */
+	bool		was_chosen;		/* of several keys, by what other tables are like */
 	PathStep	steps[MAX_PATH_STEPS];
 } AccountPath;
 

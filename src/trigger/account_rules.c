@@ -43,6 +43,18 @@ StatesRules(const Trigger *trigger)
 		TRIGGER_FOR_UPDATE(trigger->tgtype);
 }
 
+/* A PIN that may be taken away says nothing where none is needed. */
+void
+CheckRulesAgree(Relation table, char **rules)
+{
+	if (rules[RULE_ALLOW_UNSET] != NULL && rules[RULE_CLEARABLE] != NULL)
+		ereport_without_context(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+								errmsg("allow_unset and clearable exclude each other"),
+								errdetail("An account could be ported as soon as somebody has cleared its port PIN."),
+								errhint("Leave one of them out."),
+								errtable(table));
+}
+
 /*
  * The PIN that a guard without pin= is for: the column of portpin's types.  One that
  * speaks of rows only, of their lock or scope, is for no PIN, whatever columns the
@@ -68,6 +80,7 @@ ReadAccountGuard(Relation table, const Trigger *trigger, Oid domain)
 	ReadOptions(trigger, account_rules,
 				StatesRules(trigger) ? NUM_ACCOUNT_RULES : RULE_PIN + 1,
 				guard->rules);
+	CheckRulesAgree(table, guard->rules);
 	if (guard->rules[RULE_PIN] == NULL)
 		guard->rules[RULE_PIN] = find_pin_name(table, guard->rules, domain);
 	return guard;

@@ -51,6 +51,7 @@ typedef struct AccountGuard
 } AccountGuard;
 
 extern bool StatesRules(const Trigger *trigger);
+extern void CheckRulesAgree(Relation table, char **rules);
 extern AccountGuard *ReadAccountGuard(Relation table, const Trigger *trigger,
 									  Oid domain);
 extern bool SamePin(const AccountGuard *a, const AccountGuard *b);

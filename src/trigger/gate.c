@@ -198,7 +198,7 @@ check_pin_is_of_account(Relation orders, const Gate *gate)
 			   get_attname(RelationGetRelid(orders), gate->pin, false)) == 0)
 		ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
 						errmsg("the foreign key of the orders leads to orders, and to the PIN that they carry"),
-						errhint("Name the foreign key to the table of the number or account with fk=, or with account_pin= another column of this one."),
+						errhint("Name the foreign key to the table of the number or account with fk => 'column, ...', or with account_pin => 'column' another column of this one."),
 						errtable(orders));
 }
 

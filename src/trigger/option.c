@@ -70,8 +70,8 @@ check_value(const Trigger *trigger, const GuardOption *option, const char *value
 
 /*
  * Read the arguments of a trigger.  What the guard does not know, or what is said
- * twice, is an error.  The word is shown only up to its =, for want of knowing
- * what somebody wrote behind it.
+ * twice, is an error.  The word is shown only up to its = or to a digit: what
+ * somebody wrote there could be a PIN.
  */
 void
 ReadOptions(const Trigger *trigger, const GuardOption *options, int noptions,
@@ -87,7 +87,7 @@ ReadOptions(const Trigger *trigger, const GuardOption *options, int noptions,
 			ereport_without_context(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 									errmsg("trigger \"%s\" has an argument that its function does not know: \"%.*s\"",
 										   trigger->tgname,
-										   (int) strcspn(argument, "="), argument),
+										   (int) strcspn(argument, "=0123456789"), argument),
 									errhint("Arguments are written name=value; the names are %s.",
 											known_names(options, noptions)));
 		if (values[option] != NULL)
