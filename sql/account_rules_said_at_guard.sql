@@ -112,6 +112,7 @@ SELECT port_pin_gate('kept_orders', via => 'account_id', verdict => 'verdict', r
 INSERT INTO kept_orders VALUES (1, 'in', '333333'), (2, 'in', '999999'), (3, 'out', '333333'), (4, 'out', '999999'),
     (5, 'out', NULL), (6, 'number out', '999999'), (7, 'out, account locked', '999999'), (8, 'NULL', '999999');
 INSERT INTO kept_orders VALUES (9, 'out', '999999', 'accepted');
+INSERT INTO kept_orders VALUES (9, 'out', '999999');
 SELECT * FROM kept_orders ORDER BY id;
 -- What the scope was when the order was placed counts: no verdict comes of its change.
 UPDATE accounts SET is_us = NOT is_us WHERE id IN (3, 5);

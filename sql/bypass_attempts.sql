@@ -447,19 +447,29 @@ CREATE TABLE kept_orders (
 SELECT count(*) FROM port_pin_gate('kept_orders', verdict => 'verdict', scope => 'in_scope', redact => true);
 -- 51. Bring it along; write it later; bring it from out of scope.
 INSERT INTO kept_orders VALUES (1, 1, '999999', true, 'accepted');
+INSERT INTO kept_orders VALUES (1, 1, '999999', true);
 UPDATE kept_orders SET verdict = 'accepted' WHERE id = 1;
 INSERT INTO kept_orders VALUES (2, 1, '999999', false, 'accepted');
+INSERT INTO kept_orders VALUES (2, 1, '999999', false);
 SELECT * FROM kept_orders ORDER BY id;
 UPDATE kept_orders SET in_scope = true, verdict = 'accepted' WHERE id = 2;
 -- 52. By COPY, MERGE, ON CONFLICT.
 COPY kept_orders FROM STDIN;
 3	1	999999	t	accepted
 \.
+COPY kept_orders FROM STDIN;
+3	1	999999	t	\N
+\.
 INSERT INTO kept_orders VALUES (1, 1, '999999', true, 'accepted')
     ON CONFLICT (id) DO UPDATE SET verdict = 'accepted', pin = excluded.pin;
 MERGE INTO kept_orders o USING (VALUES (2), (4)) AS s(id) ON o.id = s.id
     WHEN MATCHED THEN UPDATE SET verdict = 'accepted'
     WHEN NOT MATCHED THEN INSERT VALUES (s.id, 1, '999999', true, 'accepted');
+INSERT INTO kept_orders VALUES (1, 1, '999999', true)
+    ON CONFLICT (id) DO UPDATE SET verdict = 'accepted', pin = excluded.pin;
+MERGE INTO kept_orders o USING (VALUES (2), (4)) AS s(id) ON o.id = s.id
+    WHEN MATCHED THEN UPDATE SET verdict = 'accepted'
+    WHEN NOT MATCHED THEN INSERT VALUES (s.id, 1, '999999', true);
 -- 53. An accepted order that goes on to another account; one whose PIN is blanked.
 INSERT INTO kept_orders VALUES (5, 1, '246801'), (6, 1, '246801');
 UPDATE kept_orders SET account_id = 2 WHERE id = 5;
@@ -705,6 +715,7 @@ ROLLBACK;
 -- 81. An order that was stored out of scope gets no verdict later.
 SELECT count(*) FROM port_pin_gate('line_orders', via => 'owner_id', verdict => 'verdict', replace => true);
 INSERT INTO line_orders VALUES (2, 'abroad', '999999', NULL, NULL, 'accepted');
+INSERT INTO line_orders VALUES (2, 'abroad', '999999');
 UPDATE line_orders SET verdict = 'accepted';
 SELECT id, number, verdict FROM line_orders ORDER BY id;
 -- 82. NOT STOPPED: a role that may write the account's own columns says who is in

@@ -154,6 +154,7 @@ CREATE EXTENSION citext SCHEMA failures;
 CREATE TABLE spelled (tenant citext, branch numeric, pin port_pin, PRIMARY KEY (tenant, branch));
 CREATE TABLE spelled_orders (tenant citext, branch numeric, pin port_pin,
 	FOREIGN KEY (tenant, branch) REFERENCES spelled);
+SELECT count(*) > 0 AS guarded FROM port_pin_protect('spelled');
 SELECT count(*) > 0 AS gated FROM port_pin_gate('spelled_orders');
 INSERT INTO spelled VALUES ('Contoso', 1.0, '735517');
 INSERT INTO spelled_orders VALUES ('CONTOSO', 1, '100001');
@@ -176,6 +177,7 @@ SELECT port_pin_lift_lockout(account_table::regclass, VARIADIC account_key)
 -- and one that takes its name, as a copy-and-swap tool makes it, inherits them.
 CREATE TABLE swapped (id int PRIMARY KEY, pin port_pin);
 CREATE TABLE swapped_orders (id int REFERENCES swapped, pin port_pin);
+SELECT count(*) > 0 AS guarded FROM port_pin_protect('swapped');
 SELECT count(*) > 0 AS gated FROM port_pin_gate('swapped_orders');
 INSERT INTO swapped VALUES (1, '735517');
 INSERT INTO swapped_orders VALUES (1, '100001');
@@ -206,6 +208,7 @@ RESET quote_all_identifiers;
 -- A temporary table is called after its session: another's of the same name is not it.
 CREATE TEMP TABLE temp_accounts (id int PRIMARY KEY, pin port_pin);
 CREATE TEMP TABLE temp_orders (id int REFERENCES temp_accounts, pin port_pin);
+SELECT count(*) > 0 AS guarded FROM port_pin_protect('temp_accounts');
 SELECT count(*) > 0 AS gated FROM port_pin_gate('temp_orders');
 INSERT INTO temp_accounts VALUES (1, '735517');
 INSERT INTO temp_orders VALUES (1, '100001');

@@ -14,6 +14,7 @@ SET portpin.max_failures_per_account = 1;
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin);
 CREATE TABLE port_orders (account int REFERENCES accounts, pin text);
 INSERT INTO accounts SELECT n, '735517' FROM generate_series(1, 9) n;
+SELECT count(*) > 0 AS guarded FROM port_pin_protect('accounts');
 SELECT count(*) > 0 AS gated FROM port_pin_gate('port_orders', pin => 'pin');
 CREATE FUNCTION fail(id int) RETURNS void LANGUAGE sql AS $$
 	INSERT INTO port_pin_failures (failed_at, account_schema, account_table, account_key,

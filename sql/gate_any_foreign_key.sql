@@ -3,6 +3,7 @@
 CREATE SCHEMA keys;
 SET search_path = keys, public;
 SET client_min_messages = warning;  -- what DROP ... CASCADE takes along
+SET portpin.max_failures_per_account = 0;   -- many tables here are called accounts
 
 -- What came of a statement, in one word.
 CREATE FUNCTION try(statement text) RETURNS text LANGUAGE plpgsql AS $$

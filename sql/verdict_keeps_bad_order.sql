@@ -36,18 +36,35 @@ CREATE INDEX ON port_orders (verdict) WHERE verdict <> 'accepted';
 SELECT verdict, count(*) FROM port_orders GROUP BY 1 ORDER BY 1;
 
 --
--- What a statement supplies is overwritten
+-- A new order must not bring a verdict: it is forged, or history on its way from one
+-- table to another, which would be rewritten.  Even a true one is refused, and out of
+-- scope as well; nothing is looked at before.
 --
-INSERT INTO port_orders VALUES (11, 1, '999999', 'accepted'), (12, 1, '012345', 'pin_mismatch')
-    RETURNING id, verdict;
+INSERT INTO port_orders VALUES (11, 1, '999999', 'accepted');
+INSERT INTO port_orders VALUES (12, 1, '012345', 'accepted');
+COPY port_orders (id, account_id, pin, verdict) FROM STDIN;
+21	1	999999	accepted
+\.
+-- To move judged orders, disable the gate's trigger meanwhile.
+BEGIN;
+ALTER TABLE port_orders DISABLE TRIGGER zz_port_pin_gate;
+INSERT INTO port_orders VALUES (13, 1, NULL, 'accepted');
+ALTER TABLE port_orders ENABLE TRIGGER zz_port_pin_gate;
+UPDATE port_orders SET note = 'moved' WHERE id = 13 RETURNING verdict;
+ROLLBACK;
+INSERT INTO port_orders VALUES (11, 1, '999999', NULL), (12, 1, '012345', NULL) RETURNING id, verdict;
+
+--
+-- What an UPDATE supplies is overwritten
+--
 WITH u AS (UPDATE port_orders SET verdict = 'accepted' RETURNING id, verdict)
     SELECT * FROM u ORDER BY id;
 WITH u AS (UPDATE port_orders SET verdict = NULL, note = 'seen' RETURNING id, verdict)
     SELECT * FROM u WHERE id IN (1, 7) ORDER BY id;
 COPY port_orders (id, account_id, pin, verdict) FROM STDIN;
-21	1	999999	accepted
+21	1	999999	\N
 22	2	246801	\N
-23	3	\N	accepted
+23	3	\N	\N
 \.
 SELECT id, verdict FROM port_orders WHERE id > 20 ORDER BY id;
 
@@ -77,7 +94,7 @@ TRUNCATE port_orders;
 -- ON CONFLICT: what is stored is what the UPDATE makes of the row.
 INSERT INTO port_orders VALUES (1, 1, '999999');
 INSERT INTO port_orders VALUES (1, 1, '012346') ON CONFLICT DO NOTHING RETURNING verdict;
-INSERT INTO port_orders VALUES (1, 1, '012346', 'accepted')
+INSERT INTO port_orders VALUES (1, 1, '012346', NULL)
     ON CONFLICT (id) DO UPDATE SET note = 'again', verdict = excluded.verdict RETURNING verdict;
 INSERT INTO port_orders VALUES (1, 1, '012346')
     ON CONFLICT (id) DO UPDATE SET pin = excluded.pin RETURNING verdict;
@@ -89,7 +106,7 @@ MERGE INTO port_orders o USING (VALUES (1, '246801'), (2, '999999')) AS s(id, pi
     WHEN MATCHED THEN UPDATE SET pin = s.pin, verdict = 'pin_required'
     WHEN NOT MATCHED THEN INSERT VALUES (s.id, 1, s.pin, 'accepted');
 CREATE VIEW desk AS SELECT id, account_id, pin, verdict FROM port_orders WITH CHECK OPTION;
-INSERT INTO desk VALUES (3, 1, '999999', 'accepted') RETURNING verdict;
+INSERT INTO desk VALUES (3, 1, '999999', NULL) RETURNING verdict;
 UPDATE desk SET verdict = 'accepted' WHERE id = 3 RETURNING verdict;
 CREATE RULE also AS ON INSERT TO desk DO ALSO
     UPDATE port_orders SET verdict = 'accepted' WHERE id = 3;
@@ -124,14 +141,14 @@ SAVEPOINT s;
 UPDATE port_orders SET pin = '999999' WHERE id = 1 RETURNING verdict;
 ROLLBACK TO s;
 UPDATE port_orders SET note = 'x' WHERE id = 1 RETURNING verdict;
-INSERT INTO port_orders VALUES (2, 1, NULL, 'accepted') RETURNING verdict;
+INSERT INTO port_orders VALUES (2, 1, NULL, NULL) RETURNING verdict;
 COMMIT;
 DO $$
 BEGIN
     UPDATE verdict.port_orders SET pin = '999999' WHERE id = 1;
     RAISE SQLSTATE 'UNDO0';
 EXCEPTION WHEN SQLSTATE 'UNDO0' THEN
-    INSERT INTO verdict.port_orders VALUES (3, 1, NULL, 'accepted');
+    INSERT INTO verdict.port_orders VALUES (3, 1, NULL, NULL);
 END $$;
 SELECT id, pin, verdict FROM port_orders ORDER BY id;
 TRUNCATE port_orders;
@@ -148,8 +165,8 @@ CREATE TABLE world_orders (
     is_us boolean GENERATED ALWAYS AS (country = 'US') STORED
 );
 SELECT * FROM port_pin_gate('world_orders', scope => 'is_us', verdict => 'verdict');
-INSERT INTO world_orders VALUES (1, 1, '012346', NULL, 'US'), (2, 1, NULL, 'accepted', 'CA'),
-    (3, 1, '012346', 'accepted', 'CA'), (4, 1, NULL, 'accepted', NULL) RETURNING id, is_us, verdict;
+INSERT INTO world_orders VALUES (1, 1, '012346', NULL, 'US'), (2, 1, NULL, NULL, 'CA'),
+    (3, 1, '012346', NULL, 'CA'), (4, 1, NULL, NULL, NULL) RETURNING id, is_us, verdict;
 WITH u AS (UPDATE world_orders SET verdict = 'accepted' WHERE id IN (2, 3) RETURNING id, verdict)
     SELECT * FROM u ORDER BY id;
 WITH u AS (UPDATE world_orders SET country = 'US', verdict = 'accepted' WHERE id IN (2, 3) RETURNING id, verdict)
@@ -159,8 +176,8 @@ UPDATE accounts SET pin = '012345' WHERE id = 1;
 UPDATE world_orders SET country = 'US' WHERE id = 1 RETURNING verdict;
 -- From true to NULL it stayed in scope.
 UPDATE world_orders SET country = NULL WHERE id = 1 RETURNING verdict;
-INSERT INTO world_orders VALUES (5, 1, '999999', 'accepted', 'CA') RETURNING verdict;
-INSERT INTO world_orders VALUES (5, 1, '999999', 'accepted', 'CA')
+INSERT INTO world_orders VALUES (5, 1, '999999', NULL, 'CA') RETURNING verdict;
+INSERT INTO world_orders VALUES (5, 1, '999999', NULL, 'CA')
     ON CONFLICT (id) DO UPDATE SET country = 'US', verdict = 'accepted' RETURNING verdict;
 DROP TABLE world_orders;
 
