@@ -123,7 +123,9 @@ WITH u AS (UPDATE kept_orders SET pin = '333333' WHERE id IN (1, 2, 4) RETURNING
     SELECT * FROM u ORDER BY id;
 UPDATE accounts SET is_us = NOT is_us WHERE id IN (3, 5);
 -- The verdict on an order of such an account is NULL, so the column must take that.
-ALTER TABLE kept_orders ALTER note SET NOT NULL, ADD strict port_pin_verdict NOT NULL DEFAULT 'accepted';
+ALTER TABLE kept_orders ALTER note SET NOT NULL, ADD strict port_pin_verdict;
+UPDATE kept_orders SET strict = 'accepted';
+ALTER TABLE kept_orders ALTER strict SET NOT NULL;
 SELECT port_pin_gate('kept_orders', via => 'account_id', verdict => 'strict', replace => true);
 DROP TABLE kept_orders;
 

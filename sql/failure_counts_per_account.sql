@@ -197,6 +197,7 @@ INSERT INTO copied TABLE swapped;
 ALTER TABLE swapped_orders DROP CONSTRAINT swapped_orders_id_fkey;
 DROP TABLE swapped;
 ALTER TABLE copied RENAME TO swapped;
+SELECT count(*) > 0 AS guarded FROM port_pin_protect('swapped');
 ALTER TABLE swapped_orders ADD FOREIGN KEY (id) REFERENCES swapped;
 INSERT INTO swapped_orders VALUES (1, '735517');
 

@@ -130,7 +130,7 @@ guard_comes_to("'pin=pin', 'lock_until=id'", '42804');
 guard_comes_to("'pin=pin', 'expires=nowhere'", '42703');
 guard_comes_to("'pin=pin', 'scope=pin,id'", '42602');
 guard_comes_to("'pin=pin', 'allow_unset=yes'", '55000');
-guard_comes_to("'pin=id'", '55000');
+guard_comes_to("'pin=id'", '42804');
 guard_comes_to("'moves=follow'", '22023');
 comes_to("TRIGGER rules AFTER UPDATE ON accounts FOR EACH ROW
 	EXECUTE FUNCTION port_pin_protect_trigger('pin=pin'); CREATE $gate()", '55000');
