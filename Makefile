@@ -8,7 +8,7 @@ EXTENSION = portpin
 MODULE_big = portpin
 OBJS = src/portpin.o src/base/catalog.o \
 	src/pin/pin.o src/pin/weak.o src/pin/check.o src/pin/seal.o src/pin/key_file.o \
-	src/pin/hash.o src/pin/hmac.o \
+	src/pin/hash.o src/pin/hmac.o src/pin/pin_memo.o \
 	src/table/column.o src/table/foreign_key.o src/table/lookup.o src/table/partition.o \
 	src/table/account_key.o src/table/account_search.o src/table/row_movement.o \
 	src/failure/failure_wait.o src/failure/failure_log.o src/failure/failure_record.o \
