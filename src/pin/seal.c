@@ -257,16 +257,13 @@ DummyHash(const text *stored)
 Datum
 port_pin_seal(PG_FUNCTION_ARGS)
 {
-	text	   *pin = CopyPin(PG_GETARG_DATUM(0), PG_ARGISNULL(0));
-	text	   *sealed;
+	const text *pin = PG_GETARG_TEXT_PP(0);
 
 	if (!PinIsValid(pin))
 		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
 						errmsg("what is to be sealed is not a port PIN"),
 						errhint("A port PIN has 6 to 10 digits."));
-	sealed = SealPin(pin);
-	WipePin(pin);
-	PG_RETURN_TEXT_P(sealed);
+	PG_RETURN_TEXT_P(SealPin(pin));
 }
 
 /*
