@@ -133,6 +133,12 @@ $client->{stderr} = '';
 $updater->query('ROLLBACK;');
 guards_hold('postgres', 'after it was rolled back');
 
+# What depends on a function that is made anew is not taken away with it.
+$node->safe_psql('postgres', q{
+	CREATE FUNCTION problem_of(text) RETURNS text LANGUAGE sql RETURN port_pin_problem($1)});
+is(sqlstate('postgres', 'ALTER EXTENSION portpin UPDATE'), '2BP01', 'what depends on a function keeps it');
+$node->safe_psql('postgres', 'DROP FUNCTION problem_of');
+
 $updater->query('BEGIN; ALTER EXTENSION portpin UPDATE;');
 guards_hold('postgres', 'under way again');
 $updater->query('COMMIT;');
