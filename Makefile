@@ -76,3 +76,11 @@ check-fast:
 .PHONY: bench
 bench:
 	sh $(srcdir)/test/bench/run.sh $(BENCH) PG_CONFIG=$(PG_CONFIG)
+
+# What PGXN takes, from the last commit.  The script is not in git, but META.json names it.
+release = portpin-$(shell sed -n 's/^   "version": "\(.*\)",/\1/p' $(srcdir)/META.json)
+.PHONY: dist
+dist: $(SCRIPT)
+	git diff --exit-code --stat HEAD
+	TZ=UTC git archive --format=zip --output=$(release).zip \
+		--prefix=$(release)/src/ --add-file=$(SCRIPT) --prefix=$(release)/ HEAD

@@ -3,12 +3,14 @@
 # has it.
 #
 #   sh test/matrix.sh [VERSION...] [make arguments...]       15, 17, 18, 19; without: 17 18 19
+#   sh test/matrix.sh --package [VERSION...]                 test/package.sh; without: 15 17
+#   sh test/matrix.sh --upgrade [VERSION...]                 pg_upgrade from each to the next; without: 15 17 18
 #
 # Needs root, on a Debian.  The Debians are chroots, made once, in about a
 # minute each, from the mirror that this machine's apt uses, and kept in
 # $PORTPIN_CHROOTS (or a cache directory; remove it to fetch newer ones).  The
-# tests run in an overlay that is thrown away, or in the chroot itself where
-# mounting is not permitted.
+# tests run in an overlay that is thrown away.  Where mounting is not permitted,
+# check.sh runs in the chroot itself; what would leave packages there is skipped.
 #
 # It says for each version what came of it.  One that could not be fetched is
 # skipped, with the reason; one that failed makes the whole fail.  The last line
@@ -17,13 +19,21 @@ set -eu
 . "$(dirname "$0")/server.sh"
 
 versions=
+script=check.sh
 for arg; do
     shift
     case $arg in
     [0-9]*) versions="$versions $arg" ;;
+    --package) script=package.sh ;;
+    --upgrade) script=upgrade.sh ;;
     *) set -- "$@" "$arg" ;;
     esac
 done
+case $script in
+check.sh) versions=${versions:-17 18 19} ;;
+package.sh) versions=${versions:-15 17} ;;
+upgrade.sh) versions=${versions:-15 17 18} ;;
+esac
 is_root || die "test/matrix.sh needs root: chroots are made with it"
 have debootstrap || need debootstrap
 install_missing
@@ -63,18 +73,23 @@ in_chroot() {
     fi </dev/null
 }
 
+# The suite of Debian that has version $v.
+suite() {
+    case $v in
+    15) echo bookworm ;;
+    17) echo trixie ;;
+    18) echo forky ;;
+    19) echo sid ;;
+    *) echo "E: no suite of Debian is known to have it" >&2; return 1 ;;
+    esac
+}
+
 # Makes the chroot of version $v in $new.
 make_chroot() {
-    case $v in
-    15) suite=bookworm ;;
-    17) suite=trixie ;;
-    18) suite=forky ;;
-    19) suite=sid ;;
-    *) echo "E: no suite of Debian is known to have it"; return 1 ;;
-    esac
-    script=/usr/share/debootstrap/scripts/$suite
-    [ -e "$script" ] || script=${script%/*}/sid
-    $apart debootstrap --variant=minbase "$suite" "$new" "$(mirror)" "$script" || return
+    suite=$(suite) || return
+    how=/usr/share/debootstrap/scripts/$suite
+    [ -e "$how" ] || how=${how%/*}/sid
+    $apart debootstrap --variant=minbase "$suite" "$new" "$(mirror)" "$how" || return
 
     # A mirror may lag behind the dates that it was signed for.
     {
@@ -105,13 +120,28 @@ make_chroot() {
         rm -rf "$new/portpin"
 }
 
-# Runs check.sh in an overlay over the chroot of version $v; 125 where there can be none.
-check_in_overlay() {
+# have_chroot: is there one for version $v, now at least?  If not, the summary says why.
+have_chroot() {
+    new=$chroots/$v.new
+    log=$chroots/$v.log
+    [ ! -d "$chroots/$v" ] || return 0
+    say "Making a Debian with PostgreSQL $v ..."
+    rm -rf --one-file-system "$new"
+    if ! make_chroot >"$log" 2>&1; then
+        why=$(sed -n 's/^E: //p' "$log" | tail -n 1)
+        echo "PostgreSQL $v: skipped, ${why:-its Debian could not be made} (see $log)" >>"$work/summary"
+        return 1
+    fi
+    mv "$new" "$chroots/$v"
+}
+
+# Runs $script in an overlay over the chroot of version $v; 125 where there can be none.
+run_in_overlay() {
     [ -n "$apart" ] || return 125
     mkdir -p "$work/top"
     $apart --mount-proc sh -euc '
-        lower=$1 top=$2 src=$3 clean=$4
-        shift 4
+        lower=$1 top=$2 src=$3 clean=$4 script=$5
+        shift 5
         {
             mount -t tmpfs -o mode=755 tmpfs "$top" &&
                 mkdir "$top/upper" "$top/work" "$top/root" &&
@@ -121,52 +151,60 @@ check_in_overlay() {
         } 2>/dev/null || exit 125
         rm -rf "$top/root/portpin"
         cp -R "$src" "$top/root/portpin"
-        exec chroot "$top/root" $clean sh /portpin/test/check.sh "$@"
-    ' sh "$chroots/$v" "$work/top" "$work/src" "$clean" "$@" </dev/null
+        exec chroot "$top/root" $clean sh "/portpin/test/$script" "$@"
+    ' sh "$chroots/$v" "$work/top" "$work/src" "$clean" "$script" "$@" </dev/null
 }
 
-check_in_chroot() {
+run_in_chroot() {
     rm -rf "$chroots/$v/portpin" "$chroots/$v"/tmp/portpin.*
     cp -R "$work/src" "$chroots/$v/portpin"
-    in_chroot "$chroots/$v" sh /portpin/test/check.sh "$@"
+    in_chroot "$chroots/$v" sh "/portpin/test/$script" "$@"
 }
 
 passed=0 failed=0
-for v in ${versions:-17 18 19}; do
-    new=$chroots/$v.new
-    log=$chroots/$v.log
-    if [ ! -d "$chroots/$v" ]; then
-        say "Making a Debian with PostgreSQL $v ..."
-        rm -rf --one-file-system "$new"
-        if ! make_chroot >"$log" 2>&1; then
-            why=$(sed -n 's/^E: //p' "$log" | tail -n 1)
-            echo "PostgreSQL $v: skipped, ${why:-its Debian could not be made} (see $log)" >>"$work/summary"
-            continue
-        fi
-        mv "$new" "$chroots/$v"
-    fi
 
+# run NAME ARGUMENT...: $script for version $v, its lines and its summary under that name.
+run() {
+    name=$1
+    shift
     : >"$work/failed"
     {
-        set -- "PG_CONFIG=/usr/lib/postgresql/$v/bin/pg_config" "$@"
         status=0
-        check_in_overlay "$@" || status=$?
-        if [ $status = 125 ]; then
+        run_in_overlay "$@" || status=$?
+        if [ $status = 125 ] && [ $script = check.sh ]; then
             status=0
-            check_in_chroot "$@" || status=$?
+            run_in_chroot "$@" || status=$?
         fi
-        [ $status != 0 ] || rm "$work/failed"
-    } 2>&1 | sed -u "/^Kept for you/d; s/^/$v| /" | tee "$work/output"
+        [ $status != 125 ] || echo "0 passed, 0 failed, skipped: mounting is not permitted here"
+        case $status in 0 | 125) rm "$work/failed" ;; esac
+    } 2>&1 | sed -u "/^Kept for you/d; s/^/$name| /" | tee "$work/output"
 
-    count=$(sed -n "s/^$v| \([0-9]* passed, [0-9]* failed.*\)/\1/p" "$work/output" | tail -n 1)
+    count=$(sed -n "s/^$name| \([0-9]* passed, [0-9]* failed.*\)/\1/p" "$work/output" | tail -n 1)
     case $count in
     '' | *' 0 failed'*) [ ! -e "$work/failed" ] || count="0 passed, 1 failed" ;;
     esac
-    echo "PostgreSQL $v: $count" >>"$work/summary"
+    echo "PostgreSQL $name: $count" >>"$work/summary"
     passed=$((passed + ${count%% *}))
     count=${count#*, }
     failed=$((failed + ${count%% *}))
-done
+}
+
+# For the versions before the last, the releases as they came out: they are older than
+# the last, and pg_upgrade need not take what a later minor release has dumped.
+upgrade() {
+    newest=${versions##* }
+    mkdir "$work/src/upgrade"
+    for v in $versions; do
+        [ "$v" = "$newest" ] || echo "deb $(mirror) $(suite) main"
+    done >"$work/src/upgrade/sources.list"
+    ! have_chroot || run "$(echo $versions | sed 's/ / to /g')" $versions
+}
+
+case $script in
+check.sh) for v in $versions; do ! have_chroot || run "$v" "PG_CONFIG=/usr/lib/postgresql/$v/bin/pg_config" "$@"; done ;;
+package.sh) for v in $versions; do ! have_chroot || run "$v" --here; done ;;
+upgrade.sh) upgrade ;;
+esac
 
 echo
 cat "$work/summary"

@@ -90,47 +90,35 @@ install_missing() {
     say "Installing$missing"
     forbid_clusters
     log=$(mktemp)
+    # apt makes the file that it reports to non-blocking: it must be nobody's output.  sudo passes only 1 and 2.
     {
-        apt -q -y --no-install-recommends -o APT::Status-Fd=1 install $missing 2>&1 && echo done:
-    } | show_progress "$log" || {
+        as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C sh -c 'exec apt-get "$@" 3>&1 >&2' apt \
+            -q -y --no-install-recommends -o APT::Status-Fd=3 install $missing </dev/null 2>"$log" && : >"$log.done"
+    } | show_progress "$log"
+    [ -e "$log.done" ] || {
         cat "$log" >&2
         rm "$log"
         die "apt could not install$missing"
     }
-    rm "$log"
+    rm "$log" "$log.done"
     allow_clusters
     missing=
 }
 
-# show_progress LOG: of what apt says, how much it is and how far it got; all else into LOG.
-# It fails if there is no 'done:' at the end.
+# show_progress LOG: how much apt is going to do, which it says in LOG, and how far it got.
 show_progress() {
-    step= shown=0
-    while IFS= read -r line; do
-        case $line in
-        dlstatus:*) now='  fetched' ;;
-        pmstatus:*) now='  set up' ;;
-        done:) [ -z "$step" ] || echo; return 0 ;;
-        *)
-            printf '%s\n' "$line" >>"$1"
-            case $line in 'Need to get '* | 'After this operation, '*) printf '  %s\n' "$line" ;; esac
-            continue
-            ;;
-        esac
-        percent=${line#*:*:}
-        percent=$((${percent%%.*} / 20 * 20))
-        [ "$percent" != 0 ] || continue
-        if [ "$now" != "$step" ]; then
-            [ -z "$step" ] || echo
-            step=$now shown=0
-            printf '%s' "$step"
-        fi
-        if [ "$percent" -gt "$shown" ]; then
-            shown=$percent
-            printf ' %s%%' "$percent"
-        fi
-    done >&2
-    return 1
+    perl -ne '
+        BEGIN { $| = 1; $log = shift @ARGV }
+        /^(dl|pm)status:[^:]*:(\d+)/ or next;
+        ($now, $percent) = ($1, $2 - $2 % 20);
+        if (!@size && open(my $file, "<", $log)) {
+            print @size = map { "  $_" } grep { /^Need to get|^After this operation/ } <$file>;
+        }
+        next if $percent == 0 or $step eq $now and $percent <= $shown;
+        print $step ? "\n" : "", $now eq "dl" ? "  fetched" : "  set up" if $step ne $now;
+        print " $percent%";
+        ($step, $shown) = ($now, $percent);
+        END { print "\n" if $step }' "$1" >&2
 }
 
 # Is there a server behind this pg_config, and all that is needed to build for it?

@@ -16,6 +16,7 @@
 #include "base/compat.h"
 #include "ddl/gates.h"
 #include "ddl/install.h"
+#include "ddl/pin_statistics.h"
 #include "table/column.h"
 #include "table/row_movement.h"
 #include "table/triggers.h"
@@ -262,6 +263,8 @@ port_pin_protect(PG_FUNCTION_ARGS)
 
 	table = table_open(relid, NoLock);
 	plan.table = table;
+	if (plan.sealed)
+		RemovePinStatistics(table, ColumnName(table, plan.pin));
 	note_what_is_left(&plan);
 	table_close(table, NoLock);
 	return (Datum) 0;

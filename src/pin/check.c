@@ -161,8 +161,9 @@ read_pin(const text *pin, PinWords *words)
 StaticAssertDecl(PORT_PIN_MIN_DIGITS == 6 && PORT_PIN_MAX_DIGITS == 10,
 				 "the words of a PIN hold 6 to 10 digits");
 
+/* The memo is that of a statement in which PINs repeat, or NULL. */
 PortVerdict
-CheckPin(const text *stored, const text *supplied)
+CheckPin(const text *stored, const text *supplied, PinMemo *memo)
 {
 	PinWords	set;
 	PinWords	given;
@@ -174,7 +175,7 @@ CheckPin(const text *stored, const text *supplied)
 	else if (PinIsBlank(stored))
 		return PORT_PIN_NOT_SET;
 	else if (PinIsHashed(stored))
-		same = HashMatches(stored, supplied);
+		same = HashMatches(stored, supplied, memo);
 
 	if (same)
 		return PORT_ACCEPTED;
@@ -206,7 +207,7 @@ port_pin_check(PG_FUNCTION_ARGS)
 {
 	text	   *stored = PinFromDatum(PG_GETARG_DATUM(0), PG_ARGISNULL(0));
 	text	   *supplied = PinFromDatum(PG_GETARG_DATUM(1), PG_ARGISNULL(1));
-	PortVerdict verdict = CheckPin(stored, supplied);
+	PortVerdict verdict = CheckPin(stored, supplied, NULL);
 
 	PinFreeIfCopy(stored, PG_GETARG_DATUM(0));
 	PinFreeIfCopy(supplied, PG_GETARG_DATUM(1));

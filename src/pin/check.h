@@ -5,6 +5,8 @@
 #ifndef PORTPIN_CHECK_H
 #define PORTPIN_CHECK_H
 
+#include "pin/pin_memo.h"
+
 /*
  * What can be said of a port order, in the order in which it is decided; the
  * labels of the SQL type port_pin_verdict.
@@ -24,7 +26,7 @@ typedef enum PortVerdict
 	PORT_PIN_MISMATCH
 } PortVerdict;
 
-extern PortVerdict CheckPin(const text *stored, const text *supplied);
+extern PortVerdict CheckPin(const text *stored, const text *supplied, PinMemo *memo);
 extern Oid	VerdictValue(Oid type, PortVerdict verdict);
 extern int	VerdictSqlstate(PortVerdict verdict);
 extern const char *VerdictMessage(PortVerdict verdict);

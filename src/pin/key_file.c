@@ -10,10 +10,14 @@
  * computes: two servers whose keys were made under one id have different keys,
  * and a PIN that one of them sealed must not look wrong to the other.
  *
- * The file is read when a key is first needed, and again after each reload of the
- * configuration.  Whoever has it and a dump can guess, so it is refused where it
- * would be in every base backup, and where other users can read it.  Nothing of
- * its content is ever in a message.
+ * Whoever has the file and a dump can guess, so it is refused where it would be in
+ * every base backup, and where other users can read it.  Nothing of its content is
+ * ever in a message.
+ *
+ * A session has keys for as long as a transaction that needed them, and reads the
+ * file anew for the next: that takes far less than the hash for which it is done.
+ * Were they kept longer, an idle session could not be made to forget them: it
+ * handles even a reload only when its next command comes.
  */
 #include "postgres.h"
 
@@ -23,6 +27,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "access/xact.h"
 #include "common/base64.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -31,7 +36,6 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
 #include "base/error.h"
@@ -39,6 +43,7 @@
 
 /* 32 bytes are 44 characters of base64; a megabyte is more keys than anybody has. */
 #define KEY_BASE64_LENGTH 44
+#define KEY_LINE_MIN_LENGTH (sizeof("k:") - 1 + KEY_BASE64_LENGTH)
 #define KEY_FILE_MAX_SIZE (1024 * 1024)
 
 /* A key's fingerprint is the start of its HMAC of this, which is no PIN. */
@@ -52,28 +57,34 @@ PG_FUNCTION_INFO_V1(port_pin_seal_keys);
 static char *key_file = NULL;
 
 /*
- * The keys of the file, in TopMemoryContext, as of one load of the configuration:
- * another one makes them stale.
+ * The keys of the file, in TopMemoryContext.  They go when a transaction ends, and
+ * when the configuration is loaded in the middle of one.
  */
 static SealKey *keys = NULL;
+static Size keys_size;
 static int	nkeys = 0;
-static TimestampTz keys_loaded = 0;
 
 static void
 forget_keys(void)
 {
 	if (keys == NULL)
 		return;
-	explicit_bzero(keys, nkeys * sizeof(SealKey));
+	explicit_bzero(keys, keys_size);
 	pfree(keys);
 	keys = NULL;
 	nkeys = 0;
 }
 
-/* A reload sets the setting anew, and so wipes the keys even of idle sessions. */
+/* A reload sets the setting anew, even to the value that it had. */
 static void
 assign_key_file(const char *newval pg_attribute_unused(),
 				void *extra pg_attribute_unused())
+{
+	forget_keys();
+}
+
+static void
+end_transaction(XactEvent event pg_attribute_unused(), void *arg pg_attribute_unused())
 {
 	forget_keys();
 }
@@ -86,6 +97,7 @@ DefineKeyFileSetting(void)
 							   "A line is id:key, the key 32 bytes in base64. The first key seals, all verify.",
 							   &key_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY,
 							   NULL, assign_key_file, NULL);
+	RegisterXactCallback(end_transaction, NULL);
 }
 
 
@@ -264,13 +276,11 @@ check_permissions(const struct stat *file)
 					"It has one line for each key.");
 }
 
-/* Read the file as it is; the caller wipes what it gets. */
-static char *
-read_content(Size *size)
+/* Open the file, and say how large it is. */
+static int
+open_file(Size *size)
 {
 	struct stat file;
-	char	   *content;
-	ssize_t		got;
 	int			fd;
 
 	check_place();
@@ -280,60 +290,43 @@ read_content(Size *size)
 	if (fd < 0 || fstat(fd, &file) != 0)
 		refuse_access();
 	check_permissions(&file);
-
-	content = palloc(file.st_size + 1);
-	got = read(fd, content, file.st_size);
-	if (got < 0)
-		refuse_access();
-	CloseTransientFile(fd);
-	*size = got;
-	return content;
+	*size = file.st_size;
+	return fd;
 }
 
-static int
-count_lines(const char *content, Size size)
-{
-	int			lines = 1;
-
-	for (Size i = 0; i < size; i++)
-		lines += content[i] == '\n';
-	return lines;
-}
-
-/* Content and keys are wiped before anything is said of them. */
+/* An error on the way ends the transaction, and so wipes what has been read. */
 static void
 load_keys(void)
 {
-	TimestampTz loaded = PgReloadTime;
 	Size		size;
-	char	   *content = read_content(&size);
-	int			lines = count_lines(content, size);
-	SealKey    *list = MemoryContextAllocZero(TopMemoryContext, lines * sizeof(SealKey));
+	int			fd = open_file(&size);
+	char	   *content = palloc(size + 1);
+	ssize_t		got;
 	const char *problem;
 	int			count;
 	int			line;
 
-	problem = parse_content(content, size, list, &count, &line);
-	explicit_bzero(content, size);
+	forget_keys();
+	keys_size = (size / KEY_LINE_MIN_LENGTH + 1) * sizeof(SealKey);
+	keys = MemoryContextAllocZero(TopMemoryContext, keys_size);
+
+	got = read(fd, content, size);
+	if (got < 0)
+		refuse_access();
+	CloseTransientFile(fd);
+	problem = parse_content(content, got, keys, &count, &line);
+	explicit_bzero(content, got);
 	pfree(content);
-	if (problem != NULL || count == 0)
-	{
-		explicit_bzero(list, lines * sizeof(SealKey));
-		pfree(list);
-	}
+
 	if (problem != NULL)
 		ereport_without_context(errcode(ERRCODE_CONFIG_FILE_ERROR),
 						errmsg("line %d of the key file of port PINs is wrong", line),
 						errdetail("%s", problem),
 						errdetail_log("%s portpin.key_file is \"%s\".", problem, key_file),
-						errhint("Correct the line and reload the configuration of the server."));
+						errhint("Correct the line."));
 	if (count == 0)
 		refuse_file(ERRCODE_CONFIG_FILE_ERROR, "has no key", MAKE_KEY_HINT);
-
-	forget_keys();
-	keys = list;
 	nkeys = count;
-	keys_loaded = loaded;
 }
 
 static void
@@ -343,13 +336,11 @@ need_keys(void)
 		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("there is no key for sealed port PINs"),
 						errhint("Set portpin.key_file to a file with a key, outside the data directory, and reload the configuration. " MAKE_KEY_HINT));
-	if (keys != NULL && keys_loaded == PgReloadTime)
-		return;
-	forget_keys();
-	load_keys();
+	if (nkeys == 0)
+		load_keys();
 }
 
-/* The key that seals.  It is good until the configuration is loaded again. */
+/* The key that seals.  It is good for the command at hand. */
 const SealKey *
 FirstSealKey(void)
 {
@@ -374,16 +365,15 @@ FindSealKey(const char *name)
 						errmsg("a port PIN is sealed with a key that the key file does not have"),
 						errdetail("The key has the id \"%.*s\" and the fingerprint %s.",
 								  (int) (fingerprint - name - 1), name, fingerprint),
-						errhint("Add that key to the file that portpin.key_file names, and reload the configuration; port_pin_seal_keys() shows the keys that are there. If the key is lost, the customer must set a new port PIN."));
+						errhint("Add that key to the file that portpin.key_file names; port_pin_seal_keys() shows the keys that are there. If the key is lost, the customer must set a new port PIN."));
 	return key;
 }
 
 /*
  * port_pin_seal_keys() returns table (id text, fingerprint text, seals boolean)
  *
- * The keys that this session has, in the order of the file, so that servers can be
- * compared and a change of keys can be followed.  The keys themselves are never
- * shown.
+ * The keys of the file, in its order, so that servers can be compared and a change
+ * of keys can be followed.  The keys themselves are never shown.
  */
 Datum
 port_pin_seal_keys(PG_FUNCTION_ARGS)

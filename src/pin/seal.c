@@ -204,22 +204,29 @@ PinWasSealedJustNow(const text *sealed)
 
 /*
  * Compare a PIN with a hash that is stored.  The time is that of one hash,
- * whatever was supplied: a right PIN, a wrong one, nonsense or nothing.
+ * whatever was supplied: a right PIN, a wrong one, nonsense or nothing.  Only a
+ * pair of which the memo has that it is right takes less.
  */
 bool
-HashMatches(const text *stored, const text *supplied)
+HashMatches(const text *stored, const text *supplied, PinMemo *memo)
 {
 	bool		valid = supplied != NULL && PinIsValid(supplied);
 	const char *digits = valid ? VARDATA_ANY(supplied) : DUMMY_PIN;
 	Size		length = valid ? VARSIZE_ANY_EXHDR(supplied) : strlen(DUMMY_PIN);
 	StoredHash	parsed;
 	text	   *password;
+	bool		same;
 
+	if (valid && PinMemoHas(memo, stored, supplied))
+		return true;
 	if (!parse_stored(stored, &parsed))
 		elog(ERROR, "a stored value is no hash of a port PIN");
 	password = parsed.key[0] == '\0' ? NewPassword(digits, length) :
 		keyed_pin(FindSealKey(parsed.key), digits, length);
-	return IsHashOf(parsed.hash, parsed.length, password) && valid;
+	same = IsHashOf(parsed.hash, parsed.length, password) && valid;
+	if (same)
+		PinMemoAdd(memo, stored, supplied);
+	return same;
 }
 
 /*
@@ -250,16 +257,13 @@ DummyHash(const text *stored)
 Datum
 port_pin_seal(PG_FUNCTION_ARGS)
 {
-	text	   *pin = CopyPin(PG_GETARG_DATUM(0), PG_ARGISNULL(0));
-	text	   *sealed;
+	const text *pin = PG_GETARG_TEXT_PP(0);
 
 	if (!PinIsValid(pin))
 		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
 						errmsg("what is to be sealed is not a port PIN"),
 						errhint("A port PIN has 6 to 10 digits."));
-	sealed = SealPin(pin);
-	WipePin(pin);
-	PG_RETURN_TEXT_P(sealed);
+	PG_RETURN_TEXT_P(SealPin(pin));
 }
 
 /*

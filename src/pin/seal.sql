@@ -33,4 +33,4 @@ CREATE FUNCTION port_pin_seal_keys(OUT id pg_catalog.text, OUT fingerprint pg_ca
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
 
 COMMENT ON FUNCTION port_pin_seal_keys() IS
-'the keys in portpin.key_file, as this session has them: id, fingerprint (of the key itself, to compare servers by), and whether new port PINs are sealed with it; 55000 where the setting is empty';
+'the keys in portpin.key_file, in its order: id, fingerprint (of the key itself, to compare servers by), and whether new port PINs are sealed with it; 55000 where the setting is empty';

@@ -125,7 +125,7 @@ check_supplied(const Gate *gate, const Account *account, TupleTableSlot *order)
 	bool		isnull;
 	Datum		value = slot_getattr(order, gate->pin, &isnull);
 	text	   *supplied = PinFromDatum(value, isnull);
-	PortVerdict verdict = CheckPin(account->pin, supplied);
+	PortVerdict verdict = CheckPin(account->pin, supplied, NULL);
 
 	PinFreeIfCopy(supplied, value);
 	if (verdict == PORT_PIN_NOT_SET && gate->path.allows_unset)

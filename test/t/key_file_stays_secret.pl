@@ -144,7 +144,7 @@ like((keys_of_new_session())[0], qr/^x1\n.*x1000$/s, 'a thousand keys');
 
 ## When it is read
 
-# All in one session: what a row tells is the key that seals.
+# All in one session: what a row tells is the key that has sealed it.
 sub in_one_session
 {
 	my ($script) = @_;
@@ -157,18 +157,32 @@ write_keys("first:$first64\n");
 $node->reload;
 write_keys("second:$second64\nfirst:$first64\n", 0600, "$file.new");
 is(in_one_session(qq{
+	BEGIN;
 	INSERT INTO accounts VALUES (1, '004211');
 	\\! mv '$file.new' '$file'
 	INSERT INTO accounts VALUES (2, '004212');
-	\\o /dev/null
-	SELECT pg_reload_conf();
-	SELECT pg_sleep(1);
-	\\o
+	COMMIT;
 	INSERT INTO accounts VALUES (3, '004213');
 	SELECT id, split_part(port_pin_sealed_with(pin), '.', 1), port_pin_check(pin, '00421' || id)
 	FROM accounts ORDER BY id;
 }), "1|first|accepted\n2|first|accepted\n3|second|accepted",
-	'a session has its keys until the next reload; all of them verify');
+	'a transaction has the keys that it has read, the next one those of the file; all of them verify');
+
+# A transaction that is open has the keys of the file after a reload, too.
+write_keys("second:$second64\nfirst:$first64\n", 0600, "$file.new");
+write_keys("first:$first64\nsecond:$second64\n");
+is(in_one_session(qq{
+	BEGIN;
+	UPDATE accounts SET pin = '004211' WHERE id = 1;
+	\\! mv '$file.new' '$file'
+	\\o /dev/null
+	SELECT pg_reload_conf();
+	SELECT pg_sleep(1);
+	\\o
+	UPDATE accounts SET pin = '004212' WHERE id = 2;
+	SELECT id, split_part(port_pin_sealed_with(pin), '.', 1) FROM accounts ORDER BY id;
+	ROLLBACK;
+}), "1|first\n2|second\n3|second", 'a reload reaches a transaction that is open');
 
 # The key goes out of use once no row needs it.
 $node->safe_psql('postgres', q{UPDATE accounts SET pin = '815815' WHERE id < 3});
@@ -196,8 +210,8 @@ $node->reload;
 
 ## What is left behind
 
-# The key as it lies in the memory of a session: there while it is used, gone after
-# a reload.
+# The key as it lies in the memory of a session: there in a transaction that has used
+# it, gone when that has ended, in whatever way.
 open my $scan, '>', "$dir/scan.pl" or die $!;
 print $scan q{
 	my ($pid, $key) = @ENV{'PIN_PID', 'PIN_KEY'};
@@ -218,15 +232,15 @@ print $scan q{
 };
 close $scan;
 my $scanned = sub {
-	local $ENV{PIN_KEY} = unpack 'H*', $_[0];
+	my ($key, $end) = @_;
+	local $ENV{PIN_KEY} = unpack 'H*', $key;
 	return in_one_session(qq{
 		SELECT pg_backend_pid() AS pid \\gset
 		\\setenv PIN_PID :pid
+		BEGIN;
 		SELECT port_pin_check(pin, '815815') FROM accounts WHERE id = 1;
 		\\! "$^X" "$dir/scan.pl"
-		SELECT pg_reload_conf();
-		SELECT pg_sleep(1);
-		SELECT 1;
+		$end;
 		\\! "$^X" "$dir/scan.pl"
 	});
 };
@@ -235,11 +249,22 @@ write_keys(join '', keys_numbered(1 .. 300), "second:$second64\n", keys_numbered
 $node->reload;
 SKIP:
 {
-	my $memory = $scanned->($second);
-	skip 'no access to the memory of a session', 3 if $memory =~ /unknown/;
-	like($memory, qr/^accepted\nfound\n/, 'the key is in memory while it is used');
-	like($memory, qr/\n1\nnot found$/, 'and wiped on reload');
-	unlike($scanned->($second64), qr/^found/m, 'the text of the file never stays');
+	my $memory = $scanned->($second, 'COMMIT');
+	skip 'no access to the memory of a session', 4 if $memory =~ /unknown/;
+	is($memory, "accepted\nfound\nnot found", 'the key is in memory until the transaction is committed');
+	is($scanned->($second, 'ROLLBACK'), "accepted\nfound\nnot found", 'or rolled back');
+	unlike($scanned->($second64, 'COMMIT'), qr/^found/m, 'the text of the file never stays');
+
+	# Nor does a key before a line that is wrong, nor one that a session has while it fails.
+	write_keys(join '', keys_numbered(1 .. 300), "second:$second64\n", keys_numbered(301 .. 600), "third\n");
+	local $ENV{PIN_KEY} = unpack 'H*', $second;
+	my (undef, $left) = $node->psql('postgres', qq{
+		SELECT pg_backend_pid() AS pid \\gset
+		\\setenv PIN_PID :pid
+		SELECT port_pin_check(pin, '815815') FROM accounts WHERE id = 1;
+		\\! "$^X" "$dir/scan.pl"
+	}, on_error_stop => 0);
+	is($left, 'not found', 'a bad file leaves no key behind');
 }
 write_keys("second:$second64\n");
 $node->reload;

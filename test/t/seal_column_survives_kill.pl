@@ -40,7 +40,7 @@ my $call = IPC::Run::start([ 'psql', '-X', '-d', $node->connstr('postgres'), '-c
 ok($node->poll_query_until('postgres',
 	'SELECT count(*) > 100 FROM accounts WHERE port_pin_is_sealed(pin)'), 'batches are committed');
 is(value_of(q{SELECT application_name FROM pg_stat_activity
-	WHERE application_name LIKE 'port_pin_seal_column:%'}) =~ /of $rows,/, 1,
+	WHERE application_name LIKE 'port_pin_seal_column:%'}) =~ /: \d+ sealed, [\d.]+ %/, 1,
 	'another session sees the progress');
 
 # Meanwhile customers go on: ahead of it, and behind it.
@@ -67,7 +67,20 @@ value_of('CREATE TABLE sealed_before AS SELECT * FROM accounts WHERE port_pin_is
 is($node->psql('postgres', q{INSERT INTO port_orders VALUES (1, '100001'), (599, '100599')}), 0,
 	'orders are accepted with PINs of either kind');
 
-(undef, undef, $err) = $node->psql('postgres', q{CALL port_pin_seal_column('accounts')});
+# Rows that somebody holds, as another CALL does, are left to the end, and waited for.
+my ($in, $held) = ("BEGIN; SELECT FROM accounts WHERE id > $rows - 3 FOR UPDATE;\n\\echo held\n", '');
+my $holder = IPC::Run::start([ 'psql', '-X', '-d', $node->connstr('postgres') ], '<', \$in, '>', \$held);
+$holder->pump until $held =~ /held/;
+($out, $err) = ('', '');
+$call = IPC::Run::start([ 'psql', '-X', '-d', $node->connstr('postgres'), '-c',
+	"CALL port_pin_seal_column('accounts')" ], '>', \$out, '2>', \$err);
+ok($node->poll_query_until('postgres', qq{
+	SELECT count(*) = $rows - 4 FROM accounts WHERE port_pin_is_sealed(pin)}), 'all but rows that are held are sealed');
+ok($node->poll_query_until('postgres', q{
+	SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE query LIKE 'CALL port_pin_seal_column%'}), 'then it waits for these');
+$in .= "COMMIT;\n";
+$holder->finish;
+$call->finish;
 my $sealed = $rows - 1 - $before;
 like($err, qr/: $sealed sealed, 0 blank ones set to NULL, 0 left as they are/, 'the second CALL ends the work');
 is(sealed(), $rows - 1, 'every row is sealed');

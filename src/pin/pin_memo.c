@@ -1,0 +1,129 @@
+/*
+ * pin_memo.c
+ *		PINs that were right once in a statement are not hashed again in it.
+ *
+ * A customer's numbers are ported together: one statement, hundreds of orders, one
+ * account.  Each would take the time of a slow hash, all of them the same one.  So a
+ * statement remembers which PIN was right for which stored hash.
+ *
+ * Only that is remembered: a wrong PIN always takes its hash.  An order that is
+ * faster therefore tells what its acceptance tells.  The account is read for each
+ * order, so a PIN that has changed is another pair.
+ *
+ * What is kept is no PIN but HMAC-SHA-256(HMAC-SHA-256(key, stored), supplied), the
+ * key being random and the memo's own.  Whoever reads the memory of the session finds
+ * both, and can guess fast; so they are wiped when the statement ends.
+ */
+#include "postgres.h"
+
+#include "pin/pin_memo.h"
+
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "pin/hmac.h"
+
+/*
+ * A digest lies in the first free place from the one that its first bytes name; if
+ * there is none within reach, it takes that one.
+ */
+#define MEMO_PLACES 1024
+#define MEMO_REACH 8
+
+typedef struct MemoTable
+{
+	uint8		key[HMAC_BYTES];
+	uint8		digests[MEMO_PLACES][HMAC_BYTES];
+} MemoTable;
+
+struct PinMemo
+{
+	MemoryContext statement;
+	MemoryContextCallback at_end;
+	MemoTable  *table;			/* NULL until something is remembered */
+};
+
+static void
+wipe_memo(void *arg)
+{
+	PinMemo    *memo = arg;
+
+	if (memo->table != NULL)
+		explicit_bzero(memo->table, sizeof(MemoTable));
+}
+
+PinMemo *
+CreatePinMemo(MemoryContext statement)
+{
+	PinMemo    *memo = MemoryContextAllocZero(statement, sizeof(PinMemo));
+
+	memo->statement = statement;
+	memo->at_end.func = wipe_memo;
+	memo->at_end.arg = memo;
+	MemoryContextRegisterResetCallback(statement, &memo->at_end);
+	return memo;
+}
+
+static bool
+digest_pair(const MemoTable *table, const text *stored, const text *supplied,
+			uint8 *digest)
+{
+	uint8		key[HMAC_BYTES];
+	bool		done;
+
+	done = ComputeHmac(table->key, HMAC_BYTES,
+					   VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored), key) &&
+		ComputeHmac(key, HMAC_BYTES,
+					VARDATA_ANY(supplied), VARSIZE_ANY_EXHDR(supplied), digest);
+	explicit_bzero(key, sizeof(key));
+	return done;
+}
+
+/* The place of a digest, or that of another or of none, where it is to go. */
+static uint8 *
+find_place(MemoTable *table, const uint8 *digest)
+{
+	static const uint8 none[HMAC_BYTES];
+	int			first = digest[0] << 8 | digest[1];
+
+	for (int i = 0; i < MEMO_REACH; i++)
+	{
+		uint8	   *place = table->digests[(first + i) % MEMO_PLACES];
+
+		if (timingsafe_bcmp(place, digest, HMAC_BYTES) == 0 ||
+			memcmp(place, none, HMAC_BYTES) == 0)
+			return place;
+	}
+	return table->digests[first % MEMO_PLACES];
+}
+
+/* In doubt it has not. */
+bool
+PinMemoHas(PinMemo *memo, const text *stored, const text *supplied)
+{
+	uint8		digest[HMAC_BYTES];
+
+	return memo != NULL && memo->table != NULL &&
+		digest_pair(memo->table, stored, supplied, digest) &&
+		timingsafe_bcmp(find_place(memo->table, digest), digest, HMAC_BYTES) == 0;
+}
+
+/* For a PIN that is right; where that can't be remembered, it is hashed again. */
+void
+PinMemoAdd(PinMemo *memo, const text *stored, const text *supplied)
+{
+	uint8		digest[HMAC_BYTES];
+
+	if (memo == NULL)
+		return;
+	if (memo->table == NULL)
+	{
+		MemoTable  *table = MemoryContextAllocZero(memo->statement, sizeof(MemoTable));
+
+		if (!pg_strong_random(table->key, sizeof(table->key)))
+			return;
+		memo->table = table;
+	}
+	if (digest_pair(memo->table, stored, supplied, digest))
+		memcpy(find_place(memo->table, digest), digest, HMAC_BYTES);
+}
