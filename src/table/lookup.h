@@ -31,6 +31,7 @@ extern void KeyOfRow(ForeignKey *key, TupleTableSlot *row, KeyValue *value);
 extern ReferencedRow FindReferencedRow(ForeignKey *key, const KeyValue *value,
 									   Snapshot snapshot);
 extern bool LockRowKeyShare(ReferencedRow *row, Snapshot snapshot);
+extern bool RowIsCurrent(const ReferencedRow *row, Snapshot snapshot);
 extern void ReleaseRow(ReferencedRow *row);
 extern bool RowHadKey(ForeignKey *key, const KeyValue *value, ReferencedRow *row);
 

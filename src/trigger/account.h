@@ -63,6 +63,7 @@ extern void LockAccountPath(AccountPath *path);
 extern void ForgetPartitions(AccountPath *path);
 extern void ReadAccount(AccountPath *path, TupleTableSlot *order,
 						Account *account);
+extern bool AccountIsCurrent(const Account *account);
 extern void ReleaseAccount(Account *account);
 extern bool IsSameAccount(AccountPath *path, TupleTableSlot *old,
 						  TupleTableSlot *new);

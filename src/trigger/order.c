@@ -105,15 +105,22 @@ OrderNeedsJudging(TriggerData *trigdata, Gate *gate, TupleTableSlot *old,
 	return pin_changed && !carries_no_pin(gate, new);
 }
 
-/* What the supplied PIN says of an account that is there and is not locked. */
+/*
+ * What the supplied PIN says of an account that is there and is not locked.  It is
+ * an attempt at the PIN if it may be right: a value of another form is wrong, but a
+ * badly formatted file must not lock accounts out.
+ */
 static PortVerdict
-check_supplied(const Gate *gate, const Account *account, TupleTableSlot *order)
+check_supplied(const Gate *gate, const Account *account, TupleTableSlot *order,
+			   bool *is_attempt)
 {
 	bool		isnull;
 	Datum		value = slot_getattr(order, gate->pin, &isnull);
 	text	   *supplied = PinFromDatum(value, isnull);
 	PortVerdict verdict = CheckPin(account->pin, supplied, NULL);
 
+	*is_attempt = !account->expired && (verdict == PORT_ACCEPTED ||
+										(verdict == PORT_PIN_MISMATCH && PinIsValid(supplied)));
 	PinFreeIfCopy(supplied, value);
 	if (verdict == PORT_PIN_NOT_SET && gate->unset_allow)
 		return PORT_ACCEPTED;
@@ -123,12 +130,28 @@ check_supplied(const Gate *gate, const Account *account, TupleTableSlot *order)
 	return verdict;
 }
 
-PortVerdict
-JudgeOrder(Gate *gate, Relation orders, TupleTableSlot *order)
+/*
+ * Count the attempt, and only then tell.  False if the order has to be judged anew, for
+ * it had to wait and its account has changed meanwhile.
+ */
+static bool
+tell_verdict(PinAttempt *attempt, const Account *account, PortVerdict *verdict)
 {
-	PortVerdict verdict;
+	if (LockAttempt(attempt) && !AccountIsCurrent(account))
+	{
+		UnlockAttempt(attempt);
+		return false;
+	}
+	return EndAttempt(attempt, verdict);
+}
+
+/* False if the order has to be judged anew. */
+static bool
+judge(Gate *gate, PinAttempt *attempt, TupleTableSlot *order, PortVerdict *verdict)
+{
 	Account		account;
-	PinAttempt	attempt;
+	bool		is_attempt = false;
+	bool		done;
 
 	ReadAccount(&gate->path, order, &account);
 
@@ -137,13 +160,26 @@ JudgeOrder(Gate *gate, Relation orders, TupleTableSlot *order)
 		DummyHash(account.pin);
 
 	if (!account.found)
-		verdict = PORT_ACCOUNT_UNKNOWN;
+		*verdict = PORT_ACCOUNT_UNKNOWN;
 	else if (account.locked)
-		verdict = PORT_LOCKED;
-	else if (!BeginAttempt(&attempt, gate->domain, account.identity, account.row))
-		verdict = PORT_TOO_MANY_ATTEMPTS;
+		*verdict = PORT_LOCKED;
+	else if (AccountIsLockedOut(attempt, account.identity, account.row))
+		*verdict = PORT_TOO_MANY_ATTEMPTS;
 	else
-		verdict = EndAttempt(&attempt, orders, check_supplied(gate, &account, order));
+		*verdict = check_supplied(gate, &account, order, &is_attempt);
+	done = !is_attempt || tell_verdict(attempt, &account, verdict);
 	ReleaseAccount(&account);
+	return done;
+}
+
+PortVerdict
+JudgeOrder(Gate *gate, Relation orders, TupleTableSlot *order)
+{
+	PortVerdict verdict;
+	PinAttempt	attempt;
+
+	BeginAttempt(&attempt, gate->domain, orders);
+	while (!judge(gate, &attempt, order, &verdict))
+		;
 	return verdict;
 }
