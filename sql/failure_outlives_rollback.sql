@@ -100,6 +100,16 @@ INSERT INTO port_orders VALUES (2, '100001');
 UPDATE accounts SET frozen = NULL, pin_until = NULL;
 SELECT count(*) FROM port_pin_failures;
 
+-- Nor is a value that can't be a PIN: it is wrong, but a badly formatted file locks
+-- nobody out.
+INSERT INTO port_orders VALUES (1, '12345');
+INSERT INTO port_orders VALUES (1, '100001 ');
+INSERT INTO port_orders VALUES (1, '=100001');
+INSERT INTO port_orders VALUES (1, '100001.0');
+INSERT INTO port_orders VALUES (1, '12345678901');
+INSERT INTO port_orders VALUES (1, U&'\0661\0660\0660\0660\0660\0661');
+SELECT count(*) FROM port_pin_failures;
+
 -- A changed PIN or an order that comes by UPDATE can be guessed at too.
 UPDATE port_orders SET pin = '100001' WHERE account = 1;
 UPDATE port_orders SET pin = '735517' WHERE account = 1;

@@ -1,28 +1,25 @@
 /*
- * failure.c
- *		Wrong guesses are counted, and too many of them lock an account out.
+ * failure_limit.c
+ *		Failed attempts are counted, and too many of them lock an account out.
  *
- * Who guesses gets the verdict of a gate, and no more than portpin.max_failures_per_account
- * times within portpin.failure_window for one account.  Then its orders are
- * refused before the PIN is looked at, until the oldest guess ages out or somebody
- * calls port_pin_unlock().  An attempt has two ends:
+ * An account's orders are told whether their PINs are right until there were
+ * portpin.max_failures_per_account failures within portpin.failure_window.  Then
+ * they are refused unread, until the oldest failure ages out or somebody calls
+ * port_pin_lift_lockout().
  *
- *		BeginAttempt	counts what is on record; refuses if that is too much
- *		EndAttempt		records the guess, if it was wrong, before it is told
+ * An order's PIN is looked at, and hashed, before anything is told of it.  Then the
+ * order takes its account's attempt lock, right or wrong, and counts; only then is
+ * it accepted, or recorded and refused.  So each order counts all failures that
+ * others were told of, and no more than the limit are ever told.  Whoever is stopped
+ * while hashing holds nobody up.  An order that had to wait for the lock reads its
+ * account anew, for it may have waited long.  One that does not get the lock in
+ * time gets an error and no verdict: nothing is known of its PIN.
  *
- * Sessions that guess at one account take turns as soon as it has a guess on
- * record, so that each counts what the others recorded.  At an account without
- * any, nobody waits for anybody: that is the path of honest orders, one look into
- * an index, or none in a statement of many orders (FailuresAreKnown in failure_log.c).  A
- * guess that turns out wrong there takes its turn then, and counts again.  So of an
- * account no more than max_failures wrong guesses are told and recorded, exactly.
- * What can be learned is one answer more for each session but the first that had
- * looked at the account before its first guess was on record.
- *
- * From the moment that the PIN is looked at until a wrong guess is on record,
- * cancelling and terminating the session have to wait, for FAILURE_PATIENCE at
- * most.  A guess that can't be recorded ends the session: an error alone would
- * be an answer that was not counted.
+ * A failure that can't be recorded ends the session: an error alone would be an
+ * answer that was not counted.  It ends late, and keeps the lock until then, so that
+ * an account has one attempt in FAILURE_PATIENCE while nothing can be recorded,
+ * whoever makes it and from however many sessions.  From the count to the record
+ * cancelling and terminating the session have to wait.
  */
 #include "postgres.h"
 
@@ -32,9 +29,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
 #include "storage/lwlock.h"
-#include "utils/array.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
@@ -53,12 +48,6 @@
 #define SECONDS_PER_HOUR 3600
 #define LONGEST_WINDOW (366 * 24 * SECONDS_PER_HOUR)
 
-/*
- * The last part of the lock tag, where SQL's advisory locks have 1 or 2: nobody
- * can take or see through a lock of ours by calling pg_advisory_lock().
- */
-#define ATTEMPT_LOCK 0x5050
-
 PG_FUNCTION_INFO_V1(port_pin_failure_limits);
 
 static int	max_failures;
@@ -71,12 +60,12 @@ void
 DefineFailureSettings(void)
 {
 	DefineCustomIntVariable("portpin.max_failures_per_account",
-							"Wrong port PINs for one account after which its port orders are refused unread.",
-							"0 lets guesses go uncounted and unrecorded.",
+							"Failed attempts at one account after which its port orders are refused unread.",
+							"0 lets failed attempts go uncounted and unrecorded.",
 							&max_failures, 10, 0, 10000,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("portpin.failure_window",
-							"How long a wrong port PIN counts.",
+							"How long a failed attempt counts.",
 							NULL,
 							&failure_window, SECONDS_PER_HOUR, 1, LONGEST_WINDOW,
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
@@ -88,64 +77,6 @@ FailuresCountSince(void)
 {
 	return StartOfWindow(failure_window);
 }
-
-/* Most accounts are never guessed at: their name is asked for when it is needed. */
-static const AccountKey *
-account_of(PinAttempt *attempt)
-{
-	if (attempt->account.columns == NULL)
-		attempt->account = AccountKeyOfRow(attempt->identity, attempt->row);
-	return &attempt->account;
-}
-
-
-/* ----- Taking turns ----- */
-
-static LOCKTAG
-attempt_lock_of(const AccountKey *account)
-{
-	uint64		hash = HashAccountKey(account->columns, account->table);
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash,
-						 ATTEMPT_LOCK);
-	return tag;
-}
-
-/* The lock goes by itself if the (sub)transaction fails. */
-static bool
-acquire_attempt_lock(PinAttempt *attempt, TimestampTz deadline)
-{
-	LOCKTAG		tag = attempt_lock_of(account_of(attempt));
-
-	while (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
-	{
-		if (!WaitBriefly(deadline))
-			return false;
-	}
-	attempt->has_attempt_lock = true;
-	return true;
-}
-
-static void
-release_attempt_lock(PinAttempt *attempt)
-{
-	if (attempt->has_attempt_lock)
-	{
-		LOCKTAG		tag = attempt_lock_of(account_of(attempt));
-
-		LockRelease(&tag, ExclusiveLock, false);
-	}
-	attempt->has_attempt_lock = false;
-}
-
-static int
-count_failures(PinAttempt *attempt, TimestampTz deadline)
-{
-	return CountFailures(attempt->log, account_of(attempt), failure_window,
-						 max_failures, deadline);
-}
-
 
 /* ----- Recording ----- */
 
@@ -181,36 +112,16 @@ describe_failure(const AccountKey *account, Relation orders, Failure *failure)
 	failure->pid = MyProcPid;
 }
 
-/* Count again if others may have guessed meanwhile, then record. */
-static const char *
-count_and_record(PinAttempt *attempt, Relation orders, PortVerdict *verdict,
-				 TimestampTz deadline)
-{
-	Failure		failure;
-
-	if (!attempt->has_attempt_lock)
-	{
-		if (!acquire_attempt_lock(attempt, deadline))
-			return "Other sessions that guess at the same account took too long.";
-		if (count_failures(attempt, deadline) >= max_failures)
-		{
-			*verdict = PORT_TOO_MANY_ATTEMPTS;
-			return NULL;
-		}
-	}
-	describe_failure(account_of(attempt), orders, &failure);
-	return RecordFailure(attempt->domain, &failure, deadline);
-}
-
 /*
- * A wrong guess is not on record: end the session.  Not before the deadline, or
- * guessing would be as fast as connecting.
+ * A failure is not on record: end the session.  Not before it has had its lock for
+ * as long as it would have had to wait, even if that is beyond its own deadline, or
+ * all who queue at one account could be told at once.
  */
 static void
-end_session(const char *problem, TimestampTz deadline)
+end_session(const char *problem, TimestampTz locked_until)
 {
 	HOLD_INTERRUPTS();
-	while (WaitBriefly(deadline))
+	while (WaitBriefly(FAILURE_PATIENCE, locked_until))
 		;
 	error_context_stack = NULL;
 	ereport(FATAL,
@@ -223,18 +134,21 @@ end_session(const char *problem, TimestampTz deadline)
 
 /* Any error on the way to the record means that there may be none. */
 static void
-record_or_end_session(PinAttempt *attempt, Relation orders, PortVerdict *verdict)
+record_or_end_session(PinAttempt *attempt)
 {
 	MemoryContext mcxt = CurrentMemoryContext;
-	TimestampTz deadline = DeadlineFromNow();
 	const char *volatile problem = NULL;
 	bool		exits_on_error = ExitOnAnyError;
+	TimestampTz locked_until = DeadlineFromNow();
+	Failure		failure;
 
-	/* Whoever guesses may have asked to be let go at once: not before the deadline. */
+	HOLD_INTERRUPTS();
+	/* The client may have set exit_on_error; an error must not end the session early. */
 	ExitOnAnyError = false;
 	PG_TRY();
 	{
-		problem = count_and_record(attempt, orders, verdict, deadline);
+		describe_failure(&attempt->account, attempt->orders, &failure);
+		problem = RecordFailure(attempt->domain, &failure, attempt->deadline);
 	}
 	PG_CATCH();
 	{
@@ -246,68 +160,113 @@ record_or_end_session(PinAttempt *attempt, Relation orders, PortVerdict *verdict
 	PG_END_TRY();
 	ExitOnAnyError = exits_on_error;
 	if (problem != NULL)
-		end_session(problem, deadline);
+		end_session(problem, locked_until);
+	RESUME_INTERRUPTS();
 }
 
 
 /* ----- An attempt ----- */
 
-/* Is no guess at the account on record, for all that the statement knows? */
-static bool
-has_clean_record(PinAttempt *attempt)
+/* All waiting has one end, which is set when there is something to wait for. */
+static TimestampTz
+deadline_of(PinAttempt *attempt)
 {
-	return AccountIsClean(attempt->log, account_of(attempt), failure_window);
+	if (attempt->deadline == DONT_WAIT)
+		attempt->deadline = DeadlineFromNow();
+	return attempt->deadline;
 }
 
-/* Count what is on record, in turn if there is something.  May there be one more? */
-static bool
-may_guess(PinAttempt *attempt)
+void
+BeginAttempt(PinAttempt *attempt, Oid domain, Relation orders)
 {
-	TimestampTz deadline = DeadlineFromNow();
-	int			failures = count_failures(attempt, deadline);
-
-	if (failures > 0 && failures < max_failures)
-		failures = acquire_attempt_lock(attempt, deadline) ?
-			count_failures(attempt, deadline) : max_failures;
-	if (failures < max_failures)
-		return true;
-	release_attempt_lock(attempt);
-	return false;
+	memset(attempt, 0, sizeof(PinAttempt));
+	if (max_failures == 0)
+		return;
+	attempt->domain = domain;
+	attempt->orders = orders;
+	attempt->log = FailureLogOf(domain);
 }
 
 /*
- * May the PIN of an account, which is in this row, be looked at?  If so, EndAttempt
- * must follow, and interrupts are held until it has.  No row: there is no PIN.
+ * Had the account, whose PIN is in this row, too many failures already?  No row: there
+ * is no PIN to attempt.
  */
 bool
-BeginAttempt(PinAttempt *attempt, Oid domain, const AccountIdentity *identity,
-			 TupleTableSlot *row)
+AccountIsLockedOut(PinAttempt *attempt, const AccountIdentity *identity,
+				   TupleTableSlot *row)
 {
-	memset(attempt, 0, sizeof(PinAttempt));
-	if (max_failures == 0 || row == NULL)
-		return true;
-
-	attempt->domain = domain;
-	attempt->log = FailureLogOf(domain);
-	attempt->identity = identity;
-	attempt->row = row;
-	if (!has_clean_record(attempt) && !may_guess(attempt))
+	if (attempt->log == NULL || row == NULL)
 		return false;
-	HOLD_INTERRUPTS();
-	return true;
+	attempt->account = AccountKeyOfRow(identity, row);
+	return !AccountIsClean(attempt->log, &attempt->account, failure_window) &&
+		CountFailures(attempt->log, &attempt->account, failure_window, max_failures,
+					  deadline_of(attempt)) >= max_failures;
 }
 
-/* The PIN was looked at, with this verdict.  What may be told of it? */
-PortVerdict
-EndAttempt(PinAttempt *attempt, Relation orders, PortVerdict verdict)
+/*
+ * The lock is of the account in this database, by its OID: a table that is being
+ * renamed has one lock.
+ */
+static uint64
+lock_of(const PinAttempt *attempt)
 {
+	return HashAccountKey(attempt->account.columns, attempt->account.table);
+}
+
+/*
+ * Take the attempt lock.  True if it had to be waited for: is the account still the one
+ * that was read?  If not, UnlockAttempt and judge the order anew.
+ */
+bool
+LockAttempt(PinAttempt *attempt)
+{
+	bool		waited;
+
 	if (attempt->log == NULL)
-		return verdict;
-	if (verdict == PORT_PIN_MISMATCH)
-		record_or_end_session(attempt, orders, &verdict);
-	release_attempt_lock(attempt);
-	RESUME_INTERRUPTS();
-	return verdict;
+		return false;
+	waited = AcquireAccountLock(lock_of(attempt), &attempt->deadline);
+	attempt->has_lock = true;
+	return waited;
+}
+
+void
+UnlockAttempt(PinAttempt *attempt)
+{
+	if (attempt->has_lock)
+		ReleaseAccountLock(lock_of(attempt));
+	attempt->has_lock = false;
+}
+
+/* Under the lock there is no waiting for the record's own locks; -1 if it takes some. */
+static int
+count_at_once(PinAttempt *attempt)
+{
+	return AccountIsClean(attempt->log, &attempt->account, failure_window) ? 0 :
+		CountFailures(attempt->log, &attempt->account, failure_window, max_failures,
+					  DONT_WAIT);
+}
+
+/*
+ * The PIN was compared, with this verdict.  What may be told of it?  False if that
+ * can't be said now, and the order has to be judged anew.
+ */
+bool
+EndAttempt(PinAttempt *attempt, PortVerdict *verdict)
+{
+	int			failures;
+
+	if (attempt->log == NULL)
+		return true;
+	failures = count_at_once(attempt);
+	if (failures >= max_failures)
+		*verdict = PORT_TOO_MANY_ATTEMPTS;
+	else if (failures >= 0 && *verdict == PORT_PIN_MISMATCH)
+	{
+		(void) deadline_of(attempt);
+		record_or_end_session(attempt);
+	}
+	UnlockAttempt(attempt);
+	return failures >= 0;
 }
 
 

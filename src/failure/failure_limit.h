@@ -1,30 +1,46 @@
 /*
  * failure_limit.h
- *		Wrong guesses are counted, and too many of them lock an account out.
+ *		Failed attempts are counted, and too many of them lock an account out.
  */
 #ifndef PORTPIN_FAILURE_LIMIT_H
 #define PORTPIN_FAILURE_LIMIT_H
+
+#include "datatype/timestamp.h"
+#include "executor/tuptable.h"
+#include "utils/rel.h"
 
 #include "failure/failure_log.h"
 #include "pin/check.h"
 #include "table/account_key.h"
 
-/* One guess at an account's PIN, from before it is looked at. */
+/* A port order's attempt at the PIN of an account. */
 typedef struct PinAttempt
 {
-	FailureLog *log;			/* NULL: failures are not limited */
-	Oid			domain;
-	const AccountIdentity *identity;
-	TupleTableSlot *row;
-	AccountKey	account;		/* the name of that row; see account_of */
-	bool		has_attempt_lock;		/* others wait that guess at the same account */
+	Oid			domain;			/* port_pin */
+	Relation	orders;
+	FailureLog *log;			/* NULL: failures are neither counted nor recorded */
+	TimestampTz deadline;		/* of all waiting, once there is some */
+	AccountKey	account;		/* see AccountIsLockedOut */
+	bool		has_lock;		/* others wait that attempt the same account */
 } PinAttempt;
 
 extern void DefineFailureSettings(void);
 extern TimestampTz FailuresCountSince(void);
-extern bool BeginAttempt(PinAttempt *attempt, Oid domain,
-						 const AccountIdentity *identity, TupleTableSlot *row);
-extern PortVerdict EndAttempt(PinAttempt *attempt, Relation orders,
-							  PortVerdict verdict);
+
+/*
+ * These go around the comparison of a PIN, in this order, and all of them again where
+ * the last one says so:
+ *
+ *		BeginAttempt		once for an order
+ *		AccountIsLockedOut	refuses it unread
+ *		LockAttempt			before the verdict is told, be it right or wrong
+ *		EndAttempt			counts, and only then tells
+ */
+extern void BeginAttempt(PinAttempt *attempt, Oid domain, Relation orders);
+extern bool AccountIsLockedOut(PinAttempt *attempt, const AccountIdentity *identity,
+							   TupleTableSlot *row);
+extern bool LockAttempt(PinAttempt *attempt);
+extern void UnlockAttempt(PinAttempt *attempt);
+extern bool EndAttempt(PinAttempt *attempt, PortVerdict *verdict);
 
 #endif							/* PORTPIN_FAILURE_LIMIT_H */

@@ -123,19 +123,23 @@ static const char *const time_columns[] = {"failed_at"};
 
 /*
  * Lock a relation of the record.  Nobody waits in the queue of a heavyweight lock,
- * which has no deadline, for a lock that a session took and sits on.
+ * which has no deadline, for a lock that a session took and sits on.  False if it
+ * can't be had at once and must not be waited for.
  */
-static void
+static bool
 lock_in_time(Oid relid, TimestampTz deadline)
 {
 	while (!ConditionalLockRelationOid(relid, AccessShareLock))
 	{
-		if (!WaitBriefly(deadline))
+		if (deadline == DONT_WAIT)
+			return false;
+		if (!WaitBriefly(1, deadline))
 			ereport_without_context(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 							errmsg("port order refused: the failed attempts at its account can't be counted"),
 							errdetail("Table port_pin_failures has been locked for too long."),
 							errhint("Submit the order again later."));
 	}
+	return true;
 }
 
 /* Is it a whole index that begins with these columns? */
@@ -166,7 +170,7 @@ find_index(Relation table, const char *const *columns, int ncolumns, TimestampTz
 		Oid			indexid = lfirst_oid(lc);
 		Relation	index;
 
-		lock_in_time(indexid, deadline);
+		(void) lock_in_time(indexid, deadline);
 		index = index_open(indexid, NoLock);
 		if (!OidIsValid(found) && index_fits(table, index, columns, ncolumns))
 			found = indexid;
@@ -190,7 +194,7 @@ FindAccountIndex(Relation table, TimestampTz deadline)
 	return index;
 }
 
-/* Find out what the table looks like. */
+/* Find out what the table looks like; not without waiting. */
 static void
 describe(FailureLog *log, TimestampTz deadline)
 {
@@ -202,7 +206,7 @@ describe(FailureLog *log, TimestampTz deadline)
 	log->description = description_generation;
 	DisregardChangesOf(log->signal);
 
-	lock_in_time(log->table, deadline);
+	(void) lock_in_time(log->table, deadline);
 	table = table_open(log->table, NoLock);
 	if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relispartition)
 		ereport_without_context(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -220,23 +224,44 @@ describe(FailureLog *log, TimestampTz deadline)
 	table_close(table, AccessShareLock);
 }
 
+static bool
+is_described(FailureLog *log)
+{
+	return log->described && log->description == description_generation;
+}
+
+/* Lock the table and the index for reading; false if that would take a wait. */
+static bool
+lock_log(FailureLog *log, TimestampTz deadline)
+{
+	if (!lock_in_time(log->table, deadline))
+		return false;
+	if (lock_in_time(log->account_index, deadline))
+		return true;
+	UnlockRelationOid(log->table, AccessShareLock);
+	return false;
+}
+
 /*
- * Lock the table and an index of it for reading.  Locks are let go as soon as the
- * rows are read, so that whoever waits for the table waits for no port order.
+ * Open the table for counting.  Locks are let go as soon as the rows are read, so
+ * that a session which waits for the table waits for no port order.  NULL if it
+ * can't be had at once and must not be waited for.
  */
 static Relation
 open_log(FailureLog *log, TimestampTz deadline)
 {
 	for (;;)
 	{
-		if (!log->described || log->description != description_generation)
+		if (!is_described(log) && deadline == DONT_WAIT)
+			return NULL;
+		if (!is_described(log))
 		{
 			log->described = false;
 			describe(log, deadline);
 		}
-		lock_in_time(log->table, deadline);
-		lock_in_time(log->account_index, deadline);
-		if (log->description == description_generation)
+		if (!lock_log(log, deadline))
+			return NULL;
+		if (is_described(log))
 			return table_open(log->table, NoLock);
 		UnlockRelationOid(log->account_index, AccessShareLock);
 		UnlockRelationOid(log->table, AccessShareLock);
@@ -405,22 +430,43 @@ learn_accounts(FailureLog *log, Relation table, TimestampTz since, Snapshot snap
 
 /* ----- Counting ----- */
 
+static int
+count_rows(FailureLog *log, Relation table, const AccountKey *account,
+		   TimestampTz since, Snapshot snapshot, int limit)
+{
+	Relation	index = index_open(log->account_index, NoLock);
+	IndexScanDesc scan = BeginAccountScan(table, index, account, since, snapshot);
+	TupleTableSlot *row = table_slot_create(table, NULL);
+	AttrNumber	lifted = FindColumn(table, "lifted_at");
+	int			count = 0;
+
+	while (count < limit && index_getnext_slot(scan, ForwardScanDirection, row))
+	{
+		if (slot_attisnull(row, lifted))
+			count++;
+	}
+	ExecDropSingleTupleTableSlot(row);
+	index_endscan(scan);
+	index_close(index, AccessShareLock);
+	return count;
+}
+
 /*
  * How many failures at an account count?  Up to a limit: what is beyond makes no
- * difference.  Always as of now, whatever this transaction's snapshot is.
+ * difference.  Always as of now, whatever this transaction's snapshot is.  -1 if it
+ * can't be told at once and must not be waited for.
  */
 int
 CountFailures(FailureLog *log, const AccountKey *account, int window, int limit,
 			  TimestampTz deadline)
 {
 	Relation	table = open_log(log, deadline);
-	Relation	index = index_open(log->account_index, NoLock);
 	TimestampTz since = StartOfWindow(window);
-	AttrNumber	lifted = FindColumn(table, "lifted_at");
 	Snapshot	snapshot;
-	TupleTableSlot *row;
-	IndexScanDesc scan;
-	int			count = 0;
+	int			count;
+
+	if (table == NULL)
+		return -1;
 
 	/* What is learned below holds for what the snapshot shows, so this comes first. */
 	if (log->generation != log_generation || log->window != window)
@@ -429,19 +475,10 @@ CountFailures(FailureLog *log, const AccountKey *account, int window, int limit,
 	log->window = window;
 
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	row = table_slot_create(table, NULL);
-	scan = BeginAccountScan(table, index, account, since, snapshot);
-	while (count < limit && index_getnext_slot(scan, ForwardScanDirection, row))
-	{
-		if (slot_attisnull(row, lifted))
-			count++;
-	}
-	index_endscan(scan);
+	count = count_rows(log, table, account, since, snapshot, limit);
 	if (log->known == NULL)
 		learn_accounts(log, table, since, snapshot);
-	ExecDropSingleTupleTableSlot(row);
 	UnregisterSnapshot(snapshot);
-	index_close(index, AccessShareLock);
 	table_close(table, AccessShareLock);
 	return count;
 }

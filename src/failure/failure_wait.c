@@ -1,6 +1,10 @@
 /*
  * failure_wait.c
- *		Waiting, but not for ever.
+ *		Waiting, but not for ever; and one attempt at an account at a time.
+ *
+ * The attempt lock of an account is a heavyweight lock: it is let go if the
+ * (sub)transaction fails, and it is shown by pg_locks.  Nothing else is waited for
+ * while it is held but a record, so it is no part of a deadlock.
  */
 #include "postgres.h"
 
@@ -8,10 +12,28 @@
 
 #include "miscadmin.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
 #include "base/compat.h"
+#include "base/error.h"
+
+/*
+ * The last part of the lock tag, where SQL's advisory locks have 1 or 2: nobody
+ * can take or see through a lock of ours by calling pg_advisory_lock().
+ */
+#define ATTEMPT_LOCK 0x5050
+
+/* Milliseconds of an order's patience that are kept for the record. */
+#define RECORD_PATIENCE 3000
+
+/* Microseconds to sleep before each further try, and then to queue. */
+static const long naps[] = {50, 100, 200};
+
+
+/* ----- Deadlines ----- */
 
 /* When an order that waits from now on gives up. */
 TimestampTz
@@ -20,15 +42,111 @@ DeadlineFromNow(void)
 	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), FAILURE_PATIENCE);
 }
 
-/* Let a millisecond pass.  False if the time is over. */
+/* Let some milliseconds pass, or less.  False if the time is over. */
 bool
-WaitBriefly(TimestampTz deadline)
+WaitBriefly(long milliseconds, TimestampTz deadline)
 {
-	if (GetCurrentTimestamp() >= deadline)
+	long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+
+	if (left <= 0)
 		return false;
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1,
-					 PG_WAIT_EXTENSION);
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 Min(left, milliseconds), PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 	return true;
+}
+
+
+/* ----- The attempt lock ----- */
+
+static LOCKTAG
+attempt_lock_of(uint64 account)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (account >> 32), (uint32) account,
+						 ATTEMPT_LOCK);
+	return tag;
+}
+
+static bool
+try_lock(const LOCKTAG *tag)
+{
+	return LockAcquire(tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* No verdict: the order was not judged, and nothing is told of its PIN. */
+static void
+report_too_late(void)
+{
+	ereport_without_context(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					errmsg("port order refused: other orders for its account took too long"),
+					errdetail("Orders for one account are answered one after the other."),
+					errhint("Submit the order again."));
+}
+
+/*
+ * Queue for a lock.  The lock manager has a timeout for that, which is a setting; it
+ * is the shorter one of what the session has set and of what is left of the time.
+ */
+static void
+queue_for_lock(const LOCKTAG *tag, TimestampTz deadline)
+{
+	MemoryContext mcxt = CurrentMemoryContext;
+	int			own_timeout = LockTimeout;
+	int			patience = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline) -
+		RECORD_PATIENCE;
+
+	if (patience <= 0)
+		report_too_late();
+	PG_TRY();
+	{
+		LockTimeout = own_timeout > 0 ? Min(own_timeout, patience) : patience;
+		(void) LockAcquire(tag, ExclusiveLock, false, false);
+	}
+	PG_CATCH();
+	{
+		LockTimeout = own_timeout;
+		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(mcxt);
+		FlushErrorState();
+		report_too_late();
+	}
+	PG_END_TRY();
+	LockTimeout = own_timeout;
+}
+
+/*
+ * Take the attempt lock of an account.  Honest orders hold it for microseconds, so
+ * a queue, which costs a switch of processes for each, comes last.  True if it had
+ * to be waited for; from then on there is a deadline.
+ */
+bool
+AcquireAccountLock(uint64 account, TimestampTz *deadline)
+{
+	LOCKTAG		tag = attempt_lock_of(account);
+
+	if (try_lock(&tag))
+		return false;
+	if (*deadline == DONT_WAIT)
+		*deadline = DeadlineFromNow();
+	for (int i = 0; i < (int) lengthof(naps); i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(naps[i]);
+		if (try_lock(&tag))
+			return true;
+	}
+	queue_for_lock(&tag, *deadline);
+	return true;
+}
+
+void
+ReleaseAccountLock(uint64 account)
+{
+	LOCKTAG		tag = attempt_lock_of(account);
+
+	LockRelease(&tag, ExclusiveLock, false);
 }

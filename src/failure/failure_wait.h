@@ -1,16 +1,21 @@
 /*
  * failure_wait.h
- *		Waiting, but not for ever.
+ *		Waiting, but not for ever; and one attempt at an account at a time.
  */
 #ifndef PORTPIN_FAILURE_WAIT_H
 #define PORTPIN_FAILURE_WAIT_H
 
 #include "datatype/timestamp.h"
 
-/* Milliseconds that an order waits in all: to be told, and for the record. */
+/* Milliseconds that an order waits in all: for the attempt lock and for the record. */
 #define FAILURE_PATIENCE 5000
 
+/* The deadline of what must not wait. */
+#define DONT_WAIT 0
+
 extern TimestampTz DeadlineFromNow(void);
-extern bool WaitBriefly(TimestampTz deadline);
+extern bool WaitBriefly(long milliseconds, TimestampTz deadline);
+extern bool AcquireAccountLock(uint64 account, TimestampTz *deadline);
+extern void ReleaseAccountLock(uint64 account);
 
 #endif							/* PORTPIN_FAILURE_WAIT_H */

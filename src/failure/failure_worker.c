@@ -28,6 +28,7 @@
 #include "storage/dsm.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/array.h"
@@ -59,7 +60,7 @@ typedef struct FailureRequest
 pg_noreturn extern PGDLLEXPORT void port_pin_failure_worker(Datum main_arg);
 
 
-/* ----- The session's side ----- */
+/* ----- What a session asks for ----- */
 
 static ArrayType *
 array_of_fields(const Failure *failure)
@@ -116,7 +117,81 @@ read_request(const FailureRequest *request)
 	return failure;
 }
 
-/* Try until there is a free slot for a worker, or the time is over. */
+
+/* ----- The queue for a worker ----- */
+
+/*
+ * There are max_worker_processes for all of the server, and sessions that need one are
+ * served as they come: in classes of those that came in the same tenth of a second.
+ * Each class has a lock, which its sessions hold in share mode; a class is served
+ * when all before it are empty, and nobody waits in a class for longer than
+ * FAILURE_PATIENCE.  (The lock manager's own queue would do, but for a deadline: it has
+ * none for a session that holds its interrupts.)
+ */
+#define QUEUE_LOCK 0x5051		/* beside ATTEMPT_LOCK */
+#define CLASS_MILLISECONDS 100
+#define CLASSES (FAILURE_PATIENCE / CLASS_MILLISECONDS + 1)
+
+static uint64
+class_of_now(void)
+{
+	return GetCurrentTimestamp() / (CLASS_MILLISECONDS * 1000);
+}
+
+/* The lock is of no database. */
+static LOCKTAG
+lock_of_class(uint64 class)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, InvalidOid, (uint32) (class >> 32), (uint32) class, QUEUE_LOCK);
+	return tag;
+}
+
+static bool
+lock_class(uint64 class, LOCKMODE mode)
+{
+	LOCKTAG		tag = lock_of_class(class);
+
+	return LockAcquire(&tag, mode, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+static void
+unlock_class(uint64 class, LOCKMODE mode)
+{
+	LOCKTAG		tag = lock_of_class(class);
+
+	LockRelease(&tag, mode, false);
+}
+
+/* Join the class of now, unless it is being asked just now whether it is empty. */
+static uint64
+join_queue(void)
+{
+	for (;;)
+	{
+		uint64		class = class_of_now();
+
+		if (lock_class(class, ShareLock))
+			return class;
+	}
+}
+
+/* Are all classes empty from the first one, which moves on, up to ours? */
+static bool
+is_at_head(uint64 *first, uint64 ours)
+{
+	*first = Max(*first, class_of_now() - CLASSES);
+	for (; *first < ours; (*first)++)
+	{
+		if (!lock_class(*first, ExclusiveLock))
+			return false;
+		unlock_class(*first, ExclusiveLock);
+	}
+	return true;
+}
+
+/* Start a worker as soon as it is our turn and there is a free slot; false if too late. */
 static bool
 start_worker(dsm_segment *segment, BackgroundWorkerHandle **handle,
 			 TimestampTz deadline)
@@ -132,14 +207,22 @@ start_worker(dsm_segment *segment, BackgroundWorkerHandle **handle,
 		.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(segment)),
 		.bgw_notify_pid = MyProcPid,
 	};
+	uint64		class = join_queue();
+	uint64		first = 0;
+	bool		at_head;
+	bool		started;
 
-	while (!RegisterDynamicBackgroundWorker(&worker, handle))
+	do
 	{
-		if (!WaitBriefly(deadline))
-			return false;
-	}
-	return true;
+		at_head = is_at_head(&first, class);
+		started = at_head && RegisterDynamicBackgroundWorker(&worker, handle);
+	} while (!started && WaitBriefly(at_head ? 1 : 5, deadline));
+	unlock_class(class, ShareLock);
+	return started;
 }
+
+
+/* ----- The session's side ----- */
 
 /* Wait for the commit, not for the worker's end. */
 static const char *
@@ -179,8 +262,10 @@ RecordFailure(Oid domain, const Failure *failure, TimestampTz deadline)
 	Assert(InterruptHoldoffCount > 0);
 	if (start_worker(segment, &handle, deadline))
 		problem = wait_for_record(dsm_segment_address(segment), handle, deadline);
-	else
+	else if (IsUnderPostmaster)
 		problem = "No background worker could be started: max_worker_processes is exhausted.";
+	else
+		problem = "A single-user server has no background workers.";
 	dsm_detach(segment);
 	return problem;
 }

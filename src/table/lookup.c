@@ -351,6 +351,17 @@ LockRowKeyShare(ReferencedRow *row, Snapshot snapshot)
 	return result == TM_Ok;
 }
 
+/* Is this the version of the row that a newer snapshot shows? */
+bool
+RowIsCurrent(const ReferencedRow *row, Snapshot snapshot)
+{
+	Relation	table = table_open(row->table, NoLock);
+	bool		current = table_tuple_satisfies_snapshot(table, row->slot, snapshot);
+
+	table_close(table, NoLock);
+	return current;
+}
+
 void
 ReleaseRow(ReferencedRow *row)
 {

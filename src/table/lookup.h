@@ -33,6 +33,7 @@ extern void KeyOfRow(KeyLookup *lookup, TupleTableSlot *row, KeyValue *value);
 extern ReferencedRow FindReferencedRow(KeyLookup *lookup, const KeyValue *value,
 									   Snapshot snapshot);
 extern bool LockRowKeyShare(ReferencedRow *row, Snapshot snapshot);
+extern bool RowIsCurrent(const ReferencedRow *row, Snapshot snapshot);
 extern void ReleaseRow(ReferencedRow *row);
 extern bool RowHadKey(KeyLookup *lookup, const KeyValue *value, ReferencedRow *row);
 

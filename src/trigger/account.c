@@ -165,6 +165,20 @@ ReadAccount(AccountReader *reader, TupleTableSlot *order, Account *account)
 	account->found = from != NULL;
 }
 
+/* Are the rows that were read still those that would be found? */
+bool
+AccountIsCurrent(const Account *account)
+{
+	Snapshot	snapshot = newest_snapshot();
+
+	for (int i = 0; i < MAX_PATH_STEPS; i++)
+	{
+		if (account->rows[i].slot != NULL && !RowIsCurrent(&account->rows[i], snapshot))
+			return false;
+	}
+	return true;
+}
+
 void
 ReleaseAccount(Account *account)
 {

@@ -37,6 +37,7 @@ extern void InitAccountReader(AccountReader *reader, AccountPath *path,
 							  bool lock_key, MemoryContext statement);
 extern void ReadAccount(AccountReader *reader, TupleTableSlot *order,
 						Account *account);
+extern bool AccountIsCurrent(const Account *account);
 extern void ReleaseAccount(Account *account);
 extern bool IsSameAccount(AccountReader *reader, TupleTableSlot *old,
 						  TupleTableSlot *new);

@@ -118,15 +118,22 @@ InsertedVerdictHolds(const Gate *gate, TupleTableSlot *inserted, TupleTableSlot 
 		!key_changed(gate, inserted, new);
 }
 
-/* What the supplied PIN says of an account that is there and is not locked. */
+/*
+ * What the supplied PIN says of an account that is there and is not locked.  It is
+ * an attempt at the PIN if it may be right: a value of another form is wrong, but a
+ * badly formatted file must not lock accounts out.
+ */
 static PortVerdict
-check_supplied(const Gate *gate, const Account *account, TupleTableSlot *order)
+check_supplied(const Gate *gate, const Account *account, TupleTableSlot *order,
+			   bool *is_attempt)
 {
 	bool		isnull;
 	Datum		value = slot_getattr(order, gate->pin, &isnull);
 	text	   *supplied = PinFromDatum(value, isnull);
 	PortVerdict verdict = CheckPin(account->pin, supplied, NULL);
 
+	*is_attempt = !account->expired && (verdict == PORT_ACCEPTED ||
+										(verdict == PORT_PIN_MISMATCH && PinIsValid(supplied)));
 	PinFreeIfCopy(supplied, value);
 	if (verdict == PORT_PIN_NOT_SET && gate->path.allows_unset)
 		return PORT_ACCEPTED;
@@ -136,23 +143,41 @@ check_supplied(const Gate *gate, const Account *account, TupleTableSlot *order)
 	return verdict;
 }
 
-/* What is to be said of an order whose account has been read. */
-static PortVerdict
-judge(GateState *state, const Account *account, Relation orders, TupleTableSlot *order)
+/*
+ * Count the attempt, and only then tell.  False if the order has to be judged anew, for
+ * it had to wait and its account has changed meanwhile.
+ */
+static bool
+tell_verdict(PinAttempt *attempt, const Account *account, PortVerdict *verdict)
 {
-	PinAttempt	attempt;
+	if (LockAttempt(attempt) && !AccountIsCurrent(account))
+	{
+		UnlockAttempt(attempt);
+		return false;
+	}
+	return EndAttempt(attempt, verdict);
+}
+
+/* Judge an order by an account that has been read.  False if it has to be judged anew. */
+static bool
+judge(const Gate *gate, PinAttempt *attempt, const Account *account,
+	  TupleTableSlot *order, PortVerdict *verdict)
+{
+	bool		is_attempt = false;
 
 	/* Hash even where there is no PIN to compare, so that timing hides the reason. */
-	if (state->gate.path.sealed && (account->pin == NULL || account->locked))
+	if (gate->path.sealed && (account->pin == NULL || account->locked))
 		DummyHash(account->pin);
 
 	if (!account->found)
-		return PORT_ACCOUNT_UNKNOWN;
-	if (account->locked)
-		return PORT_LOCKED;
-	if (!BeginAttempt(&attempt, state->gate.domain, account->identity, account->row))
-		return PORT_TOO_MANY_ATTEMPTS;
-	return EndAttempt(&attempt, orders, check_supplied(&state->gate, account, order));
+		*verdict = PORT_ACCOUNT_UNKNOWN;
+	else if (account->locked)
+		*verdict = PORT_LOCKED;
+	else if (AccountIsLockedOut(attempt, account->identity, account->row))
+		*verdict = PORT_TOO_MANY_ATTEMPTS;
+	else
+		*verdict = check_supplied(gate, account, order, &is_attempt);
+	return !is_attempt || tell_verdict(attempt, account, verdict);
 }
 
 /*
@@ -162,13 +187,20 @@ judge(GateState *state, const Account *account, Relation orders, TupleTableSlot 
 bool
 JudgeOrder(GateState *state, Relation orders, TupleTableSlot *order, PortVerdict *verdict)
 {
-	Account		account;
+	PinAttempt	attempt;
 	bool		judged;
+	bool		done = true;
 
-	ReadAccount(&state->reader, order, &account);
-	judged = !account.found || account.locked || account.in_scope;
-	if (judged)
-		*verdict = judge(state, &account, orders, order);
-	ReleaseAccount(&account);
+	BeginAttempt(&attempt, state->gate.domain, orders);
+	do
+	{
+		Account		account;
+
+		ReadAccount(&state->reader, order, &account);
+		judged = !account.found || account.locked || account.in_scope;
+		if (judged)
+			done = judge(&state->gate, &attempt, &account, order, verdict);
+		ReleaseAccount(&account);
+	} while (judged && !done);
 	return judged;
 }

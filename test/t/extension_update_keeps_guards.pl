@@ -108,16 +108,16 @@ is($node->safe_psql('postgres', q{
 
 $node->safe_psql('postgres', q{
 	CREATE ROLE teller;
-	GRANT EXECUTE ON FUNCTION port_pin_check(text, text) TO teller;
+	GRANT EXECUTE ON FUNCTION port_pin_seal_keys() TO teller;
 });
 my $guards = q{SELECT g::text FROM port_pin_guards g WHERE guard <> 'grant' ORDER BY 1};
 my $failures = q{SELECT count(*) FROM port_pin_failures};
 my $grants = q{
-	SELECT has_function_privilege('teller', 'port_pin_check(text, text)', 'EXECUTE'),
-		has_function_privilege('public', 'port_pin_check(text, text)', 'EXECUTE'),
+	SELECT has_function_privilege('teller', 'port_pin_seal_keys()', 'EXECUTE'),
+		has_function_privilege('public', 'port_pin_seal_keys()', 'EXECUTE'),
 		has_function_privilege('public', 'port_pin_gate_trigger()', 'EXECUTE')};
 my %before = map { $_ => $node->safe_psql('postgres', $_) } $guards, $failures, $grants;
-is($before{$grants}, 't|f|f', 'who may guess');
+is($before{$grants}, 't|f|f', 'a grant');
 
 # A session that has used its gate, one that updates, and one that comes in between.
 my $client = $node->background_psql('postgres', on_error_stop => 0);
@@ -172,7 +172,7 @@ my $objects = q{
 $node->safe_psql('postgres', 'CREATE DATABASE fresh');
 $node->safe_psql('fresh', "CREATE EXTENSION portpin CASCADE; $guarded");
 guards_hold('fresh', 'begun with the next version');
-$node->safe_psql('postgres', 'REVOKE EXECUTE ON FUNCTION port_pin_check(text, text) FROM teller');
+$node->safe_psql('postgres', 'REVOKE EXECUTE ON FUNCTION port_pin_seal_keys() FROM teller');
 is($node->safe_psql('postgres', $objects), $node->safe_psql('fresh', $objects), 'its objects are those of an update');
 
 $node->safe_psql('postgres', 'CREATE DATABASE restored');

@@ -78,7 +78,7 @@ $old->safe_psql('shop', q{
 	-- 103 is locked out
 	INSERT INTO port_orders (account, pin) SELECT 103, '111222' FROM generate_series(1, 20);
 	CREATE ROLE teller;
-	GRANT EXECUTE ON FUNCTION port_pin_check(text, text) TO teller;
+	GRANT EXECUTE ON FUNCTION port_pin_seal_keys() TO teller;
 });
 
 my @same = (
@@ -86,8 +86,8 @@ my @same = (
 	'SELECT g::text FROM port.port_pin_guards g ORDER BY 1',
 	'SELECT f::text FROM port.port_pin_failures f ORDER BY 1',
 	'SELECT l::text FROM port.port_pin_lockouts l ORDER BY 1',
-	q{SELECT has_function_privilege('teller', 'port.port_pin_check(text, text)', 'EXECUTE'),
-		has_function_privilege('public', 'port.port_pin_check(text, text)', 'EXECUTE')});
+	q{SELECT has_function_privilege('teller', 'port.port_pin_seal_keys()', 'EXECUTE'),
+		has_function_privilege('public', 'port.port_pin_seal_keys()', 'EXECUTE')});
 my %before = map { $_ => $old->safe_psql('shop', $_) } @same;
 
 sub is_refused
