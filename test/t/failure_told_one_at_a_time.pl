@@ -27,8 +27,9 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, frozen bool, note text);
 	CREATE TABLE port_orders (account int REFERENCES accounts, pin text);
 	CREATE TABLE requests (account int REFERENCES accounts, pin text, verdict port_pin_verdict);
-	SELECT port_pin_protect('accounts'), port_pin_gate('port_orders', pin => 'pin', lock => 'frozen'),
-		port_pin_gate('requests', pin => 'pin', verdict => 'verdict', lock => 'frozen');
+	SELECT port_pin_protect('accounts', lock => 'frozen');
+	SELECT port_pin_gate('port_orders', pin => 'pin'),
+		port_pin_gate('requests', pin => 'pin', verdict => 'verdict');
 	INSERT INTO accounts SELECT n, '735517' FROM generate_series(1, 99) n;
 });
 
@@ -163,7 +164,8 @@ sql(q{
 	SET portpin.seal_cost = 12;
 	CREATE TABLE sealed (id int PRIMARY KEY, pin port_pin_sealed);
 	CREATE TABLE sealed_orders (id int REFERENCES sealed, pin text);
-	SELECT port_pin_protect('sealed'), port_pin_gate('sealed_orders', pin => 'pin');
+	SELECT port_pin_protect('sealed');
+	SELECT port_pin_gate('sealed_orders', pin => 'pin');
 	INSERT INTO sealed VALUES (1, '735517')});
 my $stopped = start_session("SELECT 'pid ' || pg_backend_pid();\nINSERT INTO sealed_orders VALUES (1, '735517');\n");
 $stopped->{run}->pump until $stopped->{out} =~ /pid (\d+)\n/;
