@@ -2,7 +2,7 @@
 # Runs test/check.sh for other versions of PostgreSQL, each in the Debian that
 # has it.
 #
-#   sh test/matrix.sh [VERSION...] [make arguments...]       15, 17, 18, 19; without: 17 18 19
+#   sh test/matrix.sh [VERSION...] [make arguments...]       without: 15 17 18 19, but for this Debian's own
 #   sh test/matrix.sh --package [VERSION...]                 test/package.sh; without: 15 17
 #   sh test/matrix.sh --upgrade [VERSION...]                 pg_upgrade from each to the next; without: 15 17 18
 #
@@ -30,7 +30,6 @@ for arg; do
     esac
 done
 case $script in
-check.sh) versions=${versions:-17 18 19} ;;
 package.sh) versions=${versions:-15 17} ;;
 upgrade.sh) versions=${versions:-15 17 18} ;;
 esac
@@ -46,6 +45,17 @@ flock 9
 open_work
 copy_sources
 
+# The suite of Debian that has version $v.
+suite() {
+    case $v in
+    15) echo bookworm ;;
+    17) echo trixie ;;
+    18) echo forky ;;
+    19) echo sid ;;
+    *) echo "E: no suite of Debian is known to have it" >&2; return 1 ;;
+    esac
+}
+
 # The mirror that apt uses here for Debian itself, or with '-security' for its security fixes.
 mirror() {
     uri=$(apt-get indextargets --format '$(REPO_URI)' \
@@ -54,6 +64,11 @@ mirror() {
     echo "${uri%/}"
 }
 codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+if [ $script = check.sh ] && [ -z "$versions" ]; then
+    for v in 15 17 18 19; do
+        [ "$(suite)" = "$codename" ] || versions="$versions $v"
+    done
+fi
 eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
 export http_proxy="${http_proxy:-}"
 
@@ -71,17 +86,6 @@ in_chroot() {
     else
         chroot "$dir" $clean "$@"
     fi </dev/null
-}
-
-# The suite of Debian that has version $v.
-suite() {
-    case $v in
-    15) echo bookworm ;;
-    17) echo trixie ;;
-    18) echo forky ;;
-    19) echo sid ;;
-    *) echo "E: no suite of Debian is known to have it" >&2; return 1 ;;
-    esac
 }
 
 # Makes the chroot of version $v in $new.
