@@ -27,7 +27,10 @@ build "$@"
 
 cd "$work"
 say "Starting a server ..."
-start_server </dev/null
+printf 'demo:%s\n' "$(head -c 32 /dev/urandom | base64)" >key
+chown "$user" key
+chmod 600 key
+echo "portpin.key_file = '$work/key'" | start_server
 as_user "$bindir/createdb" -h "$work" -U postgres demo
 
 # Of an error, what a reader wants to know.
@@ -47,12 +50,13 @@ as_user "$bindir/psql" -X -q -e -h "$work" -U postgres demo <src/test/demo.sql 2
 
 if [ $status = 0 ]; then
     echo
-    echo "Shown: two calls guard accounts and port orders; a PIN once set stays, and no order gets in without it."
+    echo "Shown: PINs that nobody can read or clear, orders judged by the PIN of their number's account, a guesser locked out."
     echo "To try it yourself: sh test/demo.sh --keep. To run every test: sh test/check.sh."
     echo "To install it and guard your own tables: README.md, from \"Install\" on."
 fi
 if [ -n "$wanted" ]; then
     keep=yes
+    as_user "$bindir/psql" -X -q -h "$work" -U postgres demo -c 'ALTER DATABASE demo SET search_path = public, port'
     as=
     ! is_root || as="runuser -u $user -- "
     echo

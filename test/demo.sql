@@ -7,169 +7,149 @@
 \pset footer off
 \pset null '(blank)'
 
-\echo '== A provisioning database: accounts, their numbers, and the orders to port a number out'
+\echo '== Accounts, their numbers, and orders to port a number to another carrier'
 \echo
-CREATE EXTENSION portpin CASCADE;
+CREATE SCHEMA port;
+CREATE EXTENSION portpin SCHEMA port CASCADE;
+SET search_path = public, port;
 
 CREATE TABLE accounts (
-    id           uuid PRIMARY KEY,
-    email        varchar(255) NOT NULL UNIQUE,
-    status       varchar(20) NOT NULL DEFAULT 'active',
-    port_out_pin port_pin
+    id      int PRIMARY KEY,
+    name    text NOT NULL UNIQUE,
+    is_us   boolean NOT NULL DEFAULT true,
+    pin     port_pin_sealed                   -- only a hash is kept, by a key that is not in the database
 );
 CREATE TABLE numbers (
-    e164         varchar(20) PRIMARY KEY,
-    account_id   uuid REFERENCES accounts,
-    UNIQUE (e164, account_id)
+    e164    text PRIMARY KEY,
+    account int NOT NULL REFERENCES accounts
 );
 CREATE TABLE port_orders (
-    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    account_id   uuid NOT NULL REFERENCES accounts,
-    number       varchar(20) NOT NULL,
-    carrier      text NOT NULL,
-    pin          port_pin,
-    FOREIGN KEY (number, account_id) REFERENCES numbers (e164, account_id)
+    id      int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    number  text NOT NULL REFERENCES numbers,
+    carrier text NOT NULL,
+    pin     port_pin,                         -- what the order brings: it is not kept
+    verdict port_pin_verdict
 );
 
-INSERT INTO accounts (id, email) VALUES
-    ('ada00000-0000-0000-0000-000000000000', 'ada@example.com'),
-    ('bea00000-0000-0000-0000-000000000000', 'bea@example.com');
-INSERT INTO numbers VALUES
-    ('+12025550101', 'ada00000-0000-0000-0000-000000000000'),
-    ('+12025550102', 'ada00000-0000-0000-0000-000000000000'),
-    ('+12025550103', 'bea00000-0000-0000-0000-000000000000');
-
 \echo
-\echo '== Two calls guard it; each returns the DDL that it ran, to paste into a migration'
+\echo '== Two calls guard them; each returns the DDL that it ran, to paste into a migration'
 \echo
 \a \t
-SELECT port_pin_protect('accounts');
-SELECT port_pin_gate('port_orders');
+SELECT port_pin_protect('accounts', scope => 'is_us', forbid_delete => true);
+SELECT port_pin_gate('port_orders', via => 'account', redact => true);
 \a \t
 
-\echo
-\echo '== A PIN is 6 to 10 digits, or it is not a PIN'
-\echo
-UPDATE accounts SET port_out_pin = '12345' WHERE email = 'ada@example.com';
-\echo @error 23514
-UPDATE accounts SET port_out_pin = '482 1306' WHERE email = 'ada@example.com';
-\echo @error 23514
-UPDATE accounts SET port_out_pin = '٤٨٢١٣٠٦' WHERE email = 'ada@example.com';
-\echo @error 23514
-SELECT pin, port_pin_problem(pin)
-FROM (VALUES ('0482130'), ('12345'), ('48213064821'), ('482 1306'), ('٤٨٢١٣٠٦'), ('')) AS v (pin);
-\echo @rows :ROW_COUNT 6
+INSERT INTO accounts (id, name, is_us) VALUES (1, 'Ada', true), (2, 'Bea', true), (3, 'Cleo', false);
+INSERT INTO numbers VALUES ('+12025550101', 1), ('+12025550102', 1), ('+12025550103', 2), ('+16135550104', 3);
 
-\echo '== It starts blank. Ada sets hers, a leading zero and all, and later changes it'
 \echo
-UPDATE accounts SET port_out_pin = '048213' WHERE email = 'ada@example.com';
+\echo '== A PIN is 6 to 10 digits, or it is no PIN'
+\echo
+UPDATE accounts SET pin = '12345' WHERE name = 'Ada';
+\echo @error 23514
+UPDATE accounts SET pin = '482 1306' WHERE name = 'Ada';
+\echo @error 23514
+
+\echo
+\echo '== It starts blank. Ada sets hers, a leading zero and all; nobody can read it'
+\echo
+UPDATE accounts SET pin = '0482130' WHERE name = 'Ada';
 \echo @rows :ROW_COUNT 1
-UPDATE accounts SET port_out_pin = '0482130' WHERE email = 'ada@example.com';
+SELECT name, is_us, left(pin, 36) AS pin FROM accounts ORDER BY id;
+
+\echo '== Once set it can be changed, but not cleared, whoever asks and however'
+\echo
+UPDATE accounts SET pin = '7306482' WHERE name = 'Ada';
 \echo @rows :ROW_COUNT 1
-SELECT email, status, port_out_pin FROM accounts ORDER BY email;
-
-\echo '== Once set it is never cleared, whoever asks and however'
-\echo
-UPDATE accounts SET port_out_pin = NULL WHERE email = 'ada@example.com';
+UPDATE accounts SET pin = NULL WHERE name = 'Ada';
 \echo @error 23PN0
-UPDATE accounts SET status = 'suspended', port_out_pin = DEFAULT;
-\echo @error 23PN0
-INSERT INTO accounts (id, email) VALUES ('ada00000-0000-0000-0000-000000000000', 'ada@example.com')
-ON CONFLICT (email) DO UPDATE SET port_out_pin = EXCLUDED.port_out_pin;
+INSERT INTO accounts (id, name) VALUES (1, 'Ada')
+ON CONFLICT (name) DO UPDATE SET pin = EXCLUDED.pin;
 \echo @error 23PN0
 
 \echo
-\echo '== Bea has no PIN yet: her number does not move, whatever PIN comes with the order'
+\echo '== An order names a number, and must bring the PIN of the account behind it'
 \echo
-INSERT INTO port_orders (account_id, number, carrier, pin)
-VALUES ('bea00000-0000-0000-0000-000000000000', '+12025550103', 'Other Mobile', '0482130');
-\echo @error 23PN4
-
-\echo
-\echo '== Ada has one: an order without it, or with a wrong one, does not get in'
-\echo
-INSERT INTO port_orders (account_id, number, carrier)
-VALUES ('ada00000-0000-0000-0000-000000000000', '+12025550101', 'Other Mobile');
+INSERT INTO port_orders (number, carrier) VALUES ('+12025550101', 'Other Mobile');
 \echo @error 23PN5
-INSERT INTO port_orders (account_id, number, carrier, pin)
-VALUES ('ada00000-0000-0000-0000-000000000000', '+12025550101', 'Other Mobile', '482130');
+INSERT INTO port_orders (number, carrier, pin) VALUES ('+12025550101', 'Other Mobile', '0482130');
 \echo @error 23PN7
-
-\echo
-\echo '== With the right one it does'
-\echo
-INSERT INTO port_orders (account_id, number, carrier, pin)
-VALUES ('ada00000-0000-0000-0000-000000000000', '+12025550101', 'Other Mobile', '0482130');
-SELECT id, number, carrier FROM port_orders;
+INSERT INTO port_orders (number, carrier, pin) VALUES ('+12025550101', 'Other Mobile', '7306482');
 \echo @rows :ROW_COUNT 1
 
-\echo '== Nor does the right PIN of one account move a number of another, now or later'
 \echo
-INSERT INTO port_orders (account_id, number, carrier, pin)
-VALUES ('ada00000-0000-0000-0000-000000000000', '+12025550103', 'Other Mobile', '0482130');
-\echo @error 23503
-UPDATE port_orders SET (account_id, number) = (SELECT account_id, e164 FROM numbers WHERE e164 = '+12025550103');
+\echo '== Bea has no PIN yet, so her number stays, also where the order brings the PIN of Ada'
+\echo
+INSERT INTO port_orders (number, carrier, pin) VALUES ('+12025550103', 'Other Mobile', '7306482');
+\echo @error 23PN4
+UPDATE port_orders SET number = '+12025550103';
 \echo @error 23PN4
 
 \echo
-\echo '== A batch by COPY, its first order with the right PIN, its second with a wrong one: neither gets in'
+\echo '== Cleo is not in the US: the rule is not for that account'
 \echo
-COPY port_orders (account_id, number, carrier, pin) FROM STDIN (FORMAT csv);
-ada00000-0000-0000-0000-000000000000,+12025550102,Other Mobile,0482130
-ada00000-0000-0000-0000-000000000000,+12025550101,Other Mobile,7777123
-\.
-\echo @error 23PN7
-SELECT id, number, carrier FROM port_orders;
+INSERT INTO port_orders (number, carrier) VALUES ('+16135550104', 'Autre Mobile');
 \echo @rows :ROW_COUNT 1
 
-\echo '== A clerk who may write orders, and has no right at all on accounts, needs none'
+\echo
+\echo '== One bad order refuses the whole batch. The clerk who brings it has no right on accounts, and needs none'
 \echo
 CREATE ROLE clerk;
 GRANT INSERT ON port_orders TO clerk;
 SET ROLE clerk;
-SELECT port_out_pin FROM accounts;
+SELECT pin FROM accounts;
 \echo @error 42501
-SELECT port_pin_check('0482130', '0482130');
-\echo @error 42501
-INSERT INTO port_orders (account_id, number, carrier, pin)
-VALUES ('ada00000-0000-0000-0000-000000000000', '+12025550102', 'Other Mobile', '0482131');
+COPY port_orders (number, carrier, pin) FROM STDIN (FORMAT csv);
++12025550102,Other Mobile,7306482
++12025550101,Other Mobile,7777123
+\.
 \echo @error 23PN7
-INSERT INTO port_orders (account_id, number, carrier, pin)
-VALUES ('ada00000-0000-0000-0000-000000000000', '+12025550102', 'Other Mobile', '0482130');
 RESET ROLE;
-
-\echo
-\echo '== A table from before: the PIN is a varchar, and an empty one means blank'
-\echo
-CREATE TABLE numbers_cache (
-    tn           varchar(20) PRIMARY KEY,
-    status       varchar(50),
-    portout_pin  varchar(10),
-    last_updated timestamptz NOT NULL DEFAULT now()
-);
-INSERT INTO numbers_cache (tn, status, portout_pin) VALUES
-    ('2025550104', 'Active', '604482'),
-    ('2025550105', 'Active', '');
-\a \t
-SELECT port_pin_protect('numbers_cache', pin => 'portout_pin');
-\a \t
-
-\echo
-\echo '== Its nightly sync writes what the vendor says, and where the vendor knows no PIN that is an empty one'
-\echo
-UPDATE numbers_cache SET status = 'Active', portout_pin = '604482', last_updated = now() WHERE tn = '2025550104';
-\echo @rows :ROW_COUNT 1
-UPDATE numbers_cache SET status = 'Active', portout_pin = '', last_updated = now() WHERE tn = '2025550105';
-\echo @rows :ROW_COUNT 1
-UPDATE numbers_cache SET status = 'Active', portout_pin = '', last_updated = now() WHERE tn = '2025550104';
-\echo @error 23PN0
-SELECT tn, portout_pin FROM numbers_cache ORDER BY tn;
+SELECT id, number, carrier, pin FROM port_orders;
 \echo @rows :ROW_COUNT 2
 
-\echo '== What is in the tables now, as psql shows it'
+\echo '== Would you rather keep bad orders, and answer the carrier? The gate is replaced in place: now it gives verdicts'
 \echo
-\echo '\\d accounts'
-\d accounts
-\echo '\\d port_orders'
-\d port_orders
+\a \t
+SELECT port_pin_gate('port_orders', via => 'account', verdict => 'verdict', redact => true, replace => true);
+\a \t
+INSERT INTO port_orders (number, carrier, pin) VALUES
+    ('+12025550101', 'Other Mobile', '7306482'),
+    ('+12025550102', 'Other Mobile', '1111111'),
+    ('+12025550102', 'Other Mobile', NULL),
+    ('+12025550103', 'Other Mobile', '7306482');
+\echo @rows :ROW_COUNT 4
+SELECT o.number, o.pin, o.verdict, r.code, r.meaning
+FROM port_orders o LEFT JOIN port_pin_reject_codes r ON r.verdict = o.verdict AND r.code_set = 'wireless'
+WHERE o.verdict IS NOT NULL ORDER BY o.id;
+\echo @rows :ROW_COUNT 4
+
+\echo '== Somebody guesses, and rolls back so that nobody sees it'
+\echo
+BEGIN;
+INSERT INTO port_orders (number, carrier, pin)
+SELECT '+12025550101', 'Mallory Mobile', 730000 + n FROM generate_series(1, 50) n;
+SELECT verdict, count(*) FROM port_orders WHERE carrier = 'Mallory Mobile' GROUP BY verdict ORDER BY verdict;
+\echo @rows :ROW_COUNT 2
+ROLLBACK;
+
+\echo
+\echo '== It is on record, and the account is locked out: not even the right PIN is looked at now'
+\echo
+SELECT account_table, account_key, failures FROM port_pin_lockouts;
+\echo @rows :ROW_COUNT 1
+INSERT INTO port_orders (number, carrier, pin) VALUES ('+12025550101', 'Other Mobile', '7306482') RETURNING verdict;
+\echo @rows :ROW_COUNT 1
+SELECT port_pin_lift_lockout('accounts', 1) > 0 AS lifted;
+INSERT INTO port_orders (number, carrier, pin) VALUES ('+12025550101', 'Other Mobile', '7306482') RETURNING verdict;
+\echo @rows :ROW_COUNT 1
+
+\echo '== A guard that is lost is noticed'
+\echo
+ALTER TABLE accounts DISABLE TRIGGER port_pin_protect;
+SELECT port_pin_assert_guarded('accounts');
+\echo @error 55000
+ALTER TABLE accounts ENABLE TRIGGER port_pin_protect;
+SELECT relation, guard, problem FROM port_pin_guards;
+\echo @rows :ROW_COUNT 2
 \echo @end
