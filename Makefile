@@ -72,6 +72,22 @@ check-fast:
 	sh $(srcdir)/test/rooms.sh
 	sh $(srcdir)/test/check.sh PG_CONFIG=$(PG_CONFIG) with_llvm=no ISOLATION= PROVE_TESTS= REGRESS='$(REGRESS)'
 
+# The layout of the C files: pgindent's.
+.PHONY: indent indent-check
+indent:
+	sh $(srcdir)/test/indent.sh
+indent-check:
+	sh $(srcdir)/test/indent.sh --check
+
+# What the tests reach; and the tests on a server with assertions, which is built first.
+.PHONY: coverage cassert discard valgrind
+coverage:
+	sh $(srcdir)/test/coverage.sh PG_CONFIG=$(PG_CONFIG)
+cassert:
+	sh $(srcdir)/test/cassert.sh
+discard valgrind:
+	sh $(srcdir)/test/cassert.sh --$@
+
 # What it costs; on a server of its own.  BENCH='--section gate_insert' measures one thing.
 .PHONY: bench
 bench:

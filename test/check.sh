@@ -1,13 +1,14 @@
 #!/bin/sh
 # Builds portpin and runs every test: pg_regress, isolation and TAP.
 #
-#   sh test/check.sh [--packages] [make arguments...]
+#   sh test/check.sh [--packages] [--keep] [make arguments...]
 #   sh test/check.sh PG_CONFIG=/usr/lib/postgresql/17/bin/pg_config
 #   sh test/check.sh REGRESS=domain_digits_only     or ISOLATION=NAME..., PROVE_TESTS=test/t/NAME.pl
 #
 # Where tests are named, they run alone, but for the first of their kind, which installs.
 #
 # --packages   installs the packages that are missing, and no more
+# --keep       keeps the directory that it worked in, as it does after a failure
 #
 # On Debian, as root or with sudo, it installs what is missing.  It builds a
 # copy of this tree, as it is now, with warnings as errors, and starts servers
@@ -20,11 +21,11 @@
 set -eu
 . "$(dirname "$0")/server.sh"
 
-only_packages=
-if [ "${1:-}" = --packages ]; then
-    only_packages=yes
-    shift
-fi
+only_packages= wanted=
+case ${1:-} in
+--packages) only_packages=yes; shift ;;
+--keep) wanted=yes; shift ;;
+esac
 have prove || need perl
 perl -MIPC::Run -e 1 2>/dev/null || need libipc-run-perl
 perl -MDBD::Pg -e 1 2>/dev/null || need libdbd-pg-perl
@@ -61,15 +62,18 @@ count=$(awk '
 status=0
 if [ "${count#* 0 failed}" = "$count" ]; then
     status=1
-    keep=yes
     find . -name regression.diffs -exec cat {} +
     for test in $(sed -n 's,^test/t/\(.*\)\.pl *(Wstat.*,\1,p' "$work/output"); do
         cat "tmp_check/log/regress_log_$test" || :
     done
-    say "Kept for you to look at: $work"
+    wanted=yes
 elif [ "${count%% *}" = 0 ]; then
     status=1
     say "No test was run."
+fi
+if [ -n "$wanted" ]; then
+    keep=yes
+    say "Kept for you to look at: $work"
 fi
 echo "$count"
 exit $status
