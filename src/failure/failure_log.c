@@ -69,9 +69,19 @@ static FailureLog the_log;
 static uint64 description_generation = 1;
 static uint64 log_generation = 1;
 
+/*
+ * All relations: messages of others may have been lost.  If there were none, all
+ * that happened is that caches were emptied (debug_discard_caches does that at each
+ * chance, and no description would ever hold).
+ */
 static void
 relation_changed(Datum arg pg_attribute_unused(), Oid relid)
 {
+	static uint64 messages = 0;
+
+	if (!OidIsValid(relid) && messages == SharedInvalidMessageCounter)
+		return;
+	messages = SharedInvalidMessageCounter;
 	if (!OidIsValid(relid) || relid == the_log.table)
 		description_generation++;
 	if (!OidIsValid(relid) || relid == the_log.table || relid == the_log.signal)
