@@ -13,8 +13,8 @@ OBJS = $(patsubst $(here)%.c,%.o,$(sort $(wildcard $(here)src/*.c $(here)src/*/*
 SCRIPT = src/portpin--1.0.sql
 PIECES = src/portpin.sql \
 	src/pin/pin.sql src/pin/seal.sql src/pin/check.sql src/pin/reject_codes.sql \
-	src/failure/failure_log.sql src/failure/failure_limit.sql src/failure/failure_lift.sql \
-	src/trigger/protect_trigger.sql src/trigger/seal_trigger.sql src/trigger/gate_trigger.sql \
+	src/failure/failure_log.sql src/failure/failure_limit.sql src/failure/history.sql \
+	src/trigger/protect_trigger.sql src/trigger/seal_trigger.sql src/trigger/gate_trigger.sql src/trigger/failure_lift.sql \
 	src/ddl/install_protect.sql src/ddl/install_gate.sql src/ddl/seal_column.sql \
 	src/ddl/guards.sql \
 	src/privileges.sql

@@ -85,7 +85,7 @@ granted AS (
 			pg_catalog.string_agg(x.privilege_type, ', ' ORDER BY x.privilege_type), c.oid::pg_catalog.regclass),
 		'it can forge the record'
 	FROM pg_catalog.pg_class c, LATERAL pg_catalog.aclexplode(c.relacl) AS x
-	WHERE c.oid OPERATOR(pg_catalog.=) 'port_pin_failures'::pg_catalog.regclass::pg_catalog.oid
+	WHERE c.oid OPERATOR(pg_catalog.=) ANY (ARRAY['port_pin_failures', 'port_pin_history']::pg_catalog.regclass[]::pg_catalog.oid[])
 		AND x.grantee OPERATOR(pg_catalog.<>) c.relowner
 		AND x.privilege_type OPERATOR(pg_catalog.=) ANY (ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER'])
 	GROUP BY c.oid, x.grantee

@@ -20,6 +20,7 @@
 #include "table/column.h"
 #include "table/row_movement.h"
 #include "table/triggers.h"
+#include "trigger/account_history.h"
 #include "trigger/account_rules.h"
 
 PG_FUNCTION_INFO_V1(port_pin_protect);
@@ -107,7 +108,8 @@ check_rules(const GuardPlan *plan)
 	CheckRulesAgree(plan->table, rules);
 	if (plan->pin == InvalidAttrNumber &&
 		(rules[RULE_EXPIRES] != NULL || rules[RULE_KEY] != NULL ||
-		 rules[RULE_CLEARABLE] != NULL || rules[RULE_CHECK_FORMAT] != NULL))
+		 rules[RULE_CLEARABLE] != NULL || rules[RULE_CHECK_FORMAT] != NULL ||
+		 rules[RULE_HISTORY] != NULL))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("table \"%s\" has no column of type port_pin, so only lock, lock_until and scope can be said of it",
@@ -180,6 +182,7 @@ write_protection(Relation table, char **rules, bool replace, Oid domain,
 	PlanProtect(table, rules, domain, plan);
 	check_rules(plan);
 	check_pin_is_no_key(plan);
+	(void) FindAccountHistory(table, rules, domain);
 	check_keeps_pin(plan);
 	memset(script, 0, sizeof(Script));
 	WriteInstallation(plan, replace, script);

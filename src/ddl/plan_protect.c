@@ -2,8 +2,8 @@
  * plan_protect.c
  *		The parts of the guard of a table with PINs.
  *
- * One trigger AFTER UPDATE states the rules.  To forbid deletes takes more, and so
- * does a partitioned table, where an UPDATE can move a row.  A sealed column has two
+ * One trigger AFTER UPDATE states the rules.  To forbid deletes or to keep history
+ * takes more, and so does a partitioned table, where an UPDATE can move a row.  A sealed column has two
  * triggers that seal, and a CHECK for the day when they are disabled.
  */
 #include "postgres.h"
@@ -36,10 +36,27 @@ is_partitioned(Relation table)
 
 /* ----- Keeping PINs set ----- */
 
+/* The columns that say whether a row is locked; returns how many. */
+static int
+lock_columns(const GuardPlan *plan, AttrNumber *columns)
+{
+	static const AccountRule rules[] = {RULE_LOCK, RULE_LOCK_UNTIL};
+	int			ncolumns = 0;
+
+	for (Size i = 0; i < lengthof(rules); i++)
+	{
+		const char *name = OptionColumn(plan->values[rules[i]]);
+
+		if (name != NULL)
+			columns[ncolumns++] = FindColumn(plan->table, name);
+	}
+	return ncolumns;
+}
+
 /*
  * When the trigger must look: for a typed PIN, only when it will refuse.  For legacy
  * text, where blank has many spellings, whenever the PIN changes; and for a sealed
- * one, whose type has no constraint.
+ * one, whose type has no constraint.  With history, whenever the PIN or lock changes.
  * NULL where that can't be written: then it looks at every row.
  */
 static char *
@@ -47,17 +64,21 @@ update_condition(const GuardPlan *plan)
 {
 	Relation	table = plan->table;
 	const char *name;
-	AttrNumber	columns[INDEX_MAX_KEYS + 1];
+	AttrNumber	columns[INDEX_MAX_KEYS + 3];
 	int			ncolumns = 0;
 	bool		clearable = plan->values[RULE_CLEARABLE] != NULL;
 	char	   *rekeyed;
 	ListCell   *lc;
 
-	if (plan->pin == InvalidAttrNumber || (clearable && plan->values[RULE_KEY] == NULL))
+	if (plan->pin == InvalidAttrNumber ||
+		(clearable && plan->values[RULE_KEY] == NULL && plan->values[RULE_HISTORY] == NULL))
 		return "false";
 	foreach(lc, FindColumns(table, OptionColumns(plan->values[RULE_KEY])))
 		columns[ncolumns++] = lfirst_int(lc);
-	if (!ColumnIsPortPin(table, plan->pin, plan->domain) || plan->sealed)
+	if (plan->values[RULE_HISTORY] != NULL)
+		ncolumns += lock_columns(plan, columns + ncolumns);
+	if (!ColumnIsPortPin(table, plan->pin, plan->domain) || plan->sealed ||
+		plan->values[RULE_HISTORY] != NULL)
 	{
 		columns[ncolumns++] = plan->pin;
 		return ColumnsDiffer(table, ncolumns, columns);
@@ -92,7 +113,9 @@ plan_truncate(GuardPlan *plan)
 			.base = "port_pin_protect", .suffix = "truncate",
 			.type = TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE,
 			.arguments = pin_argument(plan),
-			.lack = "no trigger BEFORE TRUNCATE, though deletes are forbidden: the table can be truncated"
+			.lack = plan->values[RULE_KEY] != NULL ?
+				"no trigger BEFORE TRUNCATE, though deletes are forbidden: the table can be truncated" :
+				"no trigger BEFORE TRUNCATE, though history is kept: the table can be truncated unseen"
 		});
 }
 
@@ -100,6 +123,7 @@ static void
 plan_row_triggers(GuardPlan *plan)
 {
 	bool		forbid_delete = plan->values[RULE_KEY] != NULL;
+	bool		history = plan->values[RULE_HISTORY] != NULL;
 	bool		partitioned = is_partitioned(plan->table);
 
 	AddTrigger(plan, (PlannedTrigger) {
@@ -109,23 +133,27 @@ plan_row_triggers(GuardPlan *plan)
 		.arguments = PlanArguments(GUARD_PROTECT, plan->values),
 		.lack = "no trigger AFTER UPDATE: the PIN can be cleared"
 	});
-	if (plan->pin != InvalidAttrNumber && (forbid_delete || partitioned))
+	if (plan->pin != InvalidAttrNumber && (forbid_delete || partitioned || history))
 		AddTrigger(plan, (PlannedTrigger) {
 			.function = PROTECT_TRIGGER, .base = "port_pin_protect", .suffix = "delete",
 			.type = AFTER_ROW | TRIGGER_TYPE_DELETE,
 			.arguments = pin_argument(plan),
 			.lack = forbid_delete ?
 				"no trigger AFTER DELETE, though deletes are forbidden: a row with a PIN can be deleted" :
+				history ?
+				"no trigger AFTER DELETE, though history is kept: a row with a PIN can be deleted unseen" :
 				"no trigger AFTER DELETE follows row movement: the PIN can be lost on the way to another partition"
 		});
-	if (plan->pin != InvalidAttrNumber && partitioned)
+	if (plan->pin != InvalidAttrNumber && (partitioned || history))
 		AddTrigger(plan, (PlannedTrigger) {
 			.function = PROTECT_TRIGGER, .base = "port_pin_protect", .suffix = "insert",
 			.type = AFTER_ROW | TRIGGER_TYPE_INSERT,
 			.arguments = pin_argument(plan),
-			.lack = "no trigger AFTER INSERT follows row movement: the PIN can be lost on the way to another partition"
+			.lack = history ?
+				"no trigger AFTER INSERT, though history is kept: a PIN can be set unseen" :
+				"no trigger AFTER INSERT follows row movement: the PIN can be lost on the way to another partition"
 		});
-	if (forbid_delete)
+	if (forbid_delete || history)
 		plan_truncate(plan);
 }
 

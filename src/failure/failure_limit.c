@@ -30,7 +30,6 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lwlock.h"
-#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -41,6 +40,7 @@
 #include "failure/failure_record.h"
 #include "failure/failure_wait.h"
 #include "failure/failure_worker.h"
+#include "failure/record.h"
 #include "pin/check.h"
 #include "table/account_key.h"
 #include "table/partition.h"
@@ -80,34 +80,21 @@ FailuresCountSince(void)
 
 /* ----- Recording ----- */
 
-/* The address that the session came from; NULL if from this machine. */
-static char *
-client_address(void)
-{
-	LOCAL_FCINFO(fcinfo, 0);
-	Datum		address;
-
-	InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
-	address = inet_client_addr(fcinfo);
-	return fcinfo->isnull ? NULL :
-		DatumGetCString(DirectFunctionCall1(inet_out, address));
-}
-
 static void
 describe_failure(const AccountKey *account, Relation orders, Failure *failure)
 {
 	RecordedTable account_table = RecordedNameOf(account->table);
 	RecordedTable order_table = RecordedNameOf(RootOfPartitions(orders));
+	RecordedSession session = DescribeSession();
 
 	failure->fields[FAILURE_ACCOUNT_SCHEMA] = account_table.schema;
 	failure->fields[FAILURE_ACCOUNT_TABLE] = account_table.name;
 	failure->fields[FAILURE_ORDER_SCHEMA] = order_table.schema;
 	failure->fields[FAILURE_ORDER_TABLE] = order_table.name;
-	/* A role may have been dropped while it is in use. */
-	failure->fields[FAILURE_ROLE_NAME] = GetUserNameFromId(GetOuterUserId(), true);
-	failure->fields[FAILURE_LOGIN_NAME] = GetUserNameFromId(GetSessionUserId(), true);
-	failure->fields[FAILURE_CLIENT_ADDR] = client_address();
-	failure->fields[FAILURE_APPLICATION_NAME] = application_name;
+	failure->fields[FAILURE_ROLE_NAME] = session.role_name;
+	failure->fields[FAILURE_LOGIN_NAME] = session.login_name;
+	failure->fields[FAILURE_CLIENT_ADDR] = session.client_addr;
+	failure->fields[FAILURE_APPLICATION_NAME] = session.application_name;
 	failure->account_key = account->columns;
 	failure->pid = MyProcPid;
 }

@@ -2,16 +2,9 @@
  * failure_record.c
  *		Write to the table port_pin_failures, and tell all sessions of it.
  *
- * Rows are written through the table access method and the indexes alone: no
- * trigger, rule, default or CHECK of the table runs, and no privilege is to be had
- * by adding one.  An index may call functions: these run as the table's owner,
- * restricted as in REINDEX.  (The executor's own ExecSimpleRelationInsert() would
- * check constraints, so that one which somebody adds could end the sessions of
- * others; and its twin for updates raises an error where somebody else has lifted
- * the same lock-out, which here is nothing left to do.)
- *
- * Columns are looked up by name.  The table is portpin's own: a column that
- * somebody adds stays NULL.
+ * Rows are written by record.c, and no user code runs.  (The executor's own
+ * ExecSimpleRelationUpdate() would raise an error where somebody else has lifted the
+ * same lock-out, which here is nothing left to do.)
  */
 #include "postgres.h"
 
@@ -22,14 +15,9 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "executor/executor.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/inet.h"
-#include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -37,9 +25,9 @@
 
 #include "base/catalog.h"
 #include "base/compat.h"
-#include "base/error.h"
 #include "failure/failure_log.h"
 #include "failure/failure_wait.h"
+#include "failure/record.h"
 #include "table/column.h"
 
 PG_FUNCTION_INFO_V1(port_pin_failures_trigger);
@@ -88,80 +76,15 @@ port_pin_failures_trigger(PG_FUNCTION_ARGS)
 }
 
 
-/* ----- Writing as the table's owner ----- */
-
-typedef struct Writer
-{
-	Relation	table;
-	EState	   *estate;
-	ResultRelInfo *result;
-	TupleTableSlot *slot;
-	Oid			user;			/* who it was before */
-	int			context;
-} Writer;
-
-static Writer
-begin_writing(Relation table)
-{
-	Writer		writer;
-
-	writer.table = table;
-	GetUserIdAndSecContext(&writer.user, &writer.context);
-	SetUserIdAndSecContext(table->rd_rel->relowner,
-						   writer.context | SECURITY_RESTRICTED_OPERATION);
-	writer.estate = CreateExecutorState();
-	writer.result = makeNode(ResultRelInfo);
-	InitResultRelInfo(writer.result, table, 0, NULL, 0);
-	ExecOpenIndices(writer.result, false);
-	writer.slot = table_slot_create(table, NULL);
-	return writer;
-}
+/* ----- Writing ----- */
 
 static void
-end_writing(Writer *writer)
+set_field(RecordWriter *writer, FailureField field, const char *value)
 {
-	ExecDropSingleTupleTableSlot(writer->slot);
-	ExecCloseIndices(writer->result);
-	FreeExecutorState(writer->estate);
-	SetUserIdAndSecContext(writer->user, writer->context);
-}
-
-static void
-set_column(Writer *writer, const char *name, Oid type, Datum value)
-{
-	AttrNumber	column = FindColumnOfType(writer->table, name, type);
-
-	writer->slot->tts_values[column - 1] = value;
-	writer->slot->tts_isnull[column - 1] = false;
-}
-
-static void
-set_field(Writer *writer, FailureField field, const char *value)
-{
-	if (value == NULL)
-		return;
 	if (field == FAILURE_CLIENT_ADDR)
-		set_column(writer, failure_columns[field], INETOID,
-				   DirectFunctionCall1(inet_in, CStringGetDatum(value)));
+		SetRecordAddress(writer, failure_columns[field], value);
 	else
-		set_column(writer, failure_columns[field], TEXTOID, CStringGetTextDatum(value));
-}
-
-/* Nothing fills columns of the site's own, so they must allow NULL. */
-static void
-check_nothing_is_missing(Relation table, TupleTableSlot *row)
-{
-	for (int i = 0; i < RelationGetDescr(table)->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(table), i);
-
-		if (attribute->attnotnull && !attribute->attisdropped && row->tts_isnull[i])
-			ereport_without_context(errcode(ERRCODE_NOT_NULL_VIOLATION),
-							errmsg("column \"%s\" of port_pin_failures is NOT NULL, and nothing fills it",
-								   NameStr(attribute->attname)),
-							errhint("Allow NULL in it, or drop it."),
-							errtablecol(table, i + 1));
-	}
+		SetRecordText(writer, failure_columns[field], value);
 }
 
 /* Write a failure down.  Whoever calls this commits it. */
@@ -169,22 +92,19 @@ void
 AppendFailure(Oid domain, const Failure *failure)
 {
 	Relation	table = table_open(PortPinTable(FAILURE_TABLE, domain), RowExclusiveLock);
-	Writer		writer;
+	RecordWriter writer;
 
 	(void) FindAccountIndex(table, DeadlineFromNow());	/* or it would not count */
-	writer = begin_writing(table);
-	memset(writer.slot->tts_isnull, true, RelationGetDescr(table)->natts * sizeof(bool));
-	set_column(&writer, "failed_at", TIMESTAMPTZOID,
-			   TimestampTzGetDatum(GetCurrentTimestamp()));
-	set_column(&writer, "account_key", TEXTARRAYOID, PointerGetDatum(failure->account_key));
-	set_column(&writer, "pid", INT4OID, Int32GetDatum(failure->pid));
+	writer = BeginWriting(table);
+	SetRecordColumn(&writer, "failed_at", TIMESTAMPTZOID,
+					TimestampTzGetDatum(GetCurrentTimestamp()));
+	SetRecordColumn(&writer, "account_key", TEXTARRAYOID,
+					PointerGetDatum(failure->account_key));
+	SetRecordColumn(&writer, "pid", INT4OID, Int32GetDatum(failure->pid));
 	for (int field = 0; field < FAILURE_FIELDS; field++)
 		set_field(&writer, field, failure->fields[field]);
-	check_nothing_is_missing(table, writer.slot);
-	ExecStoreVirtualTuple(writer.slot);
-	table_tuple_insert(table, writer.slot, GetCurrentCommandId(true), 0, NULL);
-	insert_index_entries(writer.result, writer.estate, writer.slot, false, false);
-	end_writing(&writer);
+	AppendRecord(&writer);
+	EndWriting(&writer);
 	tell_all_sessions(domain);
 	table_close(table, NoLock);
 }
@@ -194,7 +114,7 @@ AppendFailure(Oid domain, const Failure *failure)
 
 /* Mark one row; false if somebody else did so or removed it. */
 static bool
-mark_row(Writer *writer, TupleTableSlot *row, AttrNumber mark, Snapshot snapshot)
+mark_row(RecordWriter *writer, TupleTableSlot *row, AttrNumber mark, Snapshot snapshot)
 {
 	int			natts = RelationGetDescr(writer->table)->natts;
 
@@ -215,7 +135,7 @@ mark_rows(Relation table, IndexScanDesc scan, const char *column, Snapshot snaps
 {
 	AttrNumber	mark = FindColumnOfType(table, column, TIMESTAMPTZOID);
 	TupleTableSlot *row = table_slot_create(table, NULL);
-	Writer		writer = begin_writing(table);
+	RecordWriter writer = BeginWriting(table);
 	int64		count = 0;
 
 	while (index_getnext_slot(scan, ForwardScanDirection, row))
@@ -223,7 +143,7 @@ mark_rows(Relation table, IndexScanDesc scan, const char *column, Snapshot snaps
 		if (slot_attisnull(row, mark) && mark_row(&writer, row, mark, snapshot))
 			count++;
 	}
-	end_writing(&writer);
+	EndWriting(&writer);
 	ExecDropSingleTupleTableSlot(row);
 	return count;
 }

@@ -15,7 +15,9 @@
  * PBKDF2 iterates 64 * 2^cost times, which takes about as long.
  *
  * A password can be a PIN.  So each function wipes the one that it is given,
- * whatever happens, and no error shows the statement or the context.
+ * whatever happens, and no error shows the statement or the context.  pgcrypto has
+ * a copy of its own, which it frees but does not wipe: of a sealed PIN that is the
+ * HMAC, and only of one with a bare hash the digits.
  */
 #include "postgres.h"
 

@@ -245,6 +245,22 @@ DummyHash(const text *stored)
 		pfree(NewHash(password));
 }
 
+/*
+ * Are two stored PINs the same digits?  Nothing can be said of two seals that differ,
+ * so those are not.  Sealed against plain takes the time of one hash.
+ */
+bool
+SameDigits(const text *a, const text *b)
+{
+	bool		a_hashed = PinIsHashed(a);
+	bool		b_hashed = PinIsHashed(b);
+
+	if (a_hashed != b_hashed)
+		return a_hashed ? HashMatches(a, b, NULL) : HashMatches(b, a, NULL);
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+		timingsafe_bcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+}
+
 
 /* ----- SQL ----- */
 

@@ -14,5 +14,6 @@ extern text *SealPin(const text *pin);
 extern bool PinWasSealedJustNow(const text *sealed);
 extern bool HashMatches(const text *stored, const text *supplied, PinMemo *memo);
 extern void DummyHash(const text *stored);
+extern bool SameDigits(const text *a, const text *b);
 
 #endif							/* PORTPIN_SEAL_H */

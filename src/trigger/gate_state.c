@@ -53,6 +53,7 @@ set_up(GateState *state, FunctionCallInfo fcinfo, const TriggerData *trigdata)
 		InitAccountReader(&state->reader, &state->gate.path,
 						  JudgesBeforeKey(&state->gate), state->mcxt);
 	} while (before != GateCacheGeneration());
+	state->memo = state->gate.path.sealed ? CreatePinMemo(state->mcxt) : NULL;
 	MemoryContextSwitchTo(caller);
 	if (good)
 		state->generation = before;

@@ -8,6 +8,7 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 
+#include "pin/pin_memo.h"
 #include "trigger/account.h"
 #include "trigger/gate.h"
 #include "trigger/upsert.h"
@@ -18,6 +19,7 @@ typedef struct GateState
 	MemoryContext mcxt;			/* of all that follows */
 	Gate		gate;
 	AccountReader reader;
+	PinMemo    *memo;			/* NULL if no account's PIN is hashed */
 	InsertedOrder inserted;		/* in the memory of the statement itself */
 } GateState;
 

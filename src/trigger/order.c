@@ -124,13 +124,14 @@ InsertedVerdictHolds(const Gate *gate, TupleTableSlot *inserted, TupleTableSlot 
  * badly formatted file must not lock accounts out.
  */
 static PortVerdict
-check_supplied(const Gate *gate, const Account *account, TupleTableSlot *order,
+check_supplied(GateState *state, const Account *account, TupleTableSlot *order,
 			   bool *is_attempt)
 {
+	const Gate *gate = &state->gate;
 	bool		isnull;
 	Datum		value = slot_getattr(order, gate->pin, &isnull);
 	text	   *supplied = PinFromDatum(value, isnull);
-	PortVerdict verdict = CheckPin(account->pin, supplied, NULL);
+	PortVerdict verdict = CheckPin(account->pin, supplied, state->memo);
 
 	*is_attempt = !account->expired && (verdict == PORT_ACCEPTED ||
 										(verdict == PORT_PIN_MISMATCH && PinIsValid(supplied)));
@@ -160,13 +161,13 @@ tell_verdict(PinAttempt *attempt, const Account *account, PortVerdict *verdict)
 
 /* Judge an order by an account that has been read.  False if it has to be judged anew. */
 static bool
-judge(const Gate *gate, PinAttempt *attempt, const Account *account,
+judge(GateState *state, PinAttempt *attempt, const Account *account,
 	  TupleTableSlot *order, PortVerdict *verdict)
 {
 	bool		is_attempt = false;
 
 	/* Hash even where there is no PIN to compare, so that timing hides the reason. */
-	if (gate->path.sealed && (account->pin == NULL || account->locked))
+	if (state->gate.path.sealed && (account->pin == NULL || account->locked))
 		DummyHash(account->pin);
 
 	if (!account->found)
@@ -176,7 +177,7 @@ judge(const Gate *gate, PinAttempt *attempt, const Account *account,
 	else if (AccountIsLockedOut(attempt, account->identity, account->row))
 		*verdict = PORT_TOO_MANY_ATTEMPTS;
 	else
-		*verdict = check_supplied(gate, account, order, &is_attempt);
+		*verdict = check_supplied(state, account, order, &is_attempt);
 	return !is_attempt || tell_verdict(attempt, account, verdict);
 }
 
@@ -199,7 +200,7 @@ JudgeOrder(GateState *state, Relation orders, TupleTableSlot *order, PortVerdict
 		ReadAccount(&state->reader, order, &account);
 		judged = !account.found || account.locked || account.in_scope;
 		if (judged)
-			done = judge(&state->gate, &attempt, &account, order, verdict);
+			done = judge(state, &attempt, &account, order, verdict);
 		ReleaseAccount(&account);
 	} while (judged && !done);
 	return judged;

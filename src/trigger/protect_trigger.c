@@ -12,7 +12,8 @@
  * the PIN and look the rules up.  AFTER INSERT and AFTER DELETE see the rows that
  * an UPDATE moves between partitions, and rows that are deleted; TRUNCATE is
  * refused.  With key=, rows with a PIN can't be deleted, nor be given another key,
- * which would be to delete them by another name.
+ * which would be to delete them by another name.  With history=, what became of a row
+ * is written down as well (account_history.c).
  */
 #include "postgres.h"
 
@@ -29,6 +30,7 @@
 #include "table/column.h"
 #include "table/row_movement.h"
 #include "table/triggers.h"
+#include "trigger/account_history.h"
 #include "trigger/trigger_call.h"
 
 PG_FUNCTION_INFO_V1(port_pin_protect_trigger);
@@ -40,6 +42,7 @@ typedef struct Protection
 	AttrNumber	pin;			/* 0 in a guard of a lock alone */
 	bool		clearable;
 	List	   *key;			/* columns of a row that stays; NIL if it need not */
+	AccountHistory *history;	/* NULL if none is kept */
 } Protection;
 
 static void
@@ -103,7 +106,7 @@ static Protection *
 find_protection(const TriggerData *trigdata, Oid domain)
 {
 	Protection *protection = palloc0(sizeof(Protection));
-	const AccountGuard *guard;
+	AccountGuard *guard;
 
 	protection->generation = CatalogGeneration();
 	guard = guard_of_trigger(trigdata, domain);
@@ -113,6 +116,8 @@ find_protection(const TriggerData *trigdata, Oid domain)
 	protection->clearable = guard->rules[RULE_CLEARABLE] != NULL;
 	protection->key = FindColumns(trigdata->tg_relation,
 								  OptionColumns(guard->rules[RULE_KEY]));
+	protection->history = FindAccountHistory(trigdata->tg_relation,
+											 guard->rules, domain);
 	return protection;
 }
 
@@ -150,7 +155,7 @@ pin_is_set(TupleTableSlot *row, AttrNumber column)
 	return set;
 }
 
-/* The rule itself, for a row before and after an UPDATE, moved or not. */
+/* The rule itself, for a row with a PIN before and after an UPDATE, moved or not. */
 static void
 keep_pin(TriggerData *trigdata, const Protection *protection,
 		 TupleTableSlot *old, TupleTableSlot *new)
@@ -169,16 +174,27 @@ keep_pin(TriggerData *trigdata, const Protection *protection,
 	}
 }
 
+/* Keep the PIN of a row, and tell what became of it.  A new row has no old one. */
+static void
+pass_row(TriggerData *trigdata, const Protection *protection,
+		 TupleTableSlot *old, TupleTableSlot *new)
+{
+	if (old != NULL)
+		keep_pin(trigdata, protection, old, new);
+	if (protection->history != NULL)
+		WriteAccountChange(protection->history, old, new);
+}
+
 /* AFTER INSERT: if the row was moved here, it was updated. */
 static void
-keep_pin_of_moved_row(TriggerData *trigdata, const Protection *protection)
+pass_inserted_row(TriggerData *trigdata, const Protection *protection)
 {
-	TupleTableSlot *old = RecallRowMovement(trigdata);
+	TupleTableSlot *old = trigdata->tg_relation->rd_rel->relispartition ?
+		RecallRowMovement(trigdata) : NULL;
 
-	if (old == NULL)
-		return;
-	keep_pin(trigdata, protection, old, trigdata->tg_trigslot);
-	FreeMovedRow(old);
+	pass_row(trigdata, protection, old, trigdata->tg_trigslot);
+	if (old != NULL)
+		FreeMovedRow(old);
 }
 
 /*
@@ -188,7 +204,7 @@ keep_pin_of_moved_row(TriggerData *trigdata, const Protection *protection)
  * other triggers can suppress it.
  */
 static void
-keep_row(TriggerData *trigdata, const Protection *protection)
+pass_deleted_row(TriggerData *trigdata, const Protection *protection)
 {
 	bool		moves = HeapTupleHeaderIndicatesMovedPartitions(trigdata->tg_trigtuple->t_data);
 
@@ -201,6 +217,8 @@ keep_row(TriggerData *trigdata, const Protection *protection)
 	}
 	if (moves)
 		RememberRowMovement(trigdata);
+	else if (protection->history != NULL)
+		WriteAccountChange(protection->history, trigdata->tg_trigslot, NULL);
 }
 
 /*
@@ -221,15 +239,15 @@ port_pin_protect_trigger(PG_FUNCTION_ARGS)
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(event))
 		refuse(trigdata, "a table that keeps port PINs can't be truncated",
-			   "Delete the rows that have no PIN.");
+			   "Delete rows instead: each is looked at.");
 
 	protection = protection_of(fcinfo, trigdata);
 	if (TRIGGER_FIRED_BY_UPDATE(event))
-		keep_pin(trigdata, protection, trigdata->tg_trigslot, trigdata->tg_newslot);
+		pass_row(trigdata, protection, trigdata->tg_trigslot, trigdata->tg_newslot);
 	else if (TRIGGER_FIRED_BY_INSERT(event))
-		keep_pin_of_moved_row(trigdata, protection);
+		pass_inserted_row(trigdata, protection);
 	else
-		keep_row(trigdata, protection);
+		pass_deleted_row(trigdata, protection);
 	return PointerGetDatum(NULL);
 }
 

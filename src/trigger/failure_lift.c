@@ -4,7 +4,7 @@
  *
  * That is for the owner of the accounts, and for roles that a GRANT names: whoever
  * lifts lock-outs can guess without end, so PUBLIC is no name.  It is an act of its
- * transaction, as any other.
+ * transaction, as any other, and is told in the history of an account that has one.
  */
 #include "postgres.h"
 
@@ -28,6 +28,7 @@
 #include "failure/failure_limit.h"
 #include "failure/failure_record.h"
 #include "table/account_search.h"
+#include "trigger/account_history.h"
 
 PG_FUNCTION_INFO_V1(port_pin_lift_lockout);
 
@@ -151,8 +152,10 @@ Datum
 port_pin_lift_lockout(PG_FUNCTION_ARGS)
 {
 	Oid			function = fcinfo->flinfo->fn_oid;
+	Oid			domain = PortPinDomain(function);
 	Relation	accounts;
 	AccountKey	account;
+	int64		lifted;
 
 	PreventCommandIfReadOnly("port_pin_lift_lockout()");
 	if (PG_ARGISNULL(0))
@@ -163,6 +166,8 @@ port_pin_lift_lockout(PG_FUNCTION_ARGS)
 	account = find_key_as_owner(accounts, key_arguments(fcinfo));
 	check_may_lift(account.table, function);	/* of a partition, the whole table */
 	table_close(accounts, NoLock);
-	PG_RETURN_INT64(LiftAccountFailures(PortPinDomain(function), &account,
-										FailuresCountSince()));
+	lifted = LiftAccountFailures(domain, &account, FailuresCountSince());
+	if (lifted > 0)
+		WriteLockoutLifted(&account, domain);
+	PG_RETURN_INT64(lifted);
 }

@@ -1,0 +1,142 @@
+/*
+ * record.c
+ *		Rows of portpin's own tables, and who it was.
+ *
+ * Rows are written through the table access method and the indexes alone: no
+ * trigger, rule, default or CHECK of the table runs, and no privilege is to be had
+ * by adding one.  An index may call functions: these run as the table's owner,
+ * restricted as in REINDEX.  (The executor's own ExecSimpleRelationInsert() would
+ * check constraints, so that one which somebody adds could end the sessions of
+ * others.)
+ *
+ * Columns are looked up by name.  The tables are portpin's own: a column that
+ * somebody adds stays NULL.
+ */
+#include "postgres.h"
+
+#include "failure/record.h"
+
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/inet.h"
+
+#include "base/compat.h"
+#include "base/error.h"
+#include "table/column.h"
+
+
+/* ----- Writing as the table's owner ----- */
+
+RecordWriter
+BeginWriting(Relation table)
+{
+	RecordWriter writer;
+
+	writer.table = table;
+	GetUserIdAndSecContext(&writer.user, &writer.context);
+	SetUserIdAndSecContext(table->rd_rel->relowner,
+						   writer.context | SECURITY_RESTRICTED_OPERATION);
+	writer.estate = CreateExecutorState();
+	writer.result = makeNode(ResultRelInfo);
+	InitResultRelInfo(writer.result, table, 0, NULL, 0);
+	ExecOpenIndices(writer.result, false);
+	writer.slot = table_slot_create(table, NULL);
+	memset(writer.slot->tts_isnull, true, RelationGetDescr(table)->natts * sizeof(bool));
+	return writer;
+}
+
+void
+EndWriting(RecordWriter *writer)
+{
+	ExecDropSingleTupleTableSlot(writer->slot);
+	ExecCloseIndices(writer->result);
+	FreeExecutorState(writer->estate);
+	SetUserIdAndSecContext(writer->user, writer->context);
+}
+
+void
+SetRecordColumn(RecordWriter *writer, const char *name, Oid type, Datum value)
+{
+	AttrNumber	column = FindColumnOfType(writer->table, name, type);
+
+	writer->slot->tts_values[column - 1] = value;
+	writer->slot->tts_isnull[column - 1] = false;
+}
+
+void
+SetRecordText(RecordWriter *writer, const char *name, const char *value)
+{
+	if (value != NULL)
+		SetRecordColumn(writer, name, TEXTOID, CStringGetTextDatum(value));
+}
+
+void
+SetRecordAddress(RecordWriter *writer, const char *name, const char *value)
+{
+	if (value != NULL)
+		SetRecordColumn(writer, name, INETOID,
+						DirectFunctionCall1(inet_in, CStringGetDatum(value)));
+}
+
+/* Nothing fills columns of the site's own, so they must allow NULL. */
+static void
+check_nothing_is_missing(Relation table, TupleTableSlot *row)
+{
+	for (int i = 0; i < RelationGetDescr(table)->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(table), i);
+
+		if (attribute->attnotnull && !attribute->attisdropped && row->tts_isnull[i])
+			ereport_without_context(errcode(ERRCODE_NOT_NULL_VIOLATION),
+									errmsg("column \"%s\" of %s is NOT NULL, and nothing fills it",
+										   NameStr(attribute->attname),
+										   RelationGetRelationName(table)),
+									errhint("Allow NULL in it, or drop it."),
+									errtablecol(table, i + 1));
+	}
+}
+
+/* Store the row that was set.  It is committed with the transaction that it is in. */
+void
+AppendRecord(RecordWriter *writer)
+{
+	check_nothing_is_missing(writer->table, writer->slot);
+	ExecStoreVirtualTuple(writer->slot);
+	table_tuple_insert(writer->table, writer->slot, GetCurrentCommandId(true), 0, NULL);
+	insert_index_entries(writer->result, writer->estate, writer->slot, false, false);
+}
+
+
+/* ----- Who it was ----- */
+
+/* The address that the session came from; NULL if from this machine. */
+static char *
+client_address(void)
+{
+	LOCAL_FCINFO(fcinfo, 0);
+	Datum		address;
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
+	address = inet_client_addr(fcinfo);
+	return fcinfo->isnull ? NULL :
+		DatumGetCString(DirectFunctionCall1(inet_out, address));
+}
+
+/* A role may have been dropped while it is in use. */
+RecordedSession
+DescribeSession(void)
+{
+	return (RecordedSession) {
+		.role_name = GetUserNameFromId(GetOuterUserId(), true),
+		.login_name = GetUserNameFromId(GetSessionUserId(), true),
+		.client_addr = client_address(),
+		.application_name = application_name
+	};
+}
