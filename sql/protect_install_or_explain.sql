@@ -140,7 +140,7 @@ DROP TABLE accounts;
 -- Names are exact.  A list has commas, an array's braces are understood; a name with a
 -- blank or a comma in it needs double quotes.
 CREATE TABLE accounts (id int PRIMARY KEY, "Port PIN" varchar(10), "a,b" text, "{c}" text);
-SELECT port_pin_protect('accounts', 'Port PIN');
+SELECT port_pin_protect('accounts', '"Port PIN');
 SELECT port_pin_protect('accounts', '"port pin"');
 SELECT port_pin_protect('accounts', '');
 SELECT port_pin_protect('accounts', '{"Port PIN","a,b"}');

@@ -21,6 +21,8 @@
 #include "common/scram-common.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "storage/lock.h"
+#include "miscadmin.h"
 #include "utils/acl.h"
 
 #if PG_VERSION_NUM >= 160000
@@ -144,6 +146,23 @@ update_row(Relation table, ResultRelInfo *result, EState *estate,
 		insert_index_entries(result, estate, slot, true, false);
 #endif
 	return true;
+}
+
+/*
+ * Does this transaction hold a relation so that it can be read?  From 17 on a lock
+ * tells whether a stronger one is held.
+ */
+static inline bool
+RelationIsLockedByMe(Oid relid)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+#if PG_VERSION_NUM >= 170000
+	return LockHeldByMe(&tag, AccessShareLock, true);
+#else
+	return LockHeldByMe(&tag, RowShareLock) || LockHeldByMe(&tag, AccessShareLock);
+#endif
 }
 
 /* Every CHECK is enforced up to 17. */

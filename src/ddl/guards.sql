@@ -103,7 +103,7 @@ FROM guarded AS g
 WHERE NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)
 UNION ALL
 SELECT n.relation::pg_catalog.regclass, NULL, 'grant', NULL, NULL,
-	pg_catalog.format('GRANT %s TO %s;', n.privilege, n.role),
+	pg_catalog.format('REVOKE %s FROM %s;', n.privilege, n.role),
 	CASE WHEN n.danger IS NOT NULL THEN
 		pg_catalog.format('role %s was granted %s: %s', n.role, n.privilege, n.danger) END
 FROM named AS n;
@@ -115,7 +115,7 @@ COMMENT ON COLUMN port_pin_guards.pin_column IS 'column that holds the port PIN;
 COMMENT ON COLUMN port_pin_guards.guard IS 'protect: the PIN is never cleared, and sealed where its column is; gate: no order gets in without it; grant: what a role was granted beside the owner; NULL where the table is locked';
 COMMENT ON COLUMN port_pin_guards.trigger_name IS 'the trigger with the problem, else the guard''s first; NULL where it is missing';
 COMMENT ON COLUMN port_pin_guards.enabled IS 'of that trigger: enabled, disabled, replica, always or missing; NULL where the table is locked';
-COMMENT ON COLUMN port_pin_guards.definition IS 'the call that makes the guard, or the grant: to edit, to compare, to undo';
+COMMENT ON COLUMN port_pin_guards.definition IS 'the call that makes the guard: to edit, to compare, to undo; the statement that takes a grant back';
 COMMENT ON COLUMN port_pin_guards.problem IS 'what is wrong, NULL where all is well';
 
 -- For migrations and CI: a schema that was loaded from a tool's dump may have lost
@@ -141,13 +141,13 @@ BEGIN
 	EXECUTE pg_catalog.format(
 		'WITH guards AS (SELECT *, COALESCE(pg_catalog.pg_partition_root(relation), relation) AS whole'
 		' FROM %1$s.port_pin_guards)'
-		' SELECT COALESCE(g.relation, r.relation) AS relation, g.problem, g.definition'
+		' SELECT COALESCE(g.relation, r.relation) AS relation, g.guard, g.problem, g.definition'
 		' FROM pg_catalog.unnest($1) WITH ORDINALITY AS r (relation, number)'
 		' LEFT JOIN guards AS g ON g.whole OPERATOR(pg_catalog.=)'
 		' COALESCE(pg_catalog.pg_partition_root(r.relation), r.relation)'
 		' WHERE g.problem IS NOT NULL OR g.relation IS NULL'
 		' UNION ALL'
-		' SELECT relation, problem, definition FROM guards'
+		' SELECT relation, guard, problem, definition FROM guards'
 		' WHERE problem IS NOT NULL AND pg_catalog.cardinality($1) OPERATOR(pg_catalog.=) 0'
 		' LIMIT 1', portpin) INTO wrong USING relations;
 	GET DIAGNOSTICS problems = ROW_COUNT;
@@ -159,6 +159,10 @@ BEGIN
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				HINT = pg_catalog.format('SELECT %s.port_pin_protect(%L); for a table of orders, port_pin_gate.',
 					portpin, wrong.relation);
+	END IF;
+	IF wrong.guard OPERATOR(pg_catalog.=) 'grant' THEN
+		RAISE EXCEPTION '%', wrong.problem
+			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = wrong.definition;
 	END IF;
 	RAISE EXCEPTION 'the guard of table % has a problem: %', wrong.relation, wrong.problem
 		USING ERRCODE = 'object_not_in_prerequisite_state',

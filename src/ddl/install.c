@@ -8,6 +8,7 @@
 
 #include "access/relation.h"
 #include "access/table.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
@@ -22,9 +23,9 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
-#include "utils/varlena.h"
 
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "table/column.h"
 #include "table/triggers.h"
 
@@ -59,6 +60,12 @@ OpenTableToGuard(Oid relid, LOCKMODE lock)
 	allowed = pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER);
 	if (allowed != ACLCHECK_OK)
 		aclcheck_error(allowed, get_relkind_objtype(get_rel_relkind(relid)),
+					   get_rel_name(relid));
+
+	/* Only an owner may run what locks out readers: nobody else makes them wait. */
+	if (lock == AccessExclusiveLock &&
+		!object_ownercheck(RelationRelationId, relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)),
 					   get_rel_name(relid));
 
 	table = relation_open(relid, lock);
@@ -115,6 +122,54 @@ without_braces(char *text)
 	return text + 1;
 }
 
+/*
+ * Read one name and what ends it, a comma or the end of the text.  Blanks around a
+ * name don't count; in double quotes it can have any character.  NULL if there is
+ * no name.
+ */
+static char *
+next_name(char **text)
+{
+	StringInfoData name;
+	char	   *end = *text + strspn(*text, " \t\n\r");
+	bool		quoted = *end == '"';
+
+	initStringInfo(&name);
+	if (quoted)
+	{
+		for (end++; *end != '\0' && (*end != '"' || end[1] == '"'); end++)
+			appendStringInfoChar(&name, *end == '"' ? *end++ : *end);
+		if (*end++ != '"')
+			return NULL;
+		end += strspn(end, " \t\n\r");
+	}
+	else
+	{
+		appendBinaryStringInfo(&name, end, strcspn(end, ","));
+		end += name.len;
+		while (name.len > 0 && strchr(" \t\n\r", name.data[name.len - 1]) != NULL)
+			name.data[--name.len] = '\0';
+	}
+	*text = *end == ',' ? end + 1 : end;
+	return name.len == 0 || (*end != ',' && *end != '\0') ? NULL : name.data;
+}
+
+/* Split a list of exact names at its commas; false if that can't be done. */
+static bool
+split_names(char *text, List **names)
+{
+	*names = NIL;
+	do
+	{
+		char	   *name = next_name(&text);
+
+		if (name == NULL)
+			return false;
+		*names = lappend(*names, name);
+	} while (*text != '\0');
+	return text[-1] != ',';
+}
+
 /* The columns of an option by their exact names, with commas between them; NIL for NULL. */
 List *
 NamesArgument(FunctionCallInfo fcinfo, int number, const GuardOption *option)
@@ -123,12 +178,11 @@ NamesArgument(FunctionCallInfo fcinfo, int number, const GuardOption *option)
 
 	if (PG_ARGISNULL(number))
 		return NIL;
-	if (!SplitGUCList(without_braces(text_to_cstring(PG_GETARG_TEXT_PP(number))),
-					  ',', &names) || names == NIL)
+	if (!split_names(without_braces(text_to_cstring(PG_GETARG_TEXT_PP(number))), &names))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_NAME),
 				errmsg("%s names no columns", option->parameter),
-				errhint("Give the exact names, with commas between them; those with commas or spaces in double quotes."));
+				errhint("Give the exact names, with commas between them; a name with a comma or a double quote in double quotes."));
 	if (option->kind == OPTION_COLUMN && list_length(names) > 1)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_NAME),

@@ -53,7 +53,7 @@ static const struct
 	},
 	[PORT_LOCKED] = {
 		"port_locked", ERRCODE_PORT_LOCKED,
-		"port order refused: the number is locked against porting",
+		"port order refused: its number or account is locked against porting",
 		"The customer must have the lock removed first."
 	},
 	[PORT_TOO_MANY_ATTEMPTS] = {

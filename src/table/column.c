@@ -157,7 +157,7 @@ FindColumn(Relation rel, const char *name)
 									   name, RelationGetRelationName(rel)),
 								similar != NULL ?
 								errhint("Did you mean column \"%s\"?", similar) :
-								errhint("If the column was renamed, install its guard again: port_pin_guards shows the call in its column definition."),
+								errhint("Check the spelling. If the column was renamed, install its guard again: port_pin_guards shows the call in its column definition."),
 								errtable(rel));
 	}
 	check_column_is_stored(rel, column);

@@ -11,8 +11,10 @@
  * type or by another collation than the key does.
  *
  * What is found out about tables and partitions is kept for the statement's other
- * rows.  It holds no pin or reference of its own, so there is nothing to let go of
- * when the statement ends or fails.
+ * rows, and so is the scan of an index.  Between two look-ups it holds no pin and no
+ * reference, so there is nothing to let go of when the statement ends or fails: a
+ * relation without references stays where it is until a message says that it has
+ * changed, and then the catalogs are of another generation.
  */
 #include "postgres.h"
 
@@ -33,6 +35,7 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
+#include "base/catalog.h"
 #include "base/compat.h"
 #include "base/error.h"
 #include "table/partition.h"
@@ -52,7 +55,14 @@ typedef struct KeyedTable
 	TupleTableSlot *slot;
 	TupleTableSlot *columns;	/* the same row, with the columns of the whole table */
 	TupleConversionMap *map;	/* from one to the other; NULL if they are one */
+	IndexScanDesc scan;			/* NULL until it is used; see open_scan */
+	uint64		generation;		/* of the catalogs, in which it was begun */
+	int			uses;
+	MemoryContext scan_mcxt;
 } KeyedTable;
+
+/* A scan is begun anew after so many look-ups, for what operators may leave behind. */
+#define MAX_SCAN_USES 1000
 
 /* What a statement needs to look a key up again and again. */
 struct KeyLookup
@@ -69,7 +79,6 @@ typedef struct Search
 {
 	KeyLookup  *lookup;
 	const KeyValue *value;
-	Relation	whole;			/* the table that the key leads to */
 	Snapshot	snapshot;
 } Search;
 
@@ -128,7 +137,6 @@ static KeyedTable *
 describe_partition(Search *search, KeyedTable *keyed, PartitionDesc partitions, int part)
 {
 	Oid			relid = partitions->oids[part];
-	Relation	partition;
 
 	if (keyed->nparts != partitions->nparts)
 	{
@@ -138,13 +146,24 @@ describe_partition(Search *search, KeyedTable *keyed, PartitionDesc partitions, 
 	}
 	if (keyed->parts[part] == NULL || keyed->parts[part]->table != relid)
 	{
-		partition = table_open(relid, AccessShareLock);
+		Relation	whole = table_open(search->lookup->key->referenced, NoLock);
+		Relation	partition = table_open(relid, AccessShareLock);
+
 		keyed->parts[part] =
 			describe_table(search->lookup, partition,
-						   IndexOfPartition(partition, keyed->index), search->whole);
+						   IndexOfPartition(partition, keyed->index), whole);
 		table_close(partition, NoLock);
+		table_close(whole, NoLock);
 	}
 	return keyed->parts[part];
+}
+
+/* Lock a relation, unless the foreign key's own check has done so: that costs as much again. */
+static void
+lock_for_reading(Oid relid)
+{
+	if (!RelationIsLockedByMe(relid))
+		LockRelationOid(relid, AccessShareLock);
 }
 
 /*
@@ -167,8 +186,8 @@ CreateKeyLookup(const ForeignKey *key, MemoryContext statement)
 		if (OidIsValid(key->cast[i]))
 			fmgr_info_cxt(key->cast[i], &lookup->cast[i], statement);
 	}
-	LockRelationOid(key->referenced, AccessShareLock);
-	LockRelationOid(key->index, AccessShareLock);
+	lock_for_reading(key->referenced);
+	lock_for_reading(key->index);
 	return lookup;
 }
 
@@ -213,13 +232,12 @@ KeyOfRow(KeyLookup *lookup, TupleTableSlot *row, KeyValue *value)
 	}
 }
 
-static IndexScanDesc
-begin_key_scan(KeyLookup *lookup, const KeyValue *value, Relation table,
-			   Relation index, Snapshot snapshot)
+/* The scan keys that look for a value. */
+static void
+make_scan_keys(const KeyLookup *lookup, const KeyValue *value, Relation index,
+			   ScanKeyData *scankeys)
 {
 	const ForeignKey *key = lookup->key;
-	ScanKeyData scankeys[INDEX_MAX_KEYS];
-	IndexScanDesc scan;
 
 	for (int i = 0; i < key->nkeys; i++)
 	{
@@ -230,21 +248,83 @@ begin_key_scan(KeyLookup *lookup, const KeyValue *value, Relation table,
 									   index->rd_indcollation[position - 1],
 									   &lookup->equal[i], value->values[i]);
 	}
-	scan = begin_index_scan(table, index, snapshot, key->nkeys);
-	index_rescan(scan, scankeys, key->nkeys, NULL, 0);
+}
+
+/* Begin to look for a value in an index, once. */
+static IndexScanDesc
+begin_key_scan(KeyLookup *lookup, const KeyValue *value, Relation table,
+			   Relation index, Snapshot snapshot)
+{
+	ScanKeyData scankeys[INDEX_MAX_KEYS];
+	IndexScanDesc scan = begin_index_scan(table, index, snapshot, lookup->key->nkeys);
+
+	make_scan_keys(lookup, value, index, scankeys);
+	index_rescan(scan, scankeys, lookup->key->nkeys, NULL, 0);
 	return scan;
+}
+
+/*
+ * Begin a scan that is used again and again.  What its access method remembers is in
+ * memory of its own, which a scan before it leaves behind: the relations that one
+ * names may be no more, so it can't be ended.
+ */
+static void
+begin_kept_scan(KeyLookup *lookup, KeyedTable *keyed, Snapshot snapshot)
+{
+	Relation	table = table_open(keyed->table, NoLock);
+	Relation	index = index_open(keyed->index, NoLock);
+	MemoryContext caller;
+
+	keyed->scan = NULL;
+	if (keyed->scan_mcxt == NULL)
+		keyed->scan_mcxt = AllocSetContextCreate(lookup->mcxt, "scan for a port PIN",
+												 ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(keyed->scan_mcxt);
+	keyed->generation = CatalogGeneration();
+	keyed->uses = 0;
+	caller = MemoryContextSwitchTo(keyed->scan_mcxt);
+	keyed->scan = begin_index_scan(table, index, snapshot, lookup->key->nkeys);
+	MemoryContextSwitchTo(caller);
+
+	/* The scan took a reference to the index; both are held by those opened here. */
+	RelationDecrementReferenceCount(index);
+}
+
+/* The scan of a table's index, with a reference to both relations. */
+static IndexScanDesc
+open_scan(KeyLookup *lookup, KeyedTable *keyed, Snapshot snapshot)
+{
+	if (keyed->scan == NULL || keyed->generation != CatalogGeneration() ||
+		keyed->uses++ == MAX_SCAN_USES)
+		begin_kept_scan(lookup, keyed, snapshot);
+	else
+	{
+		RelationIncrementReferenceCount(keyed->scan->heapRelation);
+		RelationIncrementReferenceCount(keyed->scan->indexRelation);
+	}
+	keyed->scan->xs_snapshot = snapshot;
+	return keyed->scan;
+}
+
+/* Let go of all that the scan holds, but not of the scan. */
+static void
+close_scan(KeyLookup *lookup, IndexScanDesc scan)
+{
+	index_rescan(scan, NULL, lookup->key->nkeys, NULL, 0);
+	RelationDecrementReferenceCount(scan->indexRelation);
+	RelationDecrementReferenceCount(scan->heapRelation);
 }
 
 /* Is there a second row?  The versions that follow in the index mostly are none. */
 static bool
-has_another_row(IndexScanDesc scan, Relation table)
+has_another_row(IndexScanDesc scan)
 {
 	TupleTableSlot *slot;
 	bool		another;
 
 	if (index_getnext_tid(scan, ForwardScanDirection) == NULL)
 		return false;
-	slot = table_slot_create(table, NULL);
+	slot = table_slot_create(scan->heapRelation, NULL);
 	another = index_fetch_heap(scan, slot) ||
 		index_getnext_slot(scan, ForwardScanDirection, slot);
 	ExecDropSingleTupleTableSlot(slot);
@@ -256,57 +336,56 @@ has_another_row(IndexScanDesc scan, Relation table)
  * are refused: whichever it were, the other could be meant.
  */
 static void
-find_in_table(Search *search, KeyedTable *keyed, Relation table, ReferencedRow *row)
+find_in_table(Search *search, KeyedTable *keyed, ReferencedRow *row)
 {
-	Relation	index = index_open(keyed->index, NoLock);
-	IndexScanDesc scan = begin_key_scan(search->lookup, search->value, table, index,
-										search->snapshot);
+	IndexScanDesc scan = open_scan(search->lookup, keyed, search->snapshot);
+	MemoryContext caller = MemoryContextSwitchTo(keyed->scan_mcxt);
+	ScanKeyData scankeys[INDEX_MAX_KEYS];
+	bool		found;
 
-	if (index_getnext_slot(scan, ForwardScanDirection, keyed->slot))
-	{
-		if (row->slot != NULL || has_another_row(scan, table))
-			ereport_without_context(errcode(ERRCODE_INDEX_CORRUPTED),
-							errmsg("more than one row has the key that leads to a port PIN"),
-							errhint("Reindex the table; its unique index is damaged."),
-							errtable(table));
-		row->table = keyed->table;
-		row->index = keyed->index;
-		row->slot = keyed->slot;
-		row->columns = keyed->map == NULL ? keyed->slot :
-			execute_attr_map_slot(keyed->map->attrMap, keyed->slot, keyed->columns);
-	}
-	index_endscan(scan);
-	index_close(index, NoLock);
+	make_scan_keys(search->lookup, search->value, scan->indexRelation, scankeys);
+	index_rescan(scan, scankeys, search->lookup->key->nkeys, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, keyed->slot);
+	if (found && (row->slot != NULL || has_another_row(scan)))
+		ereport_without_context(errcode(ERRCODE_INDEX_CORRUPTED),
+								errmsg("more than one row has the key that leads to a port PIN"),
+								errhint("Reindex the table; its unique index is damaged."),
+								errtable(scan->heapRelation));
+	close_scan(search->lookup, scan);
+	MemoryContextSwitchTo(caller);
+	if (!found)
+		return;
+	row->table = keyed->table;
+	row->index = keyed->index;
+	row->slot = keyed->slot;
+	row->columns = keyed->map == NULL ? keyed->slot :
+		execute_attr_map_slot(keyed->map->attrMap, keyed->slot, keyed->columns);
 }
 
 /* Look a key up in a table or in those of its partitions that can have it. */
 static void
-find_in_tree(Search *search, KeyedTable *keyed, Relation table, ReferencedRow *row)
+find_in_tree(Search *search, KeyedTable *keyed, ReferencedRow *row)
 {
+	Relation	table;
 	PartitionDesc partitions;
 	int			first = 0;
 	int			last;
 
 	if (keyed->slot != NULL)
 	{
-		find_in_table(search, keyed, table, row);
+		find_in_table(search, keyed, row);
 		return;
 	}
 
+	table = table_open(keyed->table, NoLock);
 	partitions = RelationGetPartitionDesc(table, true);
 	last = partitions->nparts - 1;
 	if (keyed->routing.prunes && partitions->nparts > 0)
 		first = last = ChoosePartition(&keyed->routing, table, partitions,
 									   search->value->values);
-
 	for (int i = first; i >= 0 && i <= last; i++)
-	{
-		KeyedTable *part = describe_partition(search, keyed, partitions, i);
-		Relation	partition = table_open(part->table, NoLock);
-
-		find_in_tree(search, part, partition, row);
-		table_close(partition, NoLock);
-	}
+		find_in_tree(search, describe_partition(search, keyed, partitions, i), row);
+	table_close(table, NoLock);
 }
 
 /*
@@ -317,17 +396,18 @@ ReferencedRow
 FindReferencedRow(KeyLookup *lookup, const KeyValue *value, Snapshot snapshot)
 {
 	ReferencedRow row = {0};
-	Search		search = {lookup, value, NULL, snapshot};
+	Search		search = {lookup, value, snapshot};
 
 	if (!value->complete)
 		return row;
-
-	search.whole = table_open(lookup->key->referenced, NoLock);
 	if (lookup->table == NULL)
-		lookup->table = describe_table(lookup, search.whole, lookup->key->index,
-									   search.whole);
-	find_in_tree(&search, lookup->table, search.whole, &row);
-	table_close(search.whole, NoLock);
+	{
+		Relation	whole = table_open(lookup->key->referenced, NoLock);
+
+		lookup->table = describe_table(lookup, whole, lookup->key->index, whole);
+		table_close(whole, NoLock);
+	}
+	find_in_tree(&search, lookup->table, &row);
 	return row;
 }
 

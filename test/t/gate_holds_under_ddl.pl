@@ -1,7 +1,9 @@
 # A gate keeps what it found in the catalogs, and what it knows of wrong guesses, for
-# as long as nothing changes.  Here something always does: tables that have nothing to
-# do with portpin are altered all the time, so everything is asked for anew at nearly
-# every order.  Nobody must be able to tell: the lessons about gates read the same.
+# as long as nothing changes that it depends on.  Here something always does: a table
+# that has nothing to do with portpin is altered all the time, which the record of wrong
+# guesses is read anew for, and a schema, which every gate is found again for.  So nearly
+# every order asks for everything.  Nobody must be able to tell: the lessons about gates
+# read the same.
 
 use strict;
 use warnings;
@@ -33,13 +35,16 @@ $node->safe_psql('postgres', q{
 	ALTER DATABASE lessons SET lc_messages = 'C';
 });
 $node->safe_psql('lessons', q{
-	CREATE TABLE unrelated (id int);
+	CREATE SCHEMA unrelated;
+	CREATE TABLE unrelated.unrelated (id int);
 	CREATE PROCEDURE alter_all_the_time() LANGUAGE plpgsql AS $$
 	BEGIN
 		LOOP
-			ALTER TABLE unrelated RENAME id TO other_id;
+			ALTER TABLE unrelated.unrelated RENAME id TO other_id;
+			ALTER SCHEMA unrelated RENAME TO other;
 			COMMIT;
-			ALTER TABLE unrelated RENAME other_id TO id;
+			ALTER TABLE other.unrelated RENAME other_id TO id;
+			ALTER SCHEMA other RENAME TO unrelated;
 			COMMIT;
 		END LOOP;
 	END $$;

@@ -10,6 +10,7 @@ use Test::More;
 my $node = PostgreSQL::Test::Cluster->new('restart');
 $node->init;
 $node->append_conf('postgresql.conf', 'max_prepared_transactions = 1');
+$node->append_conf('postgresql.conf', 'log_error_verbosity = verbose');
 $node->start;
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION portpin CASCADE;

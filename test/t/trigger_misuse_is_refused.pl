@@ -12,6 +12,7 @@ use Test::More;
 my $node = PostgreSQL::Test::Cluster->new('wrongly');
 $node->init;
 $node->append_conf('postgresql.conf', 'restart_after_crash = off');
+$node->append_conf('postgresql.conf', 'log_error_verbosity = verbose');
 $node->start;
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION portpin CASCADE;
