@@ -281,6 +281,39 @@ EarlyTriggers(const GuardPlan *plan)
 	return names.len > 0 ? names.data : NULL;
 }
 
+/*
+ * The triggers of others that fire for a row behind the one that stamps it, and can
+ * change what it wrote; NULL if there are none, or nothing is stamped.
+ */
+char *
+LateTriggers(const GuardPlan *plan)
+{
+	const char *stamp = NULL;
+	StringInfoData names;
+	ListCell   *lc;
+
+	foreach(lc, plan->triggers)
+	{
+		const PlannedTrigger *planned = lfirst(lc);
+
+		if (strcmp(planned->base, STAMP_TRIGGER_BASE) == 0)
+			stamp = planned->name;
+	}
+	initStringInfo(&names);
+	foreach(lc, stamp == NULL ? NIL : CopyTriggers(plan->table, InvalidOid))
+	{
+		const Trigger *trigger = lfirst(lc);
+
+		if (TRIGGER_FOR_BEFORE(trigger->tgtype) && TRIGGER_FOR_ROW(trigger->tgtype) &&
+			(TRIGGER_FOR_INSERT(trigger->tgtype) || TRIGGER_FOR_UPDATE(trigger->tgtype)) &&
+			TriggerFiresOnOrigin(trigger) &&
+			trigger->tgfoid != PortPinTrigger(PROTECT_TRIGGER, plan->domain) &&
+			strcmp(trigger->tgname, stamp) > 0)
+			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", trigger->tgname);
+	}
+	return names.len > 0 ? names.data : NULL;
+}
+
 /* A CHECK that calls a function of portpin for a column, and perhaps, or not, asks for more. */
 static char *
 find_check(Relation table, Oid function, AttrNumber column, bool alone, bool *valid)

@@ -17,6 +17,7 @@
 #include "trigger/account.h"
 
 #include "access/xact.h"
+#include "utils/fmgrprotos.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -73,6 +74,45 @@ is_ahead(TupleTableSlot *row, AttrNumber column)
 		!is_past(row, column);
 }
 
+static bool
+is_age(const Interval *age)
+{
+	return age->time != 0 || age->day != 0 || age->month != 0;
+}
+
+/* When a PIN that was changed then reaches an age. */
+static TimestampTz
+time_of_age(Datum changed, const Interval *age)
+{
+	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, changed,
+												   IntervalPGetDatum(age)));
+}
+
+/*
+ * Does something keep the PIN of a row from porting, though it be right?  One of
+ * unknown age is not too new, but too old where that counts.
+ */
+static PortVerdict
+unusable_pin(const PathStep *step, TupleTableSlot *row, TimestampTz *usable_from)
+{
+	bool		isnull;
+	Datum		changed;
+
+	if (is_past(row, step->expires))
+		return PORT_PIN_EXPIRED;
+	if (step->changed == InvalidAttrNumber)
+		return PORT_ACCEPTED;
+
+	changed = slot_getattr(row, step->changed, &isnull);
+	if (is_age(&step->max_age) &&
+		(isnull || time_of_age(changed, &step->max_age) <= GetCurrentTimestamp()))
+		return PORT_PIN_EXPIRED;
+	if (!is_age(&step->min_age) || isnull)
+		return PORT_ACCEPTED;
+	*usable_from = time_of_age(changed, &step->min_age);
+	return *usable_from > GetCurrentTimestamp() ? PORT_PIN_TOO_NEW : PORT_ACCEPTED;
+}
+
 /* Take from a row what it says; a PIN that was found before it overrides its own. */
 static void
 read_row(PathStep *step, TupleTableSlot *row, Account *account)
@@ -95,7 +135,7 @@ read_row(PathStep *step, TupleTableSlot *row, Account *account)
 		account->pin = NULL;
 		return;
 	}
-	account->expired = is_past(row, step->expires);
+	account->unusable = unusable_pin(step, row, &account->usable_from);
 	account->identity = &step->identity;
 	account->row = row;
 }

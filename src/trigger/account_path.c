@@ -265,8 +265,12 @@ describe_step(const PathSearch *search, Relation table, const char *name, PathSt
 
 	step->pin = FindPinColumn(table, OptionColumn(guard->rules[RULE_PIN]), search->domain);
 	step->expires = rule_column(table, guard, RULE_EXPIRES, TIMESTAMPTZOID);
+	step->changed = rule_column(table, guard, RULE_CHANGED, TIMESTAMPTZOID);
+	step->min_age = OptionInterval(guard->rules[RULE_MIN_AGE]);
+	step->max_age = OptionInterval(guard->rules[RULE_MAX_AGE]);
 	check_readable(search, table, step->pin);
 	check_readable(search, table, step->expires);
+	check_readable(search, table, step->changed);
 	DescribeAccountKey(table, step->key.nkeys, step->key.to, step->pin,
 					   &step->identity);
 	return guard;

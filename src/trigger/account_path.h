@@ -6,6 +6,7 @@
 #define PORTPIN_ACCOUNT_PATH_H
 
 #include "access/attnum.h"
+#include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 
@@ -22,6 +23,9 @@ typedef struct PathStep
 	AttrNumber	lock_until;
 	AttrNumber	pin;			/* 0 where the row can't have a PIN */
 	AttrNumber	expires;		/* of the PIN */
+	AttrNumber	changed;
+	Interval	min_age;		/* by changed; zero where any will do */
+	Interval	max_age;
 	AccountIdentity identity;	/* what its rows are called when guessed at */
 } PathStep;
 

@@ -22,6 +22,7 @@
 #include "table/column.h"
 #include "table/partition.h"
 #include "table/triggers.h"
+#include "trigger/account_rules.h"
 #include "trigger/trigger_call.h"
 
 const GuardOption gate_options[NUM_GATE_OPTIONS] = {
@@ -262,10 +263,11 @@ FindGate(Relation orders, char **options, Oid domain, Gate *gate)
  * A BEFORE trigger that fires behind the gate could change the order that was
  * judged, so there may be none; no second gate of this kind, either.  Triggers
  * fire in the order of their names.  One that is disabled fires when somebody
- * enables it: it is passed over where only what fires now is of interest.
+ * enables it: it is passed over where only what fires now is of interest.  So is the
+ * guard of accounts that are orders, which stamps columns that are no order's.
  */
 void
-CheckGateFiresLast(Relation orders, const char *gate, bool now)
+CheckGateFiresLast(Relation orders, const char *gate, Oid domain, bool now)
 {
 	ListCell   *lc;
 
@@ -276,6 +278,7 @@ CheckGateFiresLast(Relation orders, const char *gate, bool now)
 		if (TRIGGER_FOR_BEFORE(other->tgtype) && TRIGGER_FOR_ROW(other->tgtype) &&
 			(TRIGGER_FOR_INSERT(other->tgtype) || TRIGGER_FOR_UPDATE(other->tgtype)) &&
 			!(now && other->tgenabled == TRIGGER_DISABLED) &&
+			other->tgfoid != PortPinTrigger(PROTECT_TRIGGER, domain) &&
 			strcmp(other->tgname, gate) > 0)
 			ereport_without_context(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 									errmsg("trigger \"%s\" fires behind the gate, trigger \"%s\"",
@@ -299,7 +302,7 @@ FindGateOfTrigger(FunctionCallInfo fcinfo, const TriggerData *trigdata, Gate *ga
 			 PortPinDomain(fcinfo->flinfo->fn_oid), gate);
 	gate->trigger = trigger->tgoid;
 	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
-		CheckGateFiresLast(trigdata->tg_relation, trigger->tgname, true);
+		CheckGateFiresLast(trigdata->tg_relation, trigger->tgname, gate->domain, true);
 }
 
 /* The view port_pin_guards asks it too, and says what the trigger would. */

@@ -55,7 +55,8 @@ extern bool ChangesOrders(const Gate *gate);
 extern bool JudgesBeforeKey(const Gate *gate);
 extern void CheckGateAttachment(const TriggerData *trigdata);
 extern void FindGate(Relation orders, char **options, Oid domain, Gate *gate);
-extern void CheckGateFiresLast(Relation orders, const char *gate, bool now);
+extern void CheckGateFiresLast(Relation orders, const char *gate, Oid domain,
+							   bool now);
 extern void FindGateOfTrigger(FunctionCallInfo fcinfo, const TriggerData *trigdata,
 							  Gate *gate);
 extern void CheckGateTrigger(FunctionCallInfo fcinfo, Gate *gate);

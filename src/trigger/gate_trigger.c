@@ -18,6 +18,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
+#include "utils/timestamp.h"
 
 #include "base/catalog.h"
 #include "base/error.h"
@@ -36,6 +37,7 @@ typedef struct Decision
 	bool		keeps_verdict;	/* it is in scope, and nothing that counts has changed */
 	bool		judged;
 	PortVerdict verdict;		/* if it was judged */
+	TimestampTz usable_from;	/* if the PIN is too new */
 } Decision;
 
 
@@ -91,15 +93,27 @@ describe_key(Relation orders, const Gate *gate, TupleTableSlot *order)
 	return psprintf("Key (%s)=(%s).", names.data, values.data);
 }
 
+/* Of a PIN that is too new, the hint says from when it can be used, and no more. */
+static const char *
+hint_of(const Decision *decision)
+{
+	if (decision->verdict != PORT_PIN_TOO_NEW)
+		return VerdictHint(decision->verdict);
+	return psprintf("The port PIN can be used from %s on.",
+					DatumGetCString(DirectFunctionCall1(timestamptz_out,
+														TimestampTzGetDatum(decision->usable_from))));
+}
+
 static void
-refuse(TriggerData *trigdata, const Gate *gate, TupleTableSlot *order, PortVerdict verdict)
+refuse(TriggerData *trigdata, const Gate *gate, TupleTableSlot *order,
+	   const Decision *decision)
 {
 	char	   *key = describe_key(trigdata->tg_relation, gate, order);
 
-	ereport_without_context(errcode(VerdictSqlstate(verdict)),
-							errmsg("%s", VerdictMessage(verdict)),
+	ereport_without_context(errcode(VerdictSqlstate(decision->verdict)),
+							errmsg("%s", VerdictMessage(decision->verdict)),
 							key == NULL ? 0 : errdetail("%s", key),
-							errhint("%s", VerdictHint(verdict)),
+							errhint("%s", hint_of(decision)),
 							errtableconstraint(trigdata->tg_relation,
 											   trigdata->tg_trigger->tgname));
 }
@@ -221,7 +235,8 @@ decide(TriggerData *trigdata, GateState *state, TupleTableSlot *old, TupleTableS
 	if (!OrderNeedsJudging(trigdata, state, old, new))
 		decision.keeps_verdict = true;
 	else
-		decision.judged = JudgeOrder(state, trigdata->tg_relation, new, &decision.verdict);
+		decision.judged = JudgeOrder(state, trigdata->tg_relation, new, &decision.verdict,
+									 &decision.usable_from);
 	return decision;
 }
 
@@ -257,7 +272,7 @@ pass_order(FunctionCallInfo fcinfo, TriggerData *trigdata)
 		check_brings_no_verdict(trigdata, &state->gate, new);
 	decision = decide(trigdata, state, old, new);
 	if (decision.verdict != PORT_ACCEPTED && state->gate.verdict == InvalidAttrNumber)
-		refuse(trigdata, &state->gate, new, decision.verdict);
+		refuse(trigdata, &state->gate, new, &decision);
 	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
 		order = change_and_remember(fcinfo, state, old, order, &decision);
 	if (old != NULL && old != trigdata->tg_trigslot)

@@ -133,14 +133,15 @@ check_supplied(GateState *state, const Account *account, TupleTableSlot *order,
 	text	   *supplied = PinFromDatum(value, isnull);
 	PortVerdict verdict = CheckPin(account->pin, supplied, state->memo);
 
-	*is_attempt = !account->expired && (verdict == PORT_ACCEPTED ||
-										(verdict == PORT_PIN_MISMATCH && PinIsValid(supplied)));
+	*is_attempt = account->unusable == PORT_ACCEPTED &&
+		(verdict == PORT_ACCEPTED ||
+		 (verdict == PORT_PIN_MISMATCH && PinIsValid(supplied)));
 	PinFreeIfCopy(supplied, value);
 	if (verdict == PORT_PIN_NOT_SET && gate->path.allows_unset)
 		return PORT_ACCEPTED;
-	if (account->expired &&
+	if (account->unusable != PORT_ACCEPTED &&
 		(verdict == PORT_PIN_MISMATCH || verdict == PORT_ACCEPTED))
-		return PORT_PIN_EXPIRED;
+		return account->unusable;
 	return verdict;
 }
 
@@ -183,10 +184,11 @@ judge(GateState *state, PinAttempt *attempt, const Account *account,
 
 /*
  * Judge an order.  False if its account is out of scope: then nothing is to be said
- * of it, unless the account is locked.
+ * of it, unless the account is locked.  Of a PIN that is too new, usable_from is told.
  */
 bool
-JudgeOrder(GateState *state, Relation orders, TupleTableSlot *order, PortVerdict *verdict)
+JudgeOrder(GateState *state, Relation orders, TupleTableSlot *order, PortVerdict *verdict,
+		   TimestampTz *usable_from)
 {
 	PinAttempt	attempt;
 	bool		judged;
@@ -201,6 +203,7 @@ JudgeOrder(GateState *state, Relation orders, TupleTableSlot *order, PortVerdict
 		judged = !account.found || account.locked || account.in_scope;
 		if (judged)
 			done = judge(state, &attempt, &account, order, verdict);
+		*usable_from = account.usable_from;
 		ReleaseAccount(&account);
 	} while (judged && !done);
 	return judged;

@@ -6,6 +6,7 @@
 #define PORTPIN_ORDER_H
 
 #include "commands/trigger.h"
+#include "datatype/timestamp.h"
 #include "executor/tuptable.h"
 
 #include "pin/check.h"
@@ -18,6 +19,6 @@ extern bool OrderNeedsJudging(TriggerData *trigdata, GateState *state,
 extern bool InsertedVerdictHolds(const Gate *gate, TupleTableSlot *inserted,
 								 TupleTableSlot *old, TupleTableSlot *new);
 extern bool JudgeOrder(GateState *state, Relation orders, TupleTableSlot *order,
-					   PortVerdict *verdict);
+					   PortVerdict *verdict, TimestampTz *usable_from);
 
 #endif							/* PORTPIN_ORDER_H */
