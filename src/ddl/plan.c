@@ -30,7 +30,7 @@ const GuardKindInfo guard_kinds[] = {
 	},
 	[GUARD_GATE] = {
 		"port_pin_gate", gate_options, NUM_GATE_OPTIONS,
-		{GATE_TRIGGER, NULL}
+		{GATE_TRIGGER, USED_TRIGGER}
 	},
 };
 
@@ -169,7 +169,7 @@ KindTriggers(Relation table, GuardKind kind, Oid domain)
 	const GuardKindInfo *info = &guard_kinds[kind];
 	List	   *found = NIL;
 
-	for (Size i = 0; i < lengthof(info->functions) && info->functions[i] != NULL; i++)
+	for (Size i = 0; i < lengthof(info->functions); i++)
 	{
 		ListCell   *lc;
 

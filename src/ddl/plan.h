@@ -69,7 +69,7 @@ typedef struct GuardKindInfo
 	const char *installer;
 	const GuardOption *options; /* the first tells guards of one table apart */
 	int			noptions;
-	const char *functions[2];	/* of its triggers; the second may be NULL */
+	const char *functions[2];	/* of its triggers */
 } GuardKindInfo;
 
 extern const GuardKindInfo guard_kinds[];

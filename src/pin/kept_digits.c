@@ -16,6 +16,7 @@
 #include "lib/ilist.h"
 #include "utils/memutils.h"
 
+#include "base/compat.h"
 #include "pin/pin.h"
 
 typedef struct KeptDigits

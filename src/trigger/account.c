@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "pin/pin.h"
+#include "trigger/use.h"
 
 /*
  * Get ready to read accounts along a way that is the statement's own, for as long as
@@ -93,20 +94,20 @@ time_of_age(Datum changed, const Interval *age)
  * unknown age is not too new, but too old where that counts.
  */
 static PortVerdict
-unusable_pin(const PathStep *step, TupleTableSlot *row, TimestampTz *usable_from)
+unusable_pin(const PathStep *step, const ReferencedRow *found, TimestampTz *usable_from)
 {
-	bool		isnull;
-	Datum		changed;
+	TupleTableSlot *row = found->columns;
+	bool		isnull = true;
+	Datum		changed = (Datum) 0;
 
-	if (is_past(row, step->expires))
+	if (step->changed != InvalidAttrNumber)
+		changed = slot_getattr(row, step->changed, &isnull);
+	if (is_past(row, step->expires) ||
+		(is_age(&step->max_age) &&
+		 (isnull || time_of_age(changed, &step->max_age) <= GetCurrentTimestamp())))
 		return PORT_PIN_EXPIRED;
-	if (step->changed == InvalidAttrNumber)
-		return PORT_ACCEPTED;
-
-	changed = slot_getattr(row, step->changed, &isnull);
-	if (is_age(&step->max_age) &&
-		(isnull || time_of_age(changed, &step->max_age) <= GetCurrentTimestamp()))
-		return PORT_PIN_EXPIRED;
+	if (WasUsed(step, found) && !WasUsedHere(step, found))
+		return PORT_PIN_USED;
 	if (!is_age(&step->min_age) || isnull)
 		return PORT_ACCEPTED;
 	*usable_from = time_of_age(changed, &step->min_age);
@@ -115,8 +116,9 @@ unusable_pin(const PathStep *step, TupleTableSlot *row, TimestampTz *usable_from
 
 /* Take from a row what it says; a PIN that was found before it overrides its own. */
 static void
-read_row(PathStep *step, TupleTableSlot *row, Account *account)
+read_row(PathStep *step, ReferencedRow *found, Account *account)
 {
+	TupleTableSlot *row = found->columns;
 	bool		isnull;
 	Datum		value;
 
@@ -135,9 +137,9 @@ read_row(PathStep *step, TupleTableSlot *row, Account *account)
 		account->pin = NULL;
 		return;
 	}
-	account->unusable = unusable_pin(step, row, &account->usable_from);
-	account->identity = &step->identity;
-	account->row = row;
+	account->unusable = unusable_pin(step, found, &account->usable_from);
+	account->step = step;
+	account->holder = found;
 }
 
 
@@ -200,7 +202,7 @@ ReadAccount(AccountReader *reader, TupleTableSlot *order, Account *account)
 			FindReferencedRow(lookup, &value, snapshot);
 		from = account->rows[i].columns;
 		if (from != NULL)
-			read_row(&reader->path->steps[i], from, account);
+			read_row(&reader->path->steps[i], &account->rows[i], account);
 	}
 	account->found = from != NULL;
 }

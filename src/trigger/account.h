@@ -31,8 +31,8 @@ typedef struct Account
 	TimestampTz usable_from;	/* if it is too new */
 	text	   *pin;			/* NULL where blank */
 	Datum		stored;			/* the same as the row has it */
-	AccountIdentity *identity;	/* what the row that gave it is called */
-	TupleTableSlot *row;
+	PathStep   *step;			/* that gave it; NULL where blank */
+	ReferencedRow *holder;		/* the row that it is in */
 } Account;
 
 extern void InitAccountReader(AccountReader *reader, AccountPath *path,

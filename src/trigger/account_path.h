@@ -26,6 +26,8 @@ typedef struct PathStep
 	AttrNumber	changed;
 	Interval	min_age;		/* by changed; zero where any will do */
 	Interval	max_age;
+	AttrNumber	used;
+	bool		history;		/* what becomes of the PIN is told */
 	AccountIdentity identity;	/* what its rows are called when guessed at */
 } PathStep;
 
@@ -37,6 +39,7 @@ typedef struct AccountPath
 	int			nsteps;
 	bool		scoped;			/* a row on the way can be out of scope */
 	bool		sealed;			/* a PIN on the way is in a sealed column */
+	bool		notes_use;		/* that an order used a PIN on the way is written down */
 	bool		allows_unset;	/* an account without a PIN may be ported */
 	bool		was_chosen;		/* of several keys, by what other tables are like */
 	PathStep	steps[MAX_PATH_STEPS];

@@ -93,6 +93,36 @@ CheckGateAttachment(const TriggerData *trigdata)
 		check_sees_every_order(trigdata->tg_trigger);
 }
 
+/* Beside the gate, what notes that PINs are used sees orders that are stored. */
+void
+CheckUsedAttachment(const TriggerData *trigdata)
+{
+	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) || !TRIGGER_FIRED_AFTER(trigdata->tg_event))
+		ReportTriggerMisuse(USED_TRIGGER, "must be fired AFTER and for each row",
+							"port_pin_gate() creates it, where it is needed.");
+}
+
+/* A gate that changes orders doesn't know whether they will be stored. */
+static void
+check_use_is_noted(Relation orders, const Gate *gate)
+{
+	int16		events = 0;
+	ListCell   *lc;
+
+	foreach(lc, CopyTriggers(orders, PortPinTrigger(USED_TRIGGER, gate->domain)))
+	{
+		if (TriggerFiresOnOrigin(lfirst(lc)) && ((Trigger *) lfirst(lc))->tgqual == NULL)
+			events |= ((Trigger *) lfirst(lc))->tgtype;
+	}
+	if (!TRIGGER_FOR_INSERT(events) || !TRIGGER_FOR_UPDATE(events))
+		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+								errmsg("no trigger of table \"%s\" notes that port PINs are used",
+									   RelationGetRelationName(orders)),
+								errdetail("The guard of the accounts has been given used or history after the gate was installed, or the trigger is disabled."),
+								errhint("Install the gate again with port_pin_gate(..., replace => true): port_pin_guards shows the call."),
+								errtable(orders));
+}
+
 
 /* ----- Its columns ----- */
 
@@ -294,15 +324,22 @@ void
 FindGateOfTrigger(FunctionCallInfo fcinfo, const TriggerData *trigdata, Gate *gate)
 {
 	const Trigger *trigger = trigdata->tg_trigger;
+	Oid			function = fcinfo->flinfo->fn_oid;
+	Oid			domain = PortPinDomain(function);
 	char	   *options[NUM_GATE_OPTIONS];
 
-	CheckGateAttachment(trigdata);
+	if (function == PortPinTrigger(USED_TRIGGER, domain))
+		CheckUsedAttachment(trigdata);
+	else
+		CheckGateAttachment(trigdata);
 	ReadOptions(trigger, gate_options, NUM_GATE_OPTIONS, options);
-	FindGate(trigdata->tg_relation, options,
-			 PortPinDomain(fcinfo->flinfo->fn_oid), gate);
+	FindGate(trigdata->tg_relation, options, domain, gate);
 	gate->trigger = trigger->tgoid;
-	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
-		CheckGateFiresLast(trigdata->tg_relation, trigger->tgname, gate->domain, true);
+	if (!TRIGGER_FIRED_BEFORE(trigdata->tg_event))
+		return;
+	CheckGateFiresLast(trigdata->tg_relation, trigger->tgname, gate->domain, true);
+	if (gate->path.notes_use)
+		check_use_is_noted(trigdata->tg_relation, gate);
 }
 
 /* The view port_pin_guards asks it too, and says what the trigger would. */

@@ -30,6 +30,7 @@
 #include "trigger/trigger_call.h"
 
 PG_FUNCTION_INFO_V1(port_pin_gate_trigger);
+PG_FUNCTION_INFO_V1(port_pin_used_trigger);
 
 /* What is to be done with an order. */
 typedef struct Decision
@@ -235,8 +236,13 @@ decide(TriggerData *trigdata, GateState *state, TupleTableSlot *old, TupleTableS
 	if (!OrderNeedsJudging(trigdata, state, old, new))
 		decision.keeps_verdict = true;
 	else
-		decision.judged = JudgeOrder(state, trigdata->tg_relation, new, &decision.verdict,
-									 &decision.usable_from);
+	{
+		Judgment	judgment = JudgeOrder(state, trigdata, new);
+
+		decision.judged = judgment.judged;
+		decision.verdict = judgment.verdict;
+		decision.usable_from = judgment.usable_from;
+	}
 	return decision;
 }
 
@@ -317,4 +323,79 @@ port_pin_gate_trigger(PG_FUNCTION_ARGS)
 	result = pass_gate(fcinfo);
 	error_context_stack = context;
 	return result;
+}
+
+
+/* ----- Noting that a PIN was used ----- */
+
+static bool
+was_accepted(Relation orders, const Gate *gate, TupleTableSlot *order)
+{
+	bool		isnull;
+	Datum		verdict;
+
+	if (gate->verdict == InvalidAttrNumber)
+		return true;
+	verdict = slot_getattr(order, gate->verdict, &isnull);
+	return !isnull && DatumGetObjectId(verdict) ==
+		VerdictValue(TupleDescAttr(RelationGetDescr(orders), gate->verdict - 1)->atttypid,
+					 PORT_ACCEPTED);
+}
+
+/*
+ * Has an order been accepted by the command that stored it?  A PIN that was given again
+ * for an order that had been accepted, and was redacted, is not seen; nor need it be.
+ */
+static bool
+is_newly_accepted(TriggerData *trigdata, GateState *state, TupleTableSlot *old,
+				  TupleTableSlot *new)
+{
+	const Gate *gate = &state->gate;
+
+	if (!OrderInScope(trigdata, gate, new) ||
+		!was_accepted(trigdata->tg_relation, gate, new))
+		return false;
+	return OrderNeedsJudging(trigdata, state, old, new) ||
+		!was_accepted(trigdata->tg_relation, gate, old);
+}
+
+static void
+note_use(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigdata = CheckTriggerCall(fcinfo, USED_TRIGGER);
+	TupleTableSlot *new = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
+		trigdata->tg_newslot : trigdata->tg_trigslot;
+	GateState  *state;
+	TupleTableSlot *old;
+
+	CheckUsedAttachment(trigdata);
+	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+	{
+		RememberRowMovement(trigdata);
+		return;
+	}
+	state = GetGateState(fcinfo, trigdata);
+	old = order_before(trigdata);
+	if (is_newly_accepted(trigdata, state, old, new))
+		NoteAcceptedOrder(state, trigdata, new);
+	if (old != NULL && old != trigdata->tg_trigslot)
+		FreeMovedRow(old);
+}
+
+/*
+ * port_pin_used_trigger() returns trigger
+ *
+ * Beside a gate that fires BEFORE, with its arguments: AFTER an order is stored as
+ * accepted, its PIN is used.  BEFORE, that can't be known: ON CONFLICT DO NOTHING stores
+ * no order.  39P01 where it is attached wrongly.
+ */
+Datum
+port_pin_used_trigger(PG_FUNCTION_ARGS)
+{
+	ErrorContextCallback *context = error_context_stack;
+
+	error_context_stack = NULL;
+	note_use(fcinfo);
+	error_context_stack = context;
+	return PointerGetDatum(NULL);
 }

@@ -265,7 +265,7 @@ pass_deleted_row(TriggerData *trigdata, const Protection *protection)
 	if (moves)
 		RememberRowMovement(trigdata);
 	else if (protection->history != NULL)
-		WriteAccountChange(protection->history, trigdata->tg_trigslot, NULL);
+		WriteAccountDeleted(protection->history, trigdata->tg_trigslot);
 }
 
 /*

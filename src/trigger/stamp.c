@@ -1,6 +1,6 @@
 /*
  * stamp.c
- *		Columns that only the guard writes: when a PIN was changed.
+ *		Columns that are written for the PIN alone: when it was changed, and used.
  *
  * The last BEFORE trigger writes them: the time by the clock when the PIN gets other
  * digits, as that of the transaction could lie a week back; NULL when it is cleared.
@@ -27,7 +27,8 @@
 #include "trigger/pin_change.h"
 
 const Stamp stamps[NUM_STAMPS] = {
-	{RULE_CHANGED, true}
+	{RULE_CHANGED, true},
+	{RULE_USED, false}			/* the gate writes it, past all triggers (use.c) */
 };
 
 bool

@@ -1,6 +1,6 @@
 /*
  * stamp.h
- *		Columns that only the guard writes: when a PIN was changed.
+ *		Columns that are written for the PIN alone: when it was changed, and used.
  */
 #ifndef PORTPIN_STAMP_H
 #define PORTPIN_STAMP_H
@@ -20,7 +20,7 @@ typedef struct Stamp
 	bool		is_time;		/* when they were set; else it is NULL */
 } Stamp;
 
-#define NUM_STAMPS 1
+#define NUM_STAMPS 2
 
 extern const Stamp stamps[NUM_STAMPS];
 
