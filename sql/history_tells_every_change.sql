@@ -125,7 +125,8 @@ CALL port_pin_seal_column('sealed');
 SELECT id, port_pin_is_sealed(pin) AS sealed FROM sealed ORDER BY id;
 SELECT * FROM told;
 UPDATE sealed SET pin = '264838' WHERE id = 1;
-UPDATE sealed SET pin = '264838' WHERE id = 2;
+UPDATE sealed SET pin = '264838';
+INSERT INTO sealed VALUES (1, '264838') ON CONFLICT (id) DO UPDATE SET pin = EXCLUDED.pin;
 SELECT * FROM told;
 
 -- Neither a PIN nor a seal is in it.

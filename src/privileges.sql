@@ -8,7 +8,7 @@ DECLARE
 	-- and the trigger functions state the rules of a table.
 	closed CONSTANT pg_catalog.text[] := ARRAY['port_pin_check', 'port_pin_seal', 'port_pin_seal_keys', 'port_pin_failures_trigger'];
 	guarding CONSTANT pg_catalog.text[] := ARRAY[
-		'port_pin_protect_trigger', 'port_pin_seal_trigger', 'port_pin_gate_trigger',
+		'port_pin_protect_trigger', 'port_pin_seal_trigger', 'port_pin_gate_trigger', 'port_pin_used_trigger',
 		'port_pin_protect', 'port_pin_unprotect', 'port_pin_gate', 'port_pin_ungate'];
 	object pg_catalog.record;
 BEGIN

@@ -324,6 +324,16 @@ check_trigger_privilege(Oid relid, Finding *finding)
 	}
 }
 
+/* What fires behind the trigger that stamps can make it refuse rows. */
+static void
+inspect_late_triggers(const GuardPlan *plan, Finding *finding)
+{
+	char	   *late = LateTriggers(plan);
+
+	if (late != NULL)
+		finding->problem = psprintf("triggers fire behind the one that stamps rows and can change what it wrote: %s", late);
+}
+
 /* What is wrong around a gate, though each of its triggers works. */
 static void
 inspect_surroundings(const GuardPlan *plan, const Gate *gate, Finding *finding)
@@ -387,6 +397,8 @@ inspect_guard(const Inspection *inspection, Finding *finding)
 	compare_triggers(&plan, inspection->table, triggers, finding);
 	if (finding->problem == NULL)
 		compare_checks(&plan, finding);
+	if (finding->problem == NULL)
+		inspect_late_triggers(&plan, finding);
 	if (finding->problem == NULL && finding->kind == GUARD_GATE)
 		compare_options(triggers, finding);
 	if (finding->problem == NULL && finding->kind == GUARD_GATE)

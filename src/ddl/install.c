@@ -197,6 +197,19 @@ SwitchArgument(FunctionCallInfo fcinfo, int number)
 	return !PG_ARGISNULL(number) && PG_GETARG_BOOL(number);
 }
 
+/* An interval as any session reads it, whatever IntervalStyle this one has. */
+static char *
+interval_text(Datum interval)
+{
+	int			style = IntervalStyle;
+	char	   *text;
+
+	IntervalStyle = INTSTYLE_POSTGRES;
+	text = DatumGetCString(DirectFunctionCall1(interval_out, interval));
+	IntervalStyle = style;
+	return text;
+}
+
 static char *
 option_argument(FunctionCallInfo fcinfo, int number, const GuardOption *option)
 {
@@ -205,8 +218,7 @@ option_argument(FunctionCallInfo fcinfo, int number, const GuardOption *option)
 	if (option->kind == OPTION_SWITCH || option->kind == OPTION_KEY)
 		return SwitchArgument(fcinfo, number) ? pstrdup("yes") : NULL;
 	if (option->kind == OPTION_INTERVAL)
-		return PG_ARGISNULL(number) ? NULL :
-			DatumGetCString(DirectFunctionCall1(interval_out, PG_GETARG_DATUM(number)));
+		return PG_ARGISNULL(number) ? NULL : interval_text(PG_GETARG_DATUM(number));
 
 	names = NamesArgument(fcinfo, number, option);
 	return names == NIL ? NULL : ColumnList(names);
@@ -440,8 +452,8 @@ write_triggers(const GuardPlan *plan, Script *script)
 }
 
 /* Of a table without rows nothing is left to be looked at. */
-static bool
-is_empty(Relation table)
+bool
+IsEmptyTable(Relation table)
 {
 	BlockNumber blocks = 0;
 	ListCell   *lc;
@@ -482,7 +494,7 @@ write_checks(const GuardPlan *plan, Script *script)
 		AddStatement(script, psprintf("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s(%s::pg_catalog.text))%s",
 									  QualifiedTable(table), quote_identifier(check->name),
 									  QualifiedName(check->function, plan->domain), column,
-									  check->validate && is_empty(table) ? "" : " NOT VALID"));
+									  check->validate && IsEmptyTable(table) ? "" : " NOT VALID"));
 		script->exclusive = true;
 	}
 }
@@ -722,6 +734,16 @@ WriteRemoval(GuardPlan *plan, Script *script)
 {
 	write_drops(plan, false, script);
 	write_statistics(plan, -1, script);
+}
+
+/* Had the guard in the plan's place this option, with the same value? */
+bool
+KeepsOption(const GuardPlan *plan, int option)
+{
+	char	   *present[MAX_GUARD_OPTIONS];
+
+	present_options(plan, present);
+	return present[option] != NULL && strcmp(present[option], plan->values[option]) == 0;
 }
 
 /* A guard that takes the place of another one keeps no options but its own: tell which. */

@@ -42,6 +42,8 @@ extern bool IdentifyGuard(Relation table, GuardKind kind, List *names, Oid domai
 						  char **values);
 extern void ReportNoGuard(Relation table, bool if_exists);
 extern void WriteRemoval(GuardPlan *plan, Script *script);
+extern bool IsEmptyTable(Relation table);
+extern bool KeepsOption(const GuardPlan *plan, int option);
 extern void NoteLostOptions(const GuardPlan *plan);
 extern LOCKMODE ScriptLock(const Script *script);
 extern void RunScript(Script *script, FunctionCallInfo fcinfo);

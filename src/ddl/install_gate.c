@@ -104,7 +104,7 @@ check_fires_last(const GuardPlan *plan)
 	{
 		Relation	table = table_open(lfirst_oid(lc), NoLock);
 
-		CheckGateFiresLast(table, trigger->name, false);
+		CheckGateFiresLast(table, trigger->name, plan->domain, false);
 		table_close(table, NoLock);
 	}
 }

@@ -22,6 +22,8 @@
 #include "table/triggers.h"
 #include "trigger/account_history.h"
 #include "trigger/account_rules.h"
+#include "trigger/pin_change.h"
+#include "trigger/stamp.h"
 
 PG_FUNCTION_INFO_V1(port_pin_protect);
 PG_FUNCTION_INFO_V1(port_pin_unprotect);
@@ -92,6 +94,69 @@ check_pin_is_no_key(const GuardPlan *plan)
 				errtablecol(plan->table, plan->pin));
 }
 
+/*
+ * A column that the guard writes is its own, and can be NULL.  Where a PIN has other
+ * digits, nothing else may be said by it.
+ */
+static void
+check_stamped_column(const GuardPlan *plan, const Stamp *stamp)
+{
+	static const AccountRule times[] = {RULE_LOCK_UNTIL, RULE_EXPIRES, RULE_CHANGED, RULE_USED};
+	const char *name = OptionColumn(plan->values[stamp->rule]);
+	AttrNumber	column;
+
+	if (name == NULL)
+		return;
+	column = FindColumn(plan->table, name);
+	if (ColumnIsGenerated(plan->table, column) ||
+		TupleDescAttr(RelationGetDescr(plan->table), column - 1)->attnotnull)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				errmsg("column \"%s\" can't be written by the guard: it is generated or NOT NULL", name),
+				errhint("Name a column of its own; it is NULL where there is no port PIN."),
+				errtablecol(plan->table, column));
+	for (Size i = 0; i < lengthof(times); i++)
+	{
+		const char *other = OptionColumn(plan->values[times[i]]);
+
+		if (times[i] != stamp->rule && other != NULL && strcmp(other, name) == 0)
+			ereport(ERROR,
+					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("%s and %s name the same column \"%s\"",
+						   account_rules[stamp->rule].name, account_rules[times[i]].name, name),
+					errhint("Give each a column of its own."),
+					errtablecol(plan->table, column));
+	}
+}
+
+/* What a new PIN must not be like has to be another column, known when it is asked. */
+static void
+check_unlike(const GuardPlan *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, FindColumns(plan->table, OptionColumns(plan->values[RULE_UNLIKE])))
+	{
+		AttrNumber	column = lfirst_int(lc);
+
+		if (column == plan->pin)
+			ereport(ERROR,
+					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("unlike names the port PIN itself, column \"%s\"",
+						   ColumnName(plan->table, column)),
+					errhint("Name columns such as the phone number."),
+					errtablecol(plan->table, column));
+		if (plan->sealed && ColumnIsGenerated(plan->table, column))
+			ereport(ERROR,
+					errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("unlike can't name a generated column for a sealed port PIN: \"%s\"",
+						   ColumnName(plan->table, column)),
+					errdetail("It has no value yet when the PIN is sealed."),
+					errhint("Name the columns that it is generated from."),
+					errtablecol(plan->table, column));
+	}
+}
+
 /* Some rules contradict each other, or are for another kind of column. */
 static void
 check_rules(const GuardPlan *plan)
@@ -109,7 +174,7 @@ check_rules(const GuardPlan *plan)
 	if (plan->pin == InvalidAttrNumber &&
 		(rules[RULE_EXPIRES] != NULL || rules[RULE_KEY] != NULL ||
 		 rules[RULE_CLEARABLE] != NULL || rules[RULE_CHECK_FORMAT] != NULL ||
-		 rules[RULE_HISTORY] != NULL))
+		 rules[RULE_HISTORY] != NULL || StampsRows(rules) || AsksForNewPins(rules)))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("table \"%s\" has no column of type port_pin, so only lock, lock_until and scope can be said of it",
@@ -124,6 +189,9 @@ check_rules(const GuardPlan *plan)
 					   ColumnName(plan->table, plan->pin)),
 				errhint("Leave check_format out; it is for columns of type text or varchar."),
 				errtablecol(plan->table, plan->pin));
+	for (int i = 0; i < NUM_STAMPS; i++)
+		check_stamped_column(plan, &stamps[i]);
+	check_unlike(plan);
 }
 
 /*
@@ -188,6 +256,37 @@ write_protection(Relation table, char **rules, bool replace, Oid domain,
 	WriteInstallation(plan, replace, script);
 }
 
+/*
+ * What the rules for the age of PINs find in a table with rows: PINs of unknown age.
+ * Once the guard is there, nobody else can write it.
+ */
+static void
+note_unknown_age(const GuardPlan *plan)
+{
+	const char *column = OptionColumn(plan->values[RULE_CHANGED]);
+
+	if (column == NULL || IsEmptyTable(plan->table) || KeepsOption(plan, RULE_CHANGED))
+		return;
+	ereport(NOTICE,
+			errmsg("port PINs that table \"%s\" has already are of unknown age where column \"%s\" is NULL",
+				   RelationGetRelationName(plan->table), column),
+			errdetail("They pass min_age and fail max_age."),
+			errhint("To give them an age, roll back and fill the column before the table is guarded: from now on the guard alone writes it."));
+}
+
+/* What fires behind the trigger that stamps can make it refuse rows. */
+static void
+note_late_triggers(const GuardPlan *plan)
+{
+	char	   *late = LateTriggers(plan);
+
+	if (late != NULL)
+		ereport(NOTICE,
+				errmsg("triggers of table \"%s\" fire behind the one that stamps rows: %s",
+					   RelationGetRelationName(plan->table), late),
+				errhint("If one of them changes the port PIN or its stamp, the row is refused: BEFORE triggers fire in the order of their names."));
+}
+
 /* Tell what the statements leave to be done. */
 static void
 note_what_is_left(const GuardPlan *plan)
@@ -225,14 +324,23 @@ note_what_is_left(const GuardPlan *plan)
 
 /*
  * port_pin_protect(accounts regclass, pin text, scope text, lock text,
- *					lock_until text, expires text, forbid_delete boolean,
- *					check_format boolean, clearable boolean, allow_unset boolean,
- *					replace boolean, OUT statement text)
+ *					lock_until text, expires text, changed text, min_age interval,
+ *					max_age interval, used text, unlike text, forbid_weak boolean,
+ *					forbid_delete boolean, check_format boolean, clearable boolean,
+ *					allow_unset boolean, history boolean, replace boolean,
+ *					OUT statement text)
  *		returns setof text
  *
  * Guards a table with PINs, seals a column of type port_pin_sealed, and says what
  * counts for its accounts.  Without pin, the column of portpin's types is meant; a
  * table without one can be guarded for its lock or scope alone.
+ *
+ * changed is the column (timestamptz) in which the guard writes when a PIN is set or
+ * gets other digits; no order gets in while the PIN is younger than min_age, or when
+ * it is older than max_age.  used is the column (timestamptz) in which the gate writes
+ * that an order has used the PIN: then it ports no more.  history writes all that
+ * becomes of the PIN to port_pin_history; it needs a primary key.  unlike names columns whose digits a new PIN must not
+ * repeat, and forbid_weak refuses new PINs that guessers try first.
  * 42710 where the PIN is guarded already, unless the guard is to be replaced.
  */
 Datum
@@ -261,6 +369,8 @@ port_pin_protect(PG_FUNCTION_ARGS)
 	}
 	if (replace)
 		NoteLostOptions(&plan);
+	note_unknown_age(&plan);
+	note_late_triggers(&plan);
 	relation_close(table, NoLock);
 	RunScript(&script, fcinfo);
 

@@ -26,7 +26,7 @@ CREATE FUNCTION port_pin_protect(
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
 
 COMMENT ON FUNCTION port_pin_protect(pg_catalog.regclass, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.interval, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool) IS
-'keep the port PINs of a table set, sealed where the column is, and say what counts for its accounts; returns the statements that it ran';
+'keep the port PINs of a table set, sealed where the column is, and say what counts for its accounts; arguments name columns (text), durations (interval) and switches: changed is a timestamptz column in which the guard alone writes when a PIN is set or gets other digits; a PIN younger than min_age (23PN9) or older than max_age (23PN6) ports nothing, one of unknown age (NULL) passes min_age and fails max_age; a new PIN may not repeat the digits of the columns that unlike names, nor with forbid_weak be one that port_pin_is_weak knows (23514); returns the statements that it ran';
 
 CREATE FUNCTION port_pin_unprotect(
 	accounts pg_catalog.regclass,

@@ -30,7 +30,7 @@ const GuardKindInfo guard_kinds[] = {
 	},
 	[GUARD_GATE] = {
 		"port_pin_gate", gate_options, NUM_GATE_OPTIONS,
-		{GATE_TRIGGER, NULL}
+		{GATE_TRIGGER, USED_TRIGGER}
 	},
 };
 
@@ -169,7 +169,7 @@ KindTriggers(Relation table, GuardKind kind, Oid domain)
 	const GuardKindInfo *info = &guard_kinds[kind];
 	List	   *found = NIL;
 
-	for (Size i = 0; i < lengthof(info->functions) && info->functions[i] != NULL; i++)
+	for (Size i = 0; i < lengthof(info->functions); i++)
 	{
 		ListCell   *lc;
 
@@ -276,6 +276,39 @@ EarlyTriggers(const GuardPlan *plan)
 			trigger->tgfoid != function &&
 			(TRIGGER_FOR_INSERT(trigger->tgtype) || TRIGGER_FOR_UPDATE(trigger->tgtype)) &&
 			strcmp(trigger->tgname, name) < 0)
+			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", trigger->tgname);
+	}
+	return names.len > 0 ? names.data : NULL;
+}
+
+/*
+ * The triggers of others that fire for a row behind the one that stamps it, and can
+ * change what it wrote; NULL if there are none, or nothing is stamped.
+ */
+char *
+LateTriggers(const GuardPlan *plan)
+{
+	const char *stamp = NULL;
+	StringInfoData names;
+	ListCell   *lc;
+
+	foreach(lc, plan->triggers)
+	{
+		const PlannedTrigger *planned = lfirst(lc);
+
+		if (strcmp(planned->base, STAMP_TRIGGER_BASE) == 0)
+			stamp = planned->name;
+	}
+	initStringInfo(&names);
+	foreach(lc, stamp == NULL ? NIL : CopyTriggers(plan->table, InvalidOid))
+	{
+		const Trigger *trigger = lfirst(lc);
+
+		if (TRIGGER_FOR_BEFORE(trigger->tgtype) && TRIGGER_FOR_ROW(trigger->tgtype) &&
+			(TRIGGER_FOR_INSERT(trigger->tgtype) || TRIGGER_FOR_UPDATE(trigger->tgtype)) &&
+			TriggerFiresOnOrigin(trigger) &&
+			trigger->tgfoid != PortPinTrigger(PROTECT_TRIGGER, plan->domain) &&
+			strcmp(trigger->tgname, stamp) > 0)
 			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", trigger->tgname);
 	}
 	return names.len > 0 ? names.data : NULL;

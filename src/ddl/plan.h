@@ -17,6 +17,9 @@
 #include "trigger/gate.h"
 #include "trigger/option.h"
 
+/* The name of a trigger that fires behind those of others, which are in lower case. */
+#define STAMP_TRIGGER_BASE "zz_port_pin_protect"
+
 typedef struct PlannedTrigger
 {
 	Oid			table;			/* TRUNCATE needs one on each partition */
@@ -66,7 +69,7 @@ typedef struct GuardKindInfo
 	const char *installer;
 	const GuardOption *options; /* the first tells guards of one table apart */
 	int			noptions;
-	const char *functions[2];	/* of its triggers; the second may be NULL */
+	const char *functions[2];	/* of its triggers */
 } GuardKindInfo;
 
 extern const GuardKindInfo guard_kinds[];
@@ -88,6 +91,7 @@ extern char *ColumnsDiffer(Relation rel, int ncolumns, const AttrNumber *columns
 extern List *KindTriggers(Relation table, GuardKind kind, Oid domain);
 extern List *GuardTriggers(const GuardPlan *plan, Relation table);
 extern bool CoversTrigger(const Trigger *trigger, const PlannedTrigger *planned);
+extern char *LateTriggers(const GuardPlan *plan);
 extern char *EarlyTriggers(const GuardPlan *plan);
 extern bool SameNames(List *a, List *b);
 extern char *FindCheck(Relation table, Oid function, AttrNumber column, bool *valid);

@@ -6,7 +6,8 @@
  * table one more that follows row movement.  Their names begin with an underscore, so
  * that they fire before triggers of the application, which may lock the account or
  * use up its PIN.  A gate that records verdicts or redacts is one BEFORE trigger,
- * the last of them.
+ * the last of them; where accounts note that a PIN was used, there is an AFTER trigger
+ * beside it, for only that knows which orders are stored.
  */
 #include "postgres.h"
 
@@ -63,6 +64,28 @@ plan_refusing_triggers(GuardPlan *plan, const Gate *gate, char *arguments)
 		});
 }
 
+static void
+plan_changing_triggers(GuardPlan *plan, const Gate *gate, char *arguments)
+{
+	bool		partitioned = plan->table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+
+	AddTrigger(plan, (PlannedTrigger) {
+		.function = GATE_TRIGGER, .base = "zz_port_pin_gate",
+		.type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE |
+			TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE,
+		.arguments = arguments,
+		.lack = "no trigger for INSERT and UPDATE: orders are not judged"
+	});
+	if (gate->path.notes_use)
+		AddTrigger(plan, (PlannedTrigger) {
+			.function = USED_TRIGGER, .base = "_port_pin_gate", .suffix = "used",
+			.type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
+				(partitioned ? TRIGGER_TYPE_DELETE : 0),
+			.arguments = arguments,
+			.lack = "no trigger AFTER INSERT OR UPDATE notes that PINs are used: orders are refused"
+		});
+}
+
 /* Which gate is meant: all that it takes to remove it. */
 void
 IdentifyGate(Relation orders, char **options, Oid domain, GuardPlan *plan)
@@ -82,14 +105,8 @@ PlanGate(Relation orders, char **options, const Gate *gate, Oid domain, GuardPla
 
 	IdentifyGate(orders, options, domain, plan);
 	plan->pin = gate->pin;
-	if (!ChangesOrders(gate))
-		plan_refusing_triggers(plan, gate, arguments);
+	if (ChangesOrders(gate))
+		plan_changing_triggers(plan, gate, arguments);
 	else
-		AddTrigger(plan, (PlannedTrigger) {
-			.function = GATE_TRIGGER, .base = "zz_port_pin_gate",
-			.type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE |
-				TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE,
-			.arguments = arguments,
-			.lack = "no trigger for INSERT and UPDATE: orders are not judged"
-		});
+		plan_refusing_triggers(plan, gate, arguments);
 }

@@ -3,8 +3,10 @@
  *		The parts of the guard of a table with PINs.
  *
  * One trigger AFTER UPDATE states the rules.  To forbid deletes or to keep history
- * takes more, and so does a partitioned table, where an UPDATE can move a row.  A sealed column has two
- * triggers that seal, and a CHECK for the day when they are disabled.
+ * takes more, and so does a partitioned table, where an UPDATE can move a row, and so
+ * do rules for PINs that are new.  A sealed column has two triggers that seal, and a
+ * CHECK for the day when they are disabled; columns that the guard writes have a last
+ * BEFORE trigger.
  */
 #include "postgres.h"
 
@@ -22,7 +24,9 @@
 #include "base/catalog.h"
 #include "table/column.h"
 #include "trigger/account_rules.h"
+#include "trigger/pin_change.h"
 #include "trigger/seal_trigger.h"
+#include "trigger/stamp.h"
 
 #define AFTER_ROW TRIGGER_TYPE_ROW
 #define BEFORE_ROW (TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE)
@@ -36,27 +40,51 @@ is_partitioned(Relation table)
 
 /* ----- Keeping PINs set ----- */
 
-/* The columns that say whether a row is locked; returns how many. */
-static int
-lock_columns(const GuardPlan *plan, AttrNumber *columns)
+/* Is there more to be asked of a PIN that changes than that it stays set? */
+static bool
+watches_digits(const GuardPlan *plan)
 {
-	static const AccountRule rules[] = {RULE_LOCK, RULE_LOCK_UNTIL};
+	return StampsRows(plan->values) || plan->values[RULE_HISTORY] != NULL ||
+		(AsksForNewPins(plan->values) && !plan->sealed);
+}
+
+/* Add the column that a rule names, if it does; returns how many. */
+static int
+rule_column(const GuardPlan *plan, AccountRule rule, AttrNumber *column)
+{
+	const char *name = OptionColumn(plan->values[rule]);
+
+	if (name == NULL)
+		return 0;
+	*column = FindColumn(plan->table, name);
+	return 1;
+}
+
+/* The columns that make the trigger look when they change, the PIN among them. */
+static int
+watched_columns(const GuardPlan *plan, AttrNumber *columns)
+{
 	int			ncolumns = 0;
+	ListCell   *lc;
 
-	for (Size i = 0; i < lengthof(rules); i++)
+	foreach(lc, FindColumns(plan->table, OptionColumns(plan->values[RULE_KEY])))
+		columns[ncolumns++] = lfirst_int(lc);
+	if (plan->values[RULE_HISTORY] != NULL)
 	{
-		const char *name = OptionColumn(plan->values[rules[i]]);
-
-		if (name != NULL)
-			columns[ncolumns++] = FindColumn(plan->table, name);
+		ncolumns += rule_column(plan, RULE_LOCK, &columns[ncolumns]);
+		ncolumns += rule_column(plan, RULE_LOCK_UNTIL, &columns[ncolumns]);
 	}
+	columns[ncolumns++] = plan->pin;
+	for (int i = 0; i < NUM_STAMPS; i++)
+		ncolumns += rule_column(plan, stamps[i].rule, &columns[ncolumns]);
 	return ncolumns;
 }
 
 /*
  * When the trigger must look: for a typed PIN, only when it will refuse.  For legacy
- * text, where blank has many spellings, whenever the PIN changes; and for a sealed
- * one, whose type has no constraint.  With history, whenever the PIN or lock changes.
+ * text, where blank has many spellings, whenever the PIN changes; so for a sealed
+ * one, whose type has no constraint, and where its digits matter.  With history, it is
+ * when the lock changes, too.
  * NULL where that can't be written: then it looks at every row.
  */
 static char *
@@ -64,27 +92,21 @@ update_condition(const GuardPlan *plan)
 {
 	Relation	table = plan->table;
 	const char *name;
-	AttrNumber	columns[INDEX_MAX_KEYS + 3];
-	int			ncolumns = 0;
-	bool		clearable = plan->values[RULE_CLEARABLE] != NULL;
+	AttrNumber	columns[INDEX_MAX_KEYS + 3 + NUM_STAMPS];
+	int			ncolumns;
 	char	   *rekeyed;
-	ListCell   *lc;
 
 	if (plan->pin == InvalidAttrNumber ||
-		(clearable && plan->values[RULE_KEY] == NULL && plan->values[RULE_HISTORY] == NULL))
+		(plan->values[RULE_CLEARABLE] != NULL && plan->values[RULE_KEY] == NULL &&
+		 !watches_digits(plan)))
 		return "false";
-	foreach(lc, FindColumns(table, OptionColumns(plan->values[RULE_KEY])))
-		columns[ncolumns++] = lfirst_int(lc);
-	if (plan->values[RULE_HISTORY] != NULL)
-		ncolumns += lock_columns(plan, columns + ncolumns);
+	ncolumns = watched_columns(plan, columns);
 	if (!ColumnIsPortPin(table, plan->pin, plan->domain) || plan->sealed ||
-		plan->values[RULE_HISTORY] != NULL)
-	{
-		columns[ncolumns++] = plan->pin;
+		watches_digits(plan))
 		return ColumnsDiffer(table, ncolumns, columns);
-	}
 
 	name = quote_identifier(ColumnName(table, plan->pin));
+	ncolumns--;					/* the PIN, which is last */
 	if (ncolumns == 0)
 		return psprintf("OLD.%s IS NOT NULL AND NEW.%s IS NULL", name, name);
 	rekeyed = ColumnsDiffer(table, ncolumns, columns);
@@ -119,6 +141,18 @@ plan_truncate(GuardPlan *plan)
 		});
 }
 
+/* It fires for every row: one that moves to another partition keeps its stamps. */
+static void
+plan_stamp(GuardPlan *plan)
+{
+	AddTrigger(plan, (PlannedTrigger) {
+		.function = PROTECT_TRIGGER, .base = STAMP_TRIGGER_BASE, .suffix = "stamp",
+		.type = BEFORE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE,
+		.arguments = pin_argument(plan),
+		.lack = "no trigger BEFORE INSERT OR UPDATE stamps rows: PINs can't be set or changed"
+	});
+}
+
 static void
 plan_row_triggers(GuardPlan *plan)
 {
@@ -144,15 +178,19 @@ plan_row_triggers(GuardPlan *plan)
 				"no trigger AFTER DELETE, though history is kept: a row with a PIN can be deleted unseen" :
 				"no trigger AFTER DELETE follows row movement: the PIN can be lost on the way to another partition"
 		});
-	if (plan->pin != InvalidAttrNumber && (partitioned || history))
+	if (plan->pin != InvalidAttrNumber && (watches_digits(plan) || partitioned))
 		AddTrigger(plan, (PlannedTrigger) {
 			.function = PROTECT_TRIGGER, .base = "port_pin_protect", .suffix = "insert",
 			.type = AFTER_ROW | TRIGGER_TYPE_INSERT,
 			.arguments = pin_argument(plan),
 			.lack = history ?
 				"no trigger AFTER INSERT, though history is kept: a PIN can be set unseen" :
-				"no trigger AFTER INSERT follows row movement: the PIN can be lost on the way to another partition"
+				partitioned ?
+				"no trigger AFTER INSERT follows row movement: the PIN can be lost on the way to another partition" :
+				"no trigger AFTER INSERT: the rules for new PINs don't hold for new rows"
 		});
+	if (StampsRows(plan->values))
+		plan_stamp(plan);
 	if (forbid_delete || history)
 		plan_truncate(plan);
 }
@@ -228,7 +266,7 @@ IdentifyProtection(Relation table, char **rules, Oid domain, GuardPlan *plan)
 		ColumnIsSealed(table, plan->pin, domain);
 }
 
-/* Columns that the rules name must be of a type that the gate can read. */
+/* Columns that the rules name must be there, of a type that the gate can read. */
 static void
 check_rule_columns(Relation table, char **rules)
 {
@@ -240,7 +278,8 @@ check_rule_columns(Relation table, char **rules)
 		{RULE_SCOPE, BOOLOID},
 		{RULE_LOCK, BOOLOID},
 		{RULE_LOCK_UNTIL, TIMESTAMPTZOID},
-		{RULE_EXPIRES, TIMESTAMPTZOID}
+		{RULE_EXPIRES, TIMESTAMPTZOID},
+		{RULE_CHANGED, TIMESTAMPTZOID}
 	};
 
 	for (Size i = 0; i < lengthof(columns); i++)
@@ -250,6 +289,7 @@ check_rule_columns(Relation table, char **rules)
 		if (value != NULL)
 			(void) FindColumnOfType(table, OptionColumn(value), columns[i].type);
 	}
+	(void) FindColumns(table, OptionColumns(rules[RULE_UNLIKE]));
 }
 
 /* What these rules ask for on this table.  The relation must stay open with the plan. */

@@ -112,23 +112,6 @@ AppendFailure(Oid domain, const Failure *failure)
 
 /* ----- Lifting lock-outs ----- */
 
-/* Mark one row; false if somebody else did so or removed it. */
-static bool
-mark_row(RecordWriter *writer, TupleTableSlot *row, AttrNumber mark, Snapshot snapshot)
-{
-	int			natts = RelationGetDescr(writer->table)->natts;
-
-	slot_getallattrs(row);
-	ExecClearTuple(writer->slot);
-	memcpy(writer->slot->tts_values, row->tts_values, natts * sizeof(Datum));
-	memcpy(writer->slot->tts_isnull, row->tts_isnull, natts * sizeof(bool));
-	writer->slot->tts_values[mark - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
-	writer->slot->tts_isnull[mark - 1] = false;
-	ExecStoreVirtualTuple(writer->slot);
-	return update_row(writer->table, writer->result, writer->estate,
-					  &row->tts_tid, writer->slot, snapshot);
-}
-
 /* Mark the rows that a scan finds, unless they are marked already.  How many? */
 static int64
 mark_rows(Relation table, IndexScanDesc scan, const char *column, Snapshot snapshot)
@@ -140,7 +123,8 @@ mark_rows(Relation table, IndexScanDesc scan, const char *column, Snapshot snaps
 
 	while (index_getnext_slot(scan, ForwardScanDirection, row))
 	{
-		if (slot_attisnull(row, mark) && mark_row(&writer, row, mark, snapshot))
+		if (slot_attisnull(row, mark) &&
+			StampRecord(&writer, row, mark, GetCurrentTimestamp(), snapshot))
 			count++;
 	}
 	EndWriting(&writer);

@@ -1,6 +1,6 @@
 /*
  * record.c
- *		Rows of portpin's own tables, and who it was.
+ *		Rows that portpin itself writes, and who it was.
  *
  * Rows are written through the table access method and the indexes alone: no
  * trigger, rule, default or CHECK of the table runs, and no privilege is to be had
@@ -9,8 +9,8 @@
  * check constraints, so that one which somebody adds could end the sessions of
  * others.)
  *
- * Columns are looked up by name.  The tables are portpin's own: a column that
- * somebody adds stays NULL.
+ * Columns are looked up by name.  The tables that rows are added to are portpin's
+ * own: a column that somebody adds stays NULL.  Of accounts only a stamp is written.
  */
 #include "postgres.h"
 
@@ -20,12 +20,14 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "executor/nodeModifyTable.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/inet.h"
+#include "utils/timestamp.h"
 
 #include "base/compat.h"
 #include "base/error.h"
@@ -111,6 +113,28 @@ AppendRecord(RecordWriter *writer)
 	ExecStoreVirtualTuple(writer->slot);
 	table_tuple_insert(writer->table, writer->slot, GetCurrentCommandId(true), 0, NULL);
 	insert_index_entries(writer->result, writer->estate, writer->slot, false, false);
+}
+
+/* Write a time into a stored row; false if somebody else updated or deleted it. */
+bool
+StampRecord(RecordWriter *writer, TupleTableSlot *row, AttrNumber column,
+			TimestampTz stamp, Snapshot snapshot)
+{
+	TupleDesc	columns = RelationGetDescr(writer->table);
+
+	slot_getallattrs(row);
+	ExecClearTuple(writer->slot);
+	memcpy(writer->slot->tts_values, row->tts_values, columns->natts * sizeof(Datum));
+	memcpy(writer->slot->tts_isnull, row->tts_isnull, columns->natts * sizeof(bool));
+	writer->slot->tts_values[column - 1] = TimestampTzGetDatum(stamp);
+	writer->slot->tts_isnull[column - 1] = false;
+	ExecStoreVirtualTuple(writer->slot);
+
+	/* As for INSERT: all of them, whatever they are generated from. */
+	if (columns->constr != NULL && columns->constr->has_generated_stored)
+		ExecComputeStoredGenerated(writer->result, writer->estate, writer->slot, CMD_INSERT);
+	return update_row(writer->table, writer->result, writer->estate,
+					  &row->tts_tid, writer->slot, snapshot);
 }
 
 

@@ -1,15 +1,18 @@
 /*
  * record.h
- *		Rows of portpin's own tables, and who it was.
+ *		Rows that portpin itself writes, and who it was.
  */
 #ifndef PORTPIN_RECORD_H
 #define PORTPIN_RECORD_H
 
+#include "access/attnum.h"
+#include "datatype/timestamp.h"
 #include "executor/tuptable.h"
 #include "nodes/execnodes.h"
 #include "utils/rel.h"
+#include "utils/snapshot.h"
 
-/* One who writes to a table of portpin's, in the name of its owner. */
+/* One who writes to a table in the name of its owner. */
 typedef struct RecordWriter
 {
 	Relation	table;
@@ -34,6 +37,8 @@ extern void SetRecordColumn(RecordWriter *writer, const char *name, Oid type, Da
 extern void SetRecordText(RecordWriter *writer, const char *name, const char *value);
 extern void SetRecordAddress(RecordWriter *writer, const char *name, const char *value);
 extern void AppendRecord(RecordWriter *writer);
+extern bool StampRecord(RecordWriter *writer, TupleTableSlot *row, AttrNumber column,
+						TimestampTz stamp, Snapshot snapshot);
 extern void EndWriting(RecordWriter *writer);
 extern RecordedSession DescribeSession(void);
 

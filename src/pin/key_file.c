@@ -348,6 +348,14 @@ FirstSealKey(void)
 	return &keys[0];
 }
 
+/* Is the key that sealed a PIN there?  One that is lost must not keep a PIN from being changed. */
+bool
+HasSealKey(const char *name)
+{
+	need_keys();
+	return find_key(keys, nkeys, strchr(name, '.') + 1) != NULL;
+}
+
 /*
  * The key that sealed a PIN.  Without it nobody can say whether another PIN is the
  * same, so this is an error and no failed attempt.

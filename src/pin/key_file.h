@@ -22,6 +22,7 @@ typedef struct SealKey
 extern void DefineKeyFileSetting(void);
 extern bool IsSealKeyName(const char *name, Size length);
 extern const SealKey *FirstSealKey(void);
+extern bool HasSealKey(const char *name);
 extern const SealKey *FindSealKey(const char *name);
 
 #endif							/* PORTPIN_KEY_FILE_H */

@@ -17,10 +17,12 @@
 #include "trigger/account.h"
 
 #include "access/xact.h"
+#include "utils/fmgrprotos.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "pin/pin.h"
+#include "trigger/use.h"
 
 /*
  * Get ready to read accounts along a way that is the statement's own, for as long as
@@ -73,10 +75,50 @@ is_ahead(TupleTableSlot *row, AttrNumber column)
 		!is_past(row, column);
 }
 
+static bool
+is_age(const Interval *age)
+{
+	return age->time != 0 || age->day != 0 || age->month != 0;
+}
+
+/* When a PIN that was changed then reaches an age. */
+static TimestampTz
+time_of_age(Datum changed, const Interval *age)
+{
+	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, changed,
+												   IntervalPGetDatum(age)));
+}
+
+/*
+ * Does something keep the PIN of a row from porting, though it be right?  One of
+ * unknown age is not too new, but too old where that counts.
+ */
+static PortVerdict
+unusable_pin(const PathStep *step, const ReferencedRow *found, TimestampTz *usable_from)
+{
+	TupleTableSlot *row = found->columns;
+	bool		isnull = true;
+	Datum		changed = (Datum) 0;
+
+	if (step->changed != InvalidAttrNumber)
+		changed = slot_getattr(row, step->changed, &isnull);
+	if (is_past(row, step->expires) ||
+		(is_age(&step->max_age) &&
+		 (isnull || time_of_age(changed, &step->max_age) <= GetCurrentTimestamp())))
+		return PORT_PIN_EXPIRED;
+	if (WasUsed(step, found) && !WasUsedHere(step, found))
+		return PORT_PIN_USED;
+	if (!is_age(&step->min_age) || isnull)
+		return PORT_ACCEPTED;
+	*usable_from = time_of_age(changed, &step->min_age);
+	return *usable_from > GetCurrentTimestamp() ? PORT_PIN_TOO_NEW : PORT_ACCEPTED;
+}
+
 /* Take from a row what it says; a PIN that was found before it overrides its own. */
 static void
-read_row(PathStep *step, TupleTableSlot *row, Account *account)
+read_row(PathStep *step, ReferencedRow *found, Account *account)
 {
+	TupleTableSlot *row = found->columns;
 	bool		isnull;
 	Datum		value;
 
@@ -95,9 +137,9 @@ read_row(PathStep *step, TupleTableSlot *row, Account *account)
 		account->pin = NULL;
 		return;
 	}
-	account->expired = is_past(row, step->expires);
-	account->identity = &step->identity;
-	account->row = row;
+	account->unusable = unusable_pin(step, found, &account->usable_from);
+	account->step = step;
+	account->holder = found;
 }
 
 
@@ -160,7 +202,7 @@ ReadAccount(AccountReader *reader, TupleTableSlot *order, Account *account)
 			FindReferencedRow(lookup, &value, snapshot);
 		from = account->rows[i].columns;
 		if (from != NULL)
-			read_row(&reader->path->steps[i], from, account);
+			read_row(&reader->path->steps[i], &account->rows[i], account);
 	}
 	account->found = from != NULL;
 }

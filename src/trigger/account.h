@@ -7,6 +7,7 @@
 
 #include "executor/tuptable.h"
 
+#include "pin/check.h"
 #include "table/account_key.h"
 #include "table/lookup.h"
 #include "trigger/account_path.h"
@@ -26,11 +27,12 @@ typedef struct Account
 	bool		found;
 	bool		in_scope;
 	bool		locked;
-	bool		expired;
+	PortVerdict unusable;		/* why the PIN ports nothing, be it right; or accepted */
+	TimestampTz usable_from;	/* if it is too new */
 	text	   *pin;			/* NULL where blank */
 	Datum		stored;			/* the same as the row has it */
-	AccountIdentity *identity;	/* what the row that gave it is called */
-	TupleTableSlot *row;
+	PathStep   *step;			/* that gave it; NULL where blank */
+	ReferencedRow *holder;		/* the row that it is in */
 } Account;
 
 extern void InitAccountReader(AccountReader *reader, AccountPath *path,

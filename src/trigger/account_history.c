@@ -2,12 +2,9 @@
  * account_history.c
  *		What is told of an account in its history.
  *
- * A change is told by the row before and after it, as they are stored.  Blank is
- * blank, however it is written.  A PIN has changed if its digits have: it is compared
- * with its seal where it is sealed as it lies, and with the keys of that.  Of two
- * seals nothing can be said; the trigger that seals keeps the old one for the same
- * digits.  A row that moves to another partition is the same row, under the key that
- * it has then.
+ * A change is told by the row before and after it, as they are stored.  A PIN has
+ * changed if its digits have (pin_change.c).  A row that moves to another partition is
+ * the same row, under the key that it has then.
  */
 #include "postgres.h"
 
@@ -20,9 +17,8 @@
 #include "base/catalog.h"
 #include "base/error.h"
 #include "failure/history.h"
-#include "pin/pin.h"
-#include "pin/seal.h"
 #include "table/column.h"
+#include "trigger/pin_change.h"
 
 static AttrNumber
 rule_column(Relation table, char **rules, AccountRule rule, Oid type)
@@ -55,20 +51,6 @@ FindAccountHistory(Relation table, char **rules, Oid domain)
 	return history;
 }
 
-/* The PIN of a row that may not be there; NULL where blank.  To be wiped. */
-static text *
-pin_of_row(const AccountHistory *history, TupleTableSlot *row)
-{
-	bool		isnull = true;
-	Datum		value = row == NULL ? (Datum) 0 : slot_getattr(row, history->pin, &isnull);
-	text	   *pin = CopyPin(value, isnull);
-
-	if (pin == NULL || !PinIsBlank(pin))
-		return pin;
-	WipePin(pin);
-	return NULL;
-}
-
 static bool
 is_locked(const AccountHistory *history, TupleTableSlot *row)
 {
@@ -87,45 +69,37 @@ is_locked(const AccountHistory *history, TupleTableSlot *row)
 	return !isnull && DatumGetTimestampTz(value) > GetCurrentTimestamp();
 }
 
-/* What became of the PIN?  False if nothing did. */
-static bool
-pin_event(const text *old, const text *new, bool deleted, HistoryEvent *event)
-{
-	if (old == NULL && new == NULL)
-		return false;
-	if (old == NULL)
-		*event = HISTORY_SET;
-	else if (new == NULL)
-		*event = deleted ? HISTORY_DELETED : HISTORY_CLEARED;
-	else
-		*event = HISTORY_CHANGED;
-	return *event != HISTORY_CHANGED || !SameDigits(old, new);
-}
+/* What a change of the PIN is called. */
+static const HistoryEvent pin_events[] = {
+	[PIN_SET] = HISTORY_SET,
+	[PIN_CHANGED] = HISTORY_CHANGED,
+	[PIN_CLEARED] = HISTORY_CLEARED
+};
 
-/*
- * Write down what became of an account.  There is no old row of a new one, and no new
- * one of a row that was deleted.
- */
+/* Write down what became of an account, whose row is stored; a new one has no old row. */
 void
 WriteAccountChange(const AccountHistory *history, TupleTableSlot *old, TupleTableSlot *new)
 {
-	AccountKey	account = AccountKeyOfRow(&history->identity, new == NULL ? old : new);
+	AccountKey	account = AccountKeyOfRow(&history->identity, new);
+	PinChange	change = ComparePins(old, new, history->pin);
 	bool		was_locked = old != NULL && is_locked(history, old);
-	bool		locked = new == NULL ? was_locked : is_locked(history, new);
-	text	   *old_pin = pin_of_row(history, old);
-	text	   *new_pin = pin_of_row(history, new);
-	HistoryEvent event;
-	bool		told = pin_event(old_pin, new_pin, new == NULL, &event);
+	bool		locked = is_locked(history, new);
 
-	if (old_pin != NULL)
-		WipePin(old_pin);
-	if (new_pin != NULL)
-		WipePin(new_pin);
-	if (told)
-		WriteHistory(history->domain, event, &account, NULL);
+	if (change != PIN_SAME)
+		WriteHistory(history->domain, pin_events[change], &account, NULL);
 	if (locked != was_locked)
 		WriteHistory(history->domain, locked ? HISTORY_LOCKED : HISTORY_UNLOCKED,
 					 &account, NULL);
+}
+
+/* A row was deleted: that is told if it had a PIN. */
+void
+WriteAccountDeleted(const AccountHistory *history, TupleTableSlot *old)
+{
+	AccountKey	account = AccountKeyOfRow(&history->identity, old);
+
+	if (ComparePins(NULL, old, history->pin) == PIN_SET)
+		WriteHistory(history->domain, HISTORY_DELETED, &account, NULL);
 }
 
 /* An account's lock-out was lifted: write it down if one of its guards keeps history. */

@@ -25,6 +25,7 @@ typedef struct AccountHistory
 extern AccountHistory *FindAccountHistory(Relation table, char **rules, Oid domain);
 extern void WriteAccountChange(const AccountHistory *history, TupleTableSlot *old,
 							   TupleTableSlot *new);
+extern void WriteAccountDeleted(const AccountHistory *history, TupleTableSlot *old);
 extern void WriteLockoutLifted(const AccountKey *account, Oid domain);
 
 #endif							/* PORTPIN_ACCOUNT_HISTORY_H */

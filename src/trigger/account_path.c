@@ -265,8 +265,15 @@ describe_step(const PathSearch *search, Relation table, const char *name, PathSt
 
 	step->pin = FindPinColumn(table, OptionColumn(guard->rules[RULE_PIN]), search->domain);
 	step->expires = rule_column(table, guard, RULE_EXPIRES, TIMESTAMPTZOID);
+	step->changed = rule_column(table, guard, RULE_CHANGED, TIMESTAMPTZOID);
+	step->min_age = OptionInterval(guard->rules[RULE_MIN_AGE]);
+	step->max_age = OptionInterval(guard->rules[RULE_MAX_AGE]);
 	check_readable(search, table, step->pin);
 	check_readable(search, table, step->expires);
+	step->used = rule_column(table, guard, RULE_USED, TIMESTAMPTZOID);
+	step->history = guard->rules[RULE_HISTORY] != NULL;
+	check_readable(search, table, step->changed);
+	check_readable(search, table, step->used);
 	DescribeAccountKey(table, step->key.nkeys, step->key.to, step->pin,
 					   &step->identity);
 	return guard;
@@ -591,6 +598,7 @@ take_step(const PathSearch *search, Relation from, List *columns, bool last,
 	if (last && guard == NULL)
 		refuse_no_pin(search, to);
 	path->scoped |= step->scope != InvalidAttrNumber;
+	path->notes_use |= step->used != InvalidAttrNumber || step->history;
 	path->sealed |= guard != NULL && ColumnIsSealed(to, step->pin, search->domain);
 	if (last)
 		path->allows_unset = guard->rules[RULE_ALLOW_UNSET] != NULL;

@@ -6,6 +6,7 @@
 #define PORTPIN_ACCOUNT_PATH_H
 
 #include "access/attnum.h"
+#include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 
@@ -22,6 +23,11 @@ typedef struct PathStep
 	AttrNumber	lock_until;
 	AttrNumber	pin;			/* 0 where the row can't have a PIN */
 	AttrNumber	expires;		/* of the PIN */
+	AttrNumber	changed;
+	Interval	min_age;		/* by changed; zero where any will do */
+	Interval	max_age;
+	AttrNumber	used;
+	bool		history;		/* what becomes of the PIN is told */
 	AccountIdentity identity;	/* what its rows are called when guessed at */
 } PathStep;
 
@@ -33,6 +39,7 @@ typedef struct AccountPath
 	int			nsteps;
 	bool		scoped;			/* a row on the way can be out of scope */
 	bool		sealed;			/* a PIN on the way is in a sealed column */
+	bool		notes_use;		/* that an order used a PIN on the way is written down */
 	bool		allows_unset;	/* an account without a PIN may be ported */
 	bool		was_chosen;		/* of several keys, by what other tables are like */
 	PathStep	steps[MAX_PATH_STEPS];

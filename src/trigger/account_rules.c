@@ -9,6 +9,8 @@
 #include "access/table.h"
 #include "catalog/pg_trigger.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
 
 #include "base/catalog.h"
 #include "base/error.h"
@@ -43,10 +45,42 @@ StatesRules(const Trigger *trigger)
 		TRIGGER_FOR_UPDATE(trigger->tgtype);
 }
 
+static bool
+is_less(Interval a, Interval b)
+{
+	return DatumGetBool(DirectFunctionCall2(interval_lt, IntervalPGetDatum(&a),
+											IntervalPGetDatum(&b)));
+}
+
+/* An age is more than nothing, and needs to be known; a PIN must be good at some age. */
+static void
+check_ages(Relation table, char **rules)
+{
+	const Interval none = {0};
+	Interval	min_age = OptionInterval(rules[RULE_MIN_AGE]);
+	Interval	max_age = OptionInterval(rules[RULE_MAX_AGE]);
+
+	if (rules[RULE_MIN_AGE] == NULL && rules[RULE_MAX_AGE] == NULL)
+		return;
+	if (rules[RULE_CHANGED] == NULL)
+		ereport_without_context(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+								errmsg("min_age and max_age need changed"),
+								errdetail("It is the column in which the guard writes when a port PIN was set or changed."),
+								errhint("Add changed => 'column', a column of type timestamptz."),
+								errtable(table));
+	if ((rules[RULE_MIN_AGE] != NULL && !is_less(none, min_age)) ||
+		(rules[RULE_MAX_AGE] != NULL && !is_less(min_age, max_age)))
+		ereport_without_context(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+								errmsg("min_age must be more than zero, and max_age more than min_age"),
+								errhint("Leave out the one that does not count."),
+								errtable(table));
+}
+
 /* A PIN that may be taken away says nothing where none is needed. */
 void
 CheckRulesAgree(Relation table, char **rules)
 {
+	check_ages(table, rules);
 	if (rules[RULE_ALLOW_UNSET] != NULL && rules[RULE_CLEARABLE] != NULL)
 		ereport_without_context(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 								errmsg("allow_unset and clearable exclude each other"),

@@ -22,6 +22,7 @@
 #include "table/column.h"
 #include "table/partition.h"
 #include "table/triggers.h"
+#include "trigger/account_rules.h"
 #include "trigger/trigger_call.h"
 
 const GuardOption gate_options[NUM_GATE_OPTIONS] = {
@@ -90,6 +91,36 @@ CheckGateAttachment(const TriggerData *trigdata)
 							"A row that has been stored can't be changed any more.");
 	if (changes)
 		check_sees_every_order(trigdata->tg_trigger);
+}
+
+/* Beside the gate, what notes that PINs are used sees orders that are stored. */
+void
+CheckUsedAttachment(const TriggerData *trigdata)
+{
+	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) || !TRIGGER_FIRED_AFTER(trigdata->tg_event))
+		ReportTriggerMisuse(USED_TRIGGER, "must be fired AFTER and for each row",
+							"port_pin_gate() creates it, where it is needed.");
+}
+
+/* A gate that changes orders doesn't know whether they will be stored. */
+static void
+check_use_is_noted(Relation orders, const Gate *gate)
+{
+	int16		events = 0;
+	ListCell   *lc;
+
+	foreach(lc, CopyTriggers(orders, PortPinTrigger(USED_TRIGGER, gate->domain)))
+	{
+		if (TriggerFiresOnOrigin(lfirst(lc)) && ((Trigger *) lfirst(lc))->tgqual == NULL)
+			events |= ((Trigger *) lfirst(lc))->tgtype;
+	}
+	if (!TRIGGER_FOR_INSERT(events) || !TRIGGER_FOR_UPDATE(events))
+		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+								errmsg("no trigger of table \"%s\" notes that port PINs are used",
+									   RelationGetRelationName(orders)),
+								errdetail("The guard of the accounts has been given used or history after the gate was installed, or the trigger is disabled."),
+								errhint("Install the gate again with port_pin_gate(..., replace => true): port_pin_guards shows the call."),
+								errtable(orders));
 }
 
 
@@ -262,10 +293,11 @@ FindGate(Relation orders, char **options, Oid domain, Gate *gate)
  * A BEFORE trigger that fires behind the gate could change the order that was
  * judged, so there may be none; no second gate of this kind, either.  Triggers
  * fire in the order of their names.  One that is disabled fires when somebody
- * enables it: it is passed over where only what fires now is of interest.
+ * enables it: it is passed over where only what fires now is of interest.  So is the
+ * guard of accounts that are orders, which stamps columns that are no order's.
  */
 void
-CheckGateFiresLast(Relation orders, const char *gate, bool now)
+CheckGateFiresLast(Relation orders, const char *gate, Oid domain, bool now)
 {
 	ListCell   *lc;
 
@@ -276,6 +308,7 @@ CheckGateFiresLast(Relation orders, const char *gate, bool now)
 		if (TRIGGER_FOR_BEFORE(other->tgtype) && TRIGGER_FOR_ROW(other->tgtype) &&
 			(TRIGGER_FOR_INSERT(other->tgtype) || TRIGGER_FOR_UPDATE(other->tgtype)) &&
 			!(now && other->tgenabled == TRIGGER_DISABLED) &&
+			other->tgfoid != PortPinTrigger(PROTECT_TRIGGER, domain) &&
 			strcmp(other->tgname, gate) > 0)
 			ereport_without_context(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 									errmsg("trigger \"%s\" fires behind the gate, trigger \"%s\"",
@@ -291,15 +324,22 @@ void
 FindGateOfTrigger(FunctionCallInfo fcinfo, const TriggerData *trigdata, Gate *gate)
 {
 	const Trigger *trigger = trigdata->tg_trigger;
+	Oid			function = fcinfo->flinfo->fn_oid;
+	Oid			domain = PortPinDomain(function);
 	char	   *options[NUM_GATE_OPTIONS];
 
-	CheckGateAttachment(trigdata);
+	if (function == PortPinTrigger(USED_TRIGGER, domain))
+		CheckUsedAttachment(trigdata);
+	else
+		CheckGateAttachment(trigdata);
 	ReadOptions(trigger, gate_options, NUM_GATE_OPTIONS, options);
-	FindGate(trigdata->tg_relation, options,
-			 PortPinDomain(fcinfo->flinfo->fn_oid), gate);
+	FindGate(trigdata->tg_relation, options, domain, gate);
 	gate->trigger = trigger->tgoid;
-	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
-		CheckGateFiresLast(trigdata->tg_relation, trigger->tgname, true);
+	if (!TRIGGER_FIRED_BEFORE(trigdata->tg_event))
+		return;
+	CheckGateFiresLast(trigdata->tg_relation, trigger->tgname, gate->domain, true);
+	if (gate->path.notes_use)
+		check_use_is_noted(trigdata->tg_relation, gate);
 }
 
 /* The view port_pin_guards asks it too, and says what the trigger would. */

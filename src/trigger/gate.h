@@ -15,6 +15,9 @@
 /* The trigger function. */
 #define GATE_TRIGGER "port_pin_gate_trigger"
 
+/* And what notes that PINs are used, beside a gate that changes orders. */
+#define USED_TRIGGER "port_pin_used_trigger"
+
 /* In the order of port_pin_gate()'s parameters; the installer alone writes the last. */
 typedef enum GateOption
 {
@@ -54,8 +57,10 @@ typedef struct Gate
 extern bool ChangesOrders(const Gate *gate);
 extern bool JudgesBeforeKey(const Gate *gate);
 extern void CheckGateAttachment(const TriggerData *trigdata);
+extern void CheckUsedAttachment(const TriggerData *trigdata);
 extern void FindGate(Relation orders, char **options, Oid domain, Gate *gate);
-extern void CheckGateFiresLast(Relation orders, const char *gate, bool now);
+extern void CheckGateFiresLast(Relation orders, const char *gate, Oid domain,
+							   bool now);
 extern void FindGateOfTrigger(FunctionCallInfo fcinfo, const TriggerData *trigdata,
 							  Gate *gate);
 extern void CheckGateTrigger(FunctionCallInfo fcinfo, Gate *gate);

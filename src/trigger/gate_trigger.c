@@ -18,6 +18,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
+#include "utils/timestamp.h"
 
 #include "base/catalog.h"
 #include "base/error.h"
@@ -29,6 +30,7 @@
 #include "trigger/trigger_call.h"
 
 PG_FUNCTION_INFO_V1(port_pin_gate_trigger);
+PG_FUNCTION_INFO_V1(port_pin_used_trigger);
 
 /* What is to be done with an order. */
 typedef struct Decision
@@ -36,6 +38,7 @@ typedef struct Decision
 	bool		keeps_verdict;	/* it is in scope, and nothing that counts has changed */
 	bool		judged;
 	PortVerdict verdict;		/* if it was judged */
+	TimestampTz usable_from;	/* if the PIN is too new */
 } Decision;
 
 
@@ -91,15 +94,27 @@ describe_key(Relation orders, const Gate *gate, TupleTableSlot *order)
 	return psprintf("Key (%s)=(%s).", names.data, values.data);
 }
 
+/* Of a PIN that is too new, the hint says from when it can be used, and no more. */
+static const char *
+hint_of(const Decision *decision)
+{
+	if (decision->verdict != PORT_PIN_TOO_NEW)
+		return VerdictHint(decision->verdict);
+	return psprintf("The port PIN can be used from %s on.",
+					DatumGetCString(DirectFunctionCall1(timestamptz_out,
+														TimestampTzGetDatum(decision->usable_from))));
+}
+
 static void
-refuse(TriggerData *trigdata, const Gate *gate, TupleTableSlot *order, PortVerdict verdict)
+refuse(TriggerData *trigdata, const Gate *gate, TupleTableSlot *order,
+	   const Decision *decision)
 {
 	char	   *key = describe_key(trigdata->tg_relation, gate, order);
 
-	ereport_without_context(errcode(VerdictSqlstate(verdict)),
-							errmsg("%s", VerdictMessage(verdict)),
+	ereport_without_context(errcode(VerdictSqlstate(decision->verdict)),
+							errmsg("%s", VerdictMessage(decision->verdict)),
 							key == NULL ? 0 : errdetail("%s", key),
-							errhint("%s", VerdictHint(verdict)),
+							errhint("%s", hint_of(decision)),
 							errtableconstraint(trigdata->tg_relation,
 											   trigdata->tg_trigger->tgname));
 }
@@ -221,7 +236,13 @@ decide(TriggerData *trigdata, GateState *state, TupleTableSlot *old, TupleTableS
 	if (!OrderNeedsJudging(trigdata, state, old, new))
 		decision.keeps_verdict = true;
 	else
-		decision.judged = JudgeOrder(state, trigdata->tg_relation, new, &decision.verdict);
+	{
+		Judgment	judgment = JudgeOrder(state, trigdata, new);
+
+		decision.judged = judgment.judged;
+		decision.verdict = judgment.verdict;
+		decision.usable_from = judgment.usable_from;
+	}
 	return decision;
 }
 
@@ -257,7 +278,7 @@ pass_order(FunctionCallInfo fcinfo, TriggerData *trigdata)
 		check_brings_no_verdict(trigdata, &state->gate, new);
 	decision = decide(trigdata, state, old, new);
 	if (decision.verdict != PORT_ACCEPTED && state->gate.verdict == InvalidAttrNumber)
-		refuse(trigdata, &state->gate, new, decision.verdict);
+		refuse(trigdata, &state->gate, new, &decision);
 	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
 		order = change_and_remember(fcinfo, state, old, order, &decision);
 	if (old != NULL && old != trigdata->tg_trigslot)
@@ -302,4 +323,79 @@ port_pin_gate_trigger(PG_FUNCTION_ARGS)
 	result = pass_gate(fcinfo);
 	error_context_stack = context;
 	return result;
+}
+
+
+/* ----- Noting that a PIN was used ----- */
+
+static bool
+was_accepted(Relation orders, const Gate *gate, TupleTableSlot *order)
+{
+	bool		isnull;
+	Datum		verdict;
+
+	if (gate->verdict == InvalidAttrNumber)
+		return true;
+	verdict = slot_getattr(order, gate->verdict, &isnull);
+	return !isnull && DatumGetObjectId(verdict) ==
+		VerdictValue(TupleDescAttr(RelationGetDescr(orders), gate->verdict - 1)->atttypid,
+					 PORT_ACCEPTED);
+}
+
+/*
+ * Has an order been accepted by the command that stored it?  A PIN that was given again
+ * for an order that had been accepted, and was redacted, is not seen; nor need it be.
+ */
+static bool
+is_newly_accepted(TriggerData *trigdata, GateState *state, TupleTableSlot *old,
+				  TupleTableSlot *new)
+{
+	const Gate *gate = &state->gate;
+
+	if (!OrderInScope(trigdata, gate, new) ||
+		!was_accepted(trigdata->tg_relation, gate, new))
+		return false;
+	return OrderNeedsJudging(trigdata, state, old, new) ||
+		!was_accepted(trigdata->tg_relation, gate, old);
+}
+
+static void
+note_use(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigdata = CheckTriggerCall(fcinfo, USED_TRIGGER);
+	TupleTableSlot *new = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
+		trigdata->tg_newslot : trigdata->tg_trigslot;
+	GateState  *state;
+	TupleTableSlot *old;
+
+	CheckUsedAttachment(trigdata);
+	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+	{
+		RememberRowMovement(trigdata);
+		return;
+	}
+	state = GetGateState(fcinfo, trigdata);
+	old = order_before(trigdata);
+	if (is_newly_accepted(trigdata, state, old, new))
+		NoteAcceptedOrder(state, trigdata, new);
+	if (old != NULL && old != trigdata->tg_trigslot)
+		FreeMovedRow(old);
+}
+
+/*
+ * port_pin_used_trigger() returns trigger
+ *
+ * Beside a gate that fires BEFORE, with its arguments: AFTER an order is stored as
+ * accepted, its PIN is used.  BEFORE, that can't be known: ON CONFLICT DO NOTHING stores
+ * no order.  39P01 where it is attached wrongly.
+ */
+Datum
+port_pin_used_trigger(PG_FUNCTION_ARGS)
+{
+	ErrorContextCallback *context = error_context_stack;
+
+	error_context_stack = NULL;
+	note_use(fcinfo);
+	error_context_stack = context;
+	return PointerGetDatum(NULL);
 }

@@ -10,7 +10,10 @@
 
 #include "trigger/option.h"
 
+#include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
 #include "utils/varlena.h"
 
 #include "base/error.h"
@@ -133,4 +136,17 @@ char *
 OptionColumn(const char *value)
 {
 	return value == NULL ? NULL : linitial(OptionColumns(value));
+}
+
+/* The interval that an option gives; zero where it is not given. */
+Interval
+OptionInterval(const char *value)
+{
+	Interval	none = {0};
+
+	if (value == NULL)
+		return none;
+	return *DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(value),
+												  ObjectIdGetDatum(InvalidOid),
+												  Int32GetDatum(-1)));
 }

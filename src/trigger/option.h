@@ -11,6 +11,7 @@
 #define PORTPIN_OPTION_H
 
 #include "commands/trigger.h"
+#include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
 typedef enum OptionKind
@@ -34,5 +35,6 @@ extern void ReadOptions(const Trigger *trigger, const GuardOption *options,
 extern List *TriggerColumns(const Trigger *trigger, const GuardOption *option);
 extern List *OptionColumns(const char *value);
 extern char *OptionColumn(const char *value);
+extern Interval OptionInterval(const char *value);
 
 #endif							/* PORTPIN_OPTION_H */

@@ -28,6 +28,7 @@
 #include "pin/seal.h"
 #include "table/column.h"
 #include "trigger/account.h"
+#include "trigger/use.h"
 
 /* What a generated column will be in a row that has not got it yet. */
 static Datum
@@ -133,14 +134,15 @@ check_supplied(GateState *state, const Account *account, TupleTableSlot *order,
 	text	   *supplied = PinFromDatum(value, isnull);
 	PortVerdict verdict = CheckPin(account->pin, supplied, state->memo);
 
-	*is_attempt = !account->expired && (verdict == PORT_ACCEPTED ||
-										(verdict == PORT_PIN_MISMATCH && PinIsValid(supplied)));
+	*is_attempt = account->unusable == PORT_ACCEPTED &&
+		(verdict == PORT_ACCEPTED ||
+		 (verdict == PORT_PIN_MISMATCH && PinIsValid(supplied)));
 	PinFreeIfCopy(supplied, value);
 	if (verdict == PORT_PIN_NOT_SET && gate->path.allows_unset)
 		return PORT_ACCEPTED;
-	if (account->expired &&
+	if (account->unusable != PORT_ACCEPTED &&
 		(verdict == PORT_PIN_MISMATCH || verdict == PORT_ACCEPTED))
-		return PORT_PIN_EXPIRED;
+		return account->unusable;
 	return verdict;
 }
 
@@ -174,7 +176,8 @@ judge(GateState *state, PinAttempt *attempt, const Account *account,
 		*verdict = PORT_ACCOUNT_UNKNOWN;
 	else if (account->locked)
 		*verdict = PORT_LOCKED;
-	else if (AccountIsLockedOut(attempt, account->identity, account->row))
+	else if (account->step != NULL &&
+			 AccountIsLockedOut(attempt, &account->step->identity, account->holder->columns))
 		*verdict = PORT_TOO_MANY_ATTEMPTS;
 	else
 		*verdict = check_supplied(state, account, order, &is_attempt);
@@ -182,26 +185,78 @@ judge(GateState *state, PinAttempt *attempt, const Account *account,
 }
 
 /*
- * Judge an order.  False if its account is out of scope: then nothing is to be said
- * of it, unless the account is locked.
+ * An order is to be accepted: see to it that nobody else uses its PIN.  False if the
+ * account has changed, and the order must be judged anew.  Of an order that is stored
+ * already, it is written down at once.
  */
-bool
-JudgeOrder(GateState *state, Relation orders, TupleTableSlot *order, PortVerdict *verdict)
+static bool
+use_pin(GateState *state, const TriggerData *trigdata, const Account *account,
+		TupleTableSlot *order)
+{
+	if (account->step == NULL)
+		return true;
+	if (!HoldUnused(account->step, account->holder))
+		return false;
+	if (TRIGGER_FIRED_AFTER(trigdata->tg_event))
+		NoteUse(account->step, account->holder, trigdata->tg_relation, order,
+				state->gate.pin, state->gate.domain);
+	return true;
+}
+
+/* Judge an order once.  False if it has to be judged anew. */
+static bool
+try_to_judge(GateState *state, const TriggerData *trigdata, PinAttempt *attempt,
+			 TupleTableSlot *order, Judgment *judgment)
+{
+	Account		account;
+	bool		done;
+
+	ReadAccount(&state->reader, order, &account);
+	judgment->verdict = PORT_ACCEPTED;
+	judgment->judged = !account.found || account.locked || account.in_scope;
+	done = !judgment->judged ||
+		judge(state, attempt, &account, order, &judgment->verdict);
+	judgment->usable_from = account.usable_from;
+	if (done && judgment->judged && judgment->verdict == PORT_ACCEPTED &&
+		!use_pin(state, trigdata, &account, order))
+	{
+		/* That was waited for: a new attempt has its own time. */
+		BeginAttempt(attempt, state->gate.domain, trigdata->tg_relation);
+		done = false;
+	}
+	ReleaseAccount(&account);
+	return done;
+}
+
+/*
+ * Judge an order.  It is not judged if its account is out of scope: then nothing is to
+ * be said of it, unless the account is locked.
+ */
+Judgment
+JudgeOrder(GateState *state, const TriggerData *trigdata, TupleTableSlot *order)
 {
 	PinAttempt	attempt;
-	bool		judged;
-	bool		done = true;
+	Judgment	judgment;
 
-	BeginAttempt(&attempt, state->gate.domain, orders);
+	BeginAttempt(&attempt, state->gate.domain, trigdata->tg_relation);
+	while (!try_to_judge(state, trigdata, &attempt, order, &judgment))
+		;
+	return judgment;
+}
+
+/* An order that was judged BEFORE has been stored as accepted: its PIN is used. */
+void
+NoteAcceptedOrder(GateState *state, const TriggerData *trigdata, TupleTableSlot *order)
+{
+	bool		done;
+
 	do
 	{
 		Account		account;
 
 		ReadAccount(&state->reader, order, &account);
-		judged = !account.found || account.locked || account.in_scope;
-		if (judged)
-			done = judge(state, &attempt, &account, order, verdict);
+		done = !account.found || !account.in_scope ||
+			use_pin(state, trigdata, &account, order);
 		ReleaseAccount(&account);
-	} while (judged && !done);
-	return judged;
+	} while (!done);
 }

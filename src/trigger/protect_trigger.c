@@ -14,6 +14,10 @@
  * refused.  With key=, rows with a PIN can't be deleted, nor be given another key,
  * which would be to delete them by another name.  With history=, what became of a row
  * is written down as well (account_history.c).
+ *
+ * Rules for the digits of a new PIN are asked of the final row, too (pin_change.c);
+ * of a sealed one only the trigger that seals sees them.  BEFORE INSERT OR UPDATE
+ * writes the columns that are the guard's own (stamp.c).
  */
 #include "postgres.h"
 
@@ -31,6 +35,8 @@
 #include "table/row_movement.h"
 #include "table/triggers.h"
 #include "trigger/account_history.h"
+#include "trigger/pin_change.h"
+#include "trigger/stamp.h"
 #include "trigger/trigger_call.h"
 
 PG_FUNCTION_INFO_V1(port_pin_protect_trigger);
@@ -43,6 +49,10 @@ typedef struct Protection
 	bool		clearable;
 	List	   *key;			/* columns of a row that stays; NIL if it need not */
 	AccountHistory *history;	/* NULL if none is kept */
+	bool		asks_for_new;	/* of readable PINs, by the rules that follow */
+	NewPinRules new_pin;
+	bool		stamps;
+	StampedColumns stamped;
 } Protection;
 
 static void
@@ -62,6 +72,13 @@ refuse_another_key(TriggerData *trigdata)
 		   "Under its old key the row would be gone, and its PIN with it.");
 }
 
+static void
+refuse_before(void)
+{
+	ReportTriggerMisuse(PROTECT_TRIGGER, "must be fired AFTER",
+						"Triggers that fire BEFORE can be followed by others that change the row.");
+}
+
 /* Every use of the trigger that has a meaning passes; no row is touched before. */
 static TriggerData *
 check_call(FunctionCallInfo fcinfo)
@@ -75,9 +92,8 @@ check_call(FunctionCallInfo fcinfo)
 	if (!TRIGGER_FIRED_FOR_ROW(event))
 		ReportTriggerMisuse(PROTECT_TRIGGER, "must be fired for each row",
 							"Create the trigger with FOR EACH ROW.");
-	if (!TRIGGER_FIRED_AFTER(event))
-		ReportTriggerMisuse(PROTECT_TRIGGER, "must be fired AFTER",
-							"Triggers that fire BEFORE can be followed by others that change the row.");
+	if (TRIGGER_FIRED_BEFORE(event) && TRIGGER_FIRED_BY_DELETE(event))
+		refuse_before();
 	if (table->rd_rel->relispartition && !TRIGGER_FIRED_BY_UPDATE(event) &&
 		!CanFollowRowMovement(table))
 		ReportTriggerMisuse(PROTECT_TRIGGER, "can't follow row movement in this partition",
@@ -94,6 +110,9 @@ guard_of_trigger(const TriggerData *trigdata, Oid domain)
 	AccountGuard *stated = StatesRules(trigdata->tg_trigger) ? guard :
 		GuardOfPin(FindAccountGuards(table, domain), OptionColumn(guard->rules[RULE_PIN]));
 
+	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event) &&
+		(stated == NULL || !StampsRows(stated->rules)))
+		refuse_before();
 	if (stated == NULL)
 		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 								errmsg("no trigger AFTER UPDATE states the rules of this guard"),
@@ -106,18 +125,22 @@ static Protection *
 find_protection(const TriggerData *trigdata, Oid domain)
 {
 	Protection *protection = palloc0(sizeof(Protection));
-	AccountGuard *guard;
+	Relation	table = trigdata->tg_relation;
+	char	  **rules;
 
 	protection->generation = CatalogGeneration();
-	guard = guard_of_trigger(trigdata, domain);
-	if (guard->rules[RULE_PIN] != NULL)
-		protection->pin = FindPinColumn(trigdata->tg_relation,
-										OptionColumn(guard->rules[RULE_PIN]), domain);
-	protection->clearable = guard->rules[RULE_CLEARABLE] != NULL;
-	protection->key = FindColumns(trigdata->tg_relation,
-								  OptionColumns(guard->rules[RULE_KEY]));
-	protection->history = FindAccountHistory(trigdata->tg_relation,
-											 guard->rules, domain);
+	rules = guard_of_trigger(trigdata, domain)->rules;
+	protection->clearable = rules[RULE_CLEARABLE] != NULL;
+	protection->key = FindColumns(table, OptionColumns(rules[RULE_KEY]));
+	if (rules[RULE_PIN] == NULL)
+		return protection;
+	protection->pin = FindPinColumn(table, OptionColumn(rules[RULE_PIN]), domain);
+	protection->asks_for_new = AsksForNewPins(rules) &&
+		!ColumnIsSealed(table, protection->pin, domain);
+	FindNewPinRules(table, rules, &protection->new_pin);
+	protection->stamps = StampsRows(rules);
+	FindStampedColumns(table, rules, protection->pin, &protection->stamped);
+	protection->history = FindAccountHistory(table, rules, domain);
 	return protection;
 }
 
@@ -174,13 +197,37 @@ keep_pin(TriggerData *trigdata, const Protection *protection,
 	}
 }
 
-/* Keep the PIN of a row, and tell what became of it.  A new row has no old one. */
+/* New digits must be such as the rules allow. */
+static void
+check_new_digits(TriggerData *trigdata, const Protection *protection,
+				 TupleTableSlot *old, TupleTableSlot *new)
+{
+	PinChange	change = ComparePins(old, new, protection->pin);
+	bool		isnull;
+	Datum		value = slot_getattr(new, protection->pin, &isnull);
+	text	   *pin;
+
+	if (change != PIN_SET && change != PIN_CHANGED)
+		return;
+	pin = CopyPin(value, isnull);
+	CheckNewPin(trigdata, &protection->new_pin, protection->pin, pin, new);
+	WipePin(pin);
+}
+
+/*
+ * Keep the PIN of a row, ask what is to be asked of it, and tell what became of it.  A
+ * new row has no old one.
+ */
 static void
 pass_row(TriggerData *trigdata, const Protection *protection,
 		 TupleTableSlot *old, TupleTableSlot *new)
 {
 	if (old != NULL)
 		keep_pin(trigdata, protection, old, new);
+	if (protection->asks_for_new)
+		check_new_digits(trigdata, protection, old, new);
+	if (protection->stamps)
+		CheckStamps(trigdata, &protection->stamped, old, new);
 	if (protection->history != NULL)
 		WriteAccountChange(protection->history, old, new);
 }
@@ -218,7 +265,7 @@ pass_deleted_row(TriggerData *trigdata, const Protection *protection)
 	if (moves)
 		RememberRowMovement(trigdata);
 	else if (protection->history != NULL)
-		WriteAccountChange(protection->history, trigdata->tg_trigslot, NULL);
+		WriteAccountDeleted(protection->history, trigdata->tg_trigslot);
 }
 
 /*
@@ -226,9 +273,11 @@ pass_deleted_row(TriggerData *trigdata, const Protection *protection)
  *
  * AFTER UPDATE it states the rules of a guard; its arguments are those of
  * port_pin_protect(), columns by name and switches as "yes", and key=, the primary
- * key, for forbid_delete.  AFTER INSERT, AFTER DELETE and on TRUNCATE it takes pin=
- * alone.  Without pin=, the column of type port_pin or port_pin_sealed is meant.
- * 23PN0 for what it forbids, 39P01 where it is attached wrongly.
+ * key, for forbid_delete.  AFTER INSERT, AFTER DELETE, on TRUNCATE, and BEFORE INSERT
+ * OR UPDATE for the columns that it writes, it takes pin= alone.  Without pin=, the
+ * column of type port_pin or port_pin_sealed is meant.
+ * 23PN0 for what it forbids, 23514 for a new PIN that the rules don't allow, 39P01
+ * where it is attached wrongly or a column of its own was changed.
  */
 Datum
 port_pin_protect_trigger(PG_FUNCTION_ARGS)
@@ -242,6 +291,8 @@ port_pin_protect_trigger(PG_FUNCTION_ARGS)
 			   "Delete rows instead: each is looked at.");
 
 	protection = protection_of(fcinfo, trigdata);
+	if (TRIGGER_FIRED_BEFORE(event))
+		return PointerGetDatum(StampRow(fcinfo, &protection->stamped));
 	if (TRIGGER_FIRED_BY_UPDATE(event))
 		pass_row(trigdata, protection, trigdata->tg_trigslot, trigdata->tg_newslot);
 	else if (TRIGGER_FIRED_BY_INSERT(event))
@@ -293,6 +344,7 @@ ForbidsDelete(Relation accounts, const AccountGuard *guard,
 		const Trigger *trigger = lfirst(lc);
 
 		if (TriggerFiresOnOrigin(trigger) &&
+			!(TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_BEFORE(trigger->tgtype)) &&
 			SamePin(ReadAccountGuard(accounts, trigger, domain), guard))
 			events |= trigger->tgtype;
 	}

@@ -10,6 +10,10 @@
  * What is sealed already passes if it stays where it is.  Otherwise it takes the
  * rights of the table's owner: anybody else could copy another account's PIN to
  * an account of his own, and guess there.
+ *
+ * This trigger is the last to see the digits.  Where the guard has rules that go by
+ * them, it asks those of a new PIN, and where the digits are those that the row has
+ * already, it keeps their seal: then nothing has changed.
  */
 #include "postgres.h"
 
@@ -29,18 +33,31 @@
 #include "base/catalog.h"
 #include "base/compat.h"
 #include "base/error.h"
+#include "pin/kept_digits.h"
 #include "pin/key_file.h"
 #include "pin/pin.h"
 #include "pin/seal.h"
 #include "table/column.h"
 #include "table/row_movement.h"
+#include "trigger/account_rules.h"
 #include "trigger/option.h"
+#include "trigger/pin_change.h"
+#include "trigger/stamp.h"
 #include "trigger/trigger_call.h"
 
 PG_FUNCTION_INFO_V1(port_pin_seal_trigger);
 PG_FUNCTION_INFO_V1(port_pin_check_sealed);
 
 static const GuardOption seal_options[] = {{"pin", OPTION_COLUMN, "pin"}};
+
+/* What a trigger goes by, found once a statement and for one generation of the catalogs. */
+typedef struct Sealing
+{
+	uint64		generation;
+	AttrNumber	column;
+	bool		compares;		/* it matters whether digits are those of before */
+	NewPinRules new_pin;
+} Sealing;
 
 static TriggerData *
 check_call(FunctionCallInfo fcinfo)
@@ -73,6 +90,43 @@ find_sealed_column(TriggerData *trigdata, Oid domain)
 						errhint("ALTER TABLE ... ALTER COLUMN ... TYPE port_pin_sealed does not rewrite the table."),
 						errtablecol(rel, column));
 	return column;
+}
+
+/* Find the column and the rules of its guard; there need not be one. */
+static Sealing *
+find_sealing(TriggerData *trigdata, Oid domain)
+{
+	Relation	rel = trigdata->tg_relation;
+	Sealing    *sealing = palloc0(sizeof(Sealing));
+	AccountGuard *guard;
+
+	sealing->generation = CatalogGeneration();
+	sealing->column = find_sealed_column(trigdata, domain);
+	guard = GuardOfPin(FindAccountGuards(rel, domain), ColumnName(rel, sealing->column));
+	if (guard == NULL)
+		return sealing;
+	sealing->compares = StampsRows(guard->rules) || AsksForNewPins(guard->rules) ||
+		guard->rules[RULE_HISTORY] != NULL;
+	FindNewPinRules(rel, guard->rules, &sealing->new_pin);
+	return sealing;
+}
+
+/* What the trigger of this call goes by; it is found again when the catalogs change. */
+static const Sealing *
+sealing_of(FunctionCallInfo fcinfo)
+{
+	Sealing    *sealing = fcinfo->flinfo->fn_extra;
+
+	if (sealing == NULL || sealing->generation != CatalogGeneration())
+	{
+		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		sealing = find_sealing((TriggerData *) fcinfo->context,
+							   PortPinDomain(fcinfo->flinfo->fn_oid));
+		fcinfo->flinfo->fn_extra = sealing;
+		MemoryContextSwitchTo(caller);
+	}
+	return sealing;
 }
 
 /* May somebody who can't have made this sealed PIN from digits write it here? */
@@ -117,21 +171,83 @@ is_moved_here(TriggerData *trigdata, AttrNumber column)
 	return same;
 }
 
+/*
+ * The seal that the row has already, if the digits are its own; NULL if they are not,
+ * if nobody asks, or if its key is lost: then nobody can say, and they are new.
+ */
+static text *
+present_seal(const Sealing *sealing, TupleTableSlot *old, const text *digits)
+{
+	bool		isnull;
+	text	   *present;
+	Datum		value;
+
+	if (!sealing->compares || old == NULL || digits == NULL)
+		return NULL;
+	value = slot_getattr(old, sealing->column, &isnull);
+	present = CopyPin(value, isnull);
+	if (present != NULL && PinIsSealed(present) &&
+		HasSealKey(KeyOfSealedPin(present)) && SameDigits(present, digits))
+		return present;
+	WipePin(present);
+	return NULL;
+}
+
+/* Seal digits that are new to the row, if they may be. */
+static text *
+seal_new_digits(FunctionCallInfo fcinfo, const Sealing *sealing, TupleTableSlot *new,
+				bool stays, text *pin)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	text	   *sealed;
+
+	if (!stays)
+		CheckNewPin(trigdata, &sealing->new_pin, sealing->column, pin, new);
+	sealed = SealPin(pin);
+	if (sealing->compares && TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+		KeepDigits(fcinfo->flinfo->fn_mcxt, trigdata->tg_trigger->tgoid, sealed, pin);
+	return sealed;
+}
+
 /* The row as it is to be stored, for a PIN that is set and not sealed. */
 static HeapTuple
-seal_row(Relation rel, HeapTuple row, AttrNumber column, text *pin)
+seal_row(FunctionCallInfo fcinfo, const Sealing *sealing, TupleTableSlot *old,
+		 TupleTableSlot *new, HeapTuple row, bool stays, text *pin)
 {
+	Relation	rel = ((TriggerData *) fcinfo->context)->tg_relation;
 	bool		valid = PinIsValid(pin);
+	text	   *sealed;
 
 	if (valid)
-		row = replace_pin(rel, row, column, SealPin(pin));
+	{
+		sealed = present_seal(sealing, old, pin);
+		if (sealed == NULL)
+			sealed = seal_new_digits(fcinfo, sealing, new, stays, pin);
+		row = replace_pin(rel, row, sealing->column, sealed);
+	}
 	WipePin(pin);
 	if (!valid)
 		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
 						errmsg("what is to be sealed is not a port PIN"),
 						errhint("A port PIN has 6 to 10 digits; NULL is blank."),
-						errtablecol(rel, column));
+						errtablecol(rel, sealing->column));
 	return row;
+}
+
+/* The row as it is to be stored, for a PIN that comes sealed. */
+static HeapTuple
+pass_sealed(FunctionCallInfo fcinfo, const Sealing *sealing, TupleTableSlot *old,
+			HeapTuple row, text *pin)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	text	   *present;
+
+	if (!PinWasSealedJustNow(pin))
+		check_may_be_copied(trigdata, pin);
+	/* Of an upsert's UPDATE, the digits are those of its INSERT. */
+	present = present_seal(sealing, old, RecallDigits(fcinfo->flinfo->fn_mcxt, pin));
+	return present == NULL ? row :
+		replace_pin(trigdata->tg_relation, row, sealing->column, present);
 }
 
 /*
@@ -139,20 +255,20 @@ seal_row(Relation rel, HeapTuple row, AttrNumber column, text *pin)
  *
  * Argument: pin=column, where more than one is of type port_pin_sealed.  BEFORE
  * INSERT and BEFORE UPDATE; '' and blanks, which legacy applications write for no
- * PIN, become NULL.  23514 for what is no PIN, 42501 for a sealed one from
- * elsewhere, 39P01 where it is attached wrongly.
+ * PIN, become NULL.  23514 for what is no PIN or not allowed as a new one, 42501 for
+ * a sealed one from elsewhere, 39P01 where it is attached wrongly.
  */
 Datum
 port_pin_seal_trigger(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = check_call(fcinfo);
-	AttrNumber	column = find_sealed_column(trigdata,
-											PortPinDomain(fcinfo->flinfo->fn_oid));
+	const Sealing *sealing = sealing_of(fcinfo);
+	AttrNumber	column = sealing->column;
 	bool		update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
+	TupleTableSlot *old = update ? trigdata->tg_trigslot : NULL;
 	TupleTableSlot *new = update ? trigdata->tg_newslot : trigdata->tg_trigslot;
 	HeapTuple	row = update ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
-	bool		stays = update ?
-		SameColumnValue(trigdata->tg_trigslot, new, column) :
+	bool		stays = update ? SameColumnValue(old, new, column) :
 		is_moved_here(trigdata, column);
 	bool		isnull;
 	Datum		value = slot_getattr(new, column, &isnull);
@@ -163,9 +279,9 @@ port_pin_seal_trigger(PG_FUNCTION_ARGS)
 	if (PinIsBlank(pin))
 		row = replace_pin(trigdata->tg_relation, row, column, NULL);
 	else if (!PinIsSealed(pin))
-		row = seal_row(trigdata->tg_relation, row, column, pin);
-	else if (!stays && !PinWasSealedJustNow(pin))
-		check_may_be_copied(trigdata, pin);
+		row = seal_row(fcinfo, sealing, old, new, row, stays, pin);
+	else if (!stays)
+		row = pass_sealed(fcinfo, sealing, old, row, pin);
 
 	if (update)
 		ExpectRowMovement(fcinfo, row);
@@ -181,8 +297,8 @@ CheckSealTrigger(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigdata = check_call(fcinfo);
 
-	return list_make1_int(find_sealed_column(trigdata,
-											 PortPinDomain(fcinfo->flinfo->fn_oid)));
+	return list_make1_int(find_sealing(trigdata,
+									   PortPinDomain(fcinfo->flinfo->fn_oid))->column);
 }
 
 /*

@@ -1,0 +1,123 @@
+/*
+ * pin_change.c
+ *		What an INSERT or UPDATE does to a PIN, and whether it may.
+ *
+ * A PIN changes when its digits do.  To set the same one again is no change, nor is
+ * it one to seal what was readable, or to write blank in another way.
+ *
+ * forbid_weak and unlike are asked of new digits only: of a PIN that is set, or
+ * changed to others.  What a row has already stays good.
+ */
+#include "postgres.h"
+
+#include "trigger/pin_change.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "base/error.h"
+#include "pin/pin.h"
+#include "pin/seal.h"
+#include "pin/weak.h"
+#include "table/column.h"
+
+
+/* ----- Other digits? ----- */
+
+static PinChange
+compare(const text *old, const text *new)
+{
+	if (PinIsBlank(old))
+		return PinIsBlank(new) ? PIN_SAME : PIN_SET;
+	if (PinIsBlank(new))
+		return PIN_CLEARED;
+	return SameDigits(old, new) ? PIN_SAME : PIN_CHANGED;
+}
+
+/* What happened to the PIN of a row; of one that is new, old is NULL. */
+PinChange
+ComparePins(TupleTableSlot *old, TupleTableSlot *new, AttrNumber pin)
+{
+	bool		old_isnull = true;
+	bool		new_isnull;
+	Datum		old_value = old == NULL ? (Datum) 0 : slot_getattr(old, pin, &old_isnull);
+	Datum		new_value = slot_getattr(new, pin, &new_isnull);
+	text	   *old_pin = PinFromDatum(old_value, old_isnull);
+	text	   *new_pin = PinFromDatum(new_value, new_isnull);
+	PinChange	change = compare(old_pin, new_pin);
+
+	PinFreeIfCopy(old_pin, old_value);
+	PinFreeIfCopy(new_pin, new_value);
+	return change;
+}
+
+
+/* ----- May it be set? ----- */
+
+bool
+AsksForNewPins(char **rules)
+{
+	return rules[RULE_FORBID_WEAK] != NULL || rules[RULE_UNLIKE] != NULL;
+}
+
+void
+FindNewPinRules(Relation table, char **rules, NewPinRules *new_pin)
+{
+	new_pin->forbid_weak = rules[RULE_FORBID_WEAK] != NULL;
+	new_pin->unlike = FindColumns(table, OptionColumns(rules[RULE_UNLIKE]));
+}
+
+/* Of the columns that the PIN must not be like, the first that it is; 0 if it is like none. */
+static AttrNumber
+find_like(const NewPinRules *rules, Relation table, const text *pin, TupleTableSlot *row)
+{
+	ListCell   *lc;
+
+	foreach(lc, rules->unlike)
+	{
+		AttrNumber	column = lfirst_int(lc);
+		bool		isnull;
+		Datum		value = slot_getattr(row, column, &isnull);
+		Oid			output;
+		bool		varlena;
+
+		getTypeOutputInfo(TupleDescAttr(RelationGetDescr(table), column - 1)->atttypid,
+						  &output, &varlena);
+		if (!isnull && PinIsLike(pin, OidOutputFunctionCall(output, value)))
+			return column;
+	}
+	return InvalidAttrNumber;
+}
+
+/*
+ * Refuse digits that the rules forbid; the caller's copy of them is wiped first.  What
+ * is no PIN is not judged: a column's type or CHECK says what may be stored.
+ */
+void
+CheckNewPin(const TriggerData *trigdata, const NewPinRules *rules,
+			AttrNumber column, text *pin, TupleTableSlot *row)
+{
+	Relation	table = trigdata->tg_relation;
+	AttrNumber	like;
+	bool		weak;
+
+	if (!PinIsValid(pin))
+		return;
+	weak = rules->forbid_weak && DigitsAreWeak(VARDATA_ANY(pin), VARSIZE_ANY_EXHDR(pin));
+	like = find_like(rules, table, pin, row);
+	if (!weak && like == InvalidAttrNumber)
+		return;
+
+	WipePin(pin);
+	if (weak)
+		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
+								errmsg("the new port PIN is one that guessers try first"),
+								errhint("Choose another one; port_pin_generate() draws PINs that are not easy to guess."),
+								errtablecol(table, column));
+	ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
+							errmsg("the new port PIN repeats digits of column \"%s\"",
+								   ColumnName(table, like)),
+							errhint("Choose another one: a PIN must not be told by what others know of its account."),
+							errtablecol(table, column));
+}

@@ -1,0 +1,17 @@
+/*
+ * use.h
+ *		A PIN that ports once: whether it was used, and that it is.
+ */
+#ifndef PORTPIN_USE_H
+#define PORTPIN_USE_H
+
+#include "table/lookup.h"
+#include "trigger/account_path.h"
+
+extern bool WasUsed(const PathStep *step, const ReferencedRow *holder);
+extern bool WasUsedHere(const PathStep *step, const ReferencedRow *holder);
+extern bool HoldUnused(const PathStep *step, ReferencedRow *holder);
+extern void NoteUse(const PathStep *step, ReferencedRow *holder, Relation orders,
+					TupleTableSlot *order, AttrNumber order_pin, Oid domain);
+
+#endif							/* PORTPIN_USE_H */
