@@ -121,6 +121,16 @@ ALTER TABLE accounts ENABLE TRIGGER USER;
 COMMIT;
 SELECT id, extract(year FROM pin_changed) FROM accounts WHERE id > 6 ORDER BY id;
 
+-- So does what replication applies, where the guard is made to fire there, too.
+ALTER TABLE accounts ENABLE ALWAYS TRIGGER port_pin_protect, ENABLE ALWAYS TRIGGER port_pin_protect_insert,
+	ENABLE ALWAYS TRIGGER zz_port_pin_protect_stamp;
+SET session_replication_role = replica;
+UPDATE accounts SET pin = '777778', pin_changed = '2002-01-01' WHERE id = 7;
+UPDATE accounts SET pin = NULL WHERE id = 7;
+RESET session_replication_role;
+UPDATE accounts SET pin = '777778', pin_changed = now() WHERE id = 7;
+SELECT pin, extract(year FROM pin_changed) FROM accounts WHERE id = 7;
+
 --
 -- Judging
 --
@@ -171,9 +181,9 @@ END $$;
 -- A gate that records verdicts records these.
 CREATE TABLE kept_orders (id int PRIMARY KEY, account int REFERENCES accounts, pin port_pin, verdict port_pin_verdict);
 SELECT count(*) FROM port_pin_gate('kept_orders', verdict => 'verdict', redact => true);
-INSERT INTO kept_orders VALUES (1, 4, '999999'), (2, 7, '777777');
+INSERT INTO kept_orders VALUES (1, 4, '999999'), (2, 7, '777778');
 SELECT count(*) FROM port_pin_protect('accounts', changed => 'pin_changed', max_age => '7 days', replace => true);
-INSERT INTO kept_orders VALUES (3, 4, '444445'), (4, 7, '777777');
+INSERT INTO kept_orders VALUES (3, 4, '444445'), (4, 7, '777778');
 TABLE kept_orders ORDER BY id;
 
 -- The gate reads the column for the owner of the orders.
@@ -226,6 +236,31 @@ CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.at := ''2
 CREATE TRIGGER zzz_forge BEFORE INSERT ON moving_west FOR EACH ROW EXECUTE FUNCTION forge();
 UPDATE moving SET region = 'west';
 DROP TRIGGER zzz_forge ON moving_west;
+
+--
+-- Two PINs of one table, and orders that have one themselves
+--
+CREATE TABLE two (id int PRIMARY KEY, a port_pin, a_at timestamptz, b port_pin, b_at timestamptz);
+SELECT count(*) FROM port_pin_protect('two', pin => 'a', changed => 'a_at', min_age => '1 day', forbid_delete => true, allow_unset => true);
+SELECT count(*) FROM port_pin_protect('two', pin => 'b', changed => 'b_at');
+SELECT mark();
+INSERT INTO two VALUES (1, '111111', NULL, '222222', NULL), (2, NULL, now(), '222222', now());
+SELECT id, shown(a_at) AS a, shown(b_at) AS b FROM two ORDER BY id;
+SELECT mark();
+UPDATE two SET a = '111112', b = b, a_at = NULL, b_at = NULL WHERE id = 1;
+SELECT id, shown(a_at) AS a, shown(b_at) AS b FROM two ORDER BY id;
+SELECT pin_column, trigger_name, problem FROM port_pin_guards WHERE relation = 'two'::regclass ORDER BY 1;
+CREATE TABLE two_orders (id int PRIMARY KEY, account int REFERENCES two, pin port_pin, verdict port_pin_verdict,
+	own_pin port_pin, own_at timestamptz);
+SELECT count(*) FROM port_pin_gate('two_orders', pin => 'pin', account_pin => 'a', verdict => 'verdict');
+SELECT count(*) FROM port_pin_protect('two_orders', pin => 'own_pin', changed => 'own_at');
+INSERT INTO two_orders VALUES (1, 1, '111112', NULL, '333333'), (2, 2, NULL, NULL, NULL);
+SELECT id, verdict, own_pin, shown(own_at) FROM two_orders ORDER BY id;
+SELECT guard, trigger_name, problem FROM port_pin_guards WHERE relation = 'two_orders'::regclass ORDER BY 1, 2;
+SELECT count(*) FROM port_pin_unprotect('two_orders', pin => 'own_pin');
+SELECT count(*) FROM port_pin_ungate('two_orders');
+SELECT count(*) FROM port_pin_unprotect('two', pin => 'b');
+SELECT tgname FROM pg_trigger WHERE tgrelid = 'two'::regclass AND tgname ~ 'stamp' ORDER BY 1;
 
 --
 -- What is refused at install

@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "base/compat.h"
 #include "base/error.h"
 #include "pin/pin.h"
 #include "pin/seal.h"
