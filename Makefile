@@ -21,6 +21,9 @@ PIECES = src/portpin.sql \
 DATA_built = $(SCRIPT)
 PGFILEDESC = "portpin - port-out PINs kept, checked and gated"
 
+# Links among them hold in a folder of their own.
+DOCS ?= $(patsubst $(here)%,%,$(wildcard $(here)doc/*.md $(here)doc/*.svg))
+
 # All tests run, unless some are named: make installcheck REGRESS=domain_digits_only
 tests = $(sort $(notdir $(basename $(wildcard $(here)$(1)))))
 ifeq (,$(strip $(REGRESS) $(ISOLATION) $(PROVE_TESTS)))
@@ -56,6 +59,7 @@ SHLIB_EXPORTS = src/exports.txt
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+docmoduledir = extension/portpin
 
 # A build apart from the sources needs their folders.
 $(shell mkdir -p $(sort $(dir $(OBJS))))

@@ -74,7 +74,7 @@ is_refused('2BP01', 'DROP FUNCTION port_pin_gate_trigger()');
 is_refused('0A000', 'ALTER EXTENSION portpin SET SCHEMA pg_temp');
 guards_hold('after all that');
 
-# CASCADE takes the columns along, and the PINs in them.  README says it.
+# CASCADE takes the columns along, and the PINs in them.  doc/operations.md says it.
 is($node->safe_psql('postgres', q{
 	BEGIN;
 	DROP EXTENSION portpin CASCADE;

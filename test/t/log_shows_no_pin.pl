@@ -137,7 +137,7 @@ is_refused_quietly('an order with log_min_duration_statement', '23PN7',
 	"INSERT INTO port_orders VALUES (1, '$tried')");
 
 
-# What PostgreSQL logs by itself.  README: use bind parameters, and leave
+# What PostgreSQL logs by itself.  doc/security.md: use bind parameters, and leave
 # log_parameter_max_length_on_error at 0.
 is_logged('the statement of an accepted order', "INSERT INTO port_orders VALUES (1, '$stored')");
 is_logged('PINs in errors that are not of portpin', "INSERT INTO port_orders VALUES (99, '$tried')");

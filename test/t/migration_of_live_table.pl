@@ -1,6 +1,6 @@
 # From no PIN column to guarded and validated, on a live table.
 #
-# The statements are those of the README's chapter, run here as they stand there, on
+# The statements are those of doc/migration.md, run here as they stand there, on
 # a table of a million rows (PORTPIN_MIGRATION_ROWS says another number) under load.
 # No transaction of the load fails.  No table is rewritten.  A statement that takes
 # an ACCESS EXCLUSIVE lock reads no row, so it holds the lock for the same instant
@@ -26,8 +26,8 @@ $node->safe_psql('postgres', 'CREATE EXTENSION portpin CASCADE');
 # The recipe: blocks of SQL, each a list of statements
 #
 
-my ($chapter) = slurp_file('README.md') =~ /^<!-- migration -->\n(.*)^<!-- \/migration -->/ms;
-ok($chapter, 'the README has the recipe');
+my ($chapter) = slurp_file('doc/migration.md') =~ /^<!-- migration -->\n(.*)^<!-- \/migration -->/ms;
+ok($chapter, 'the document has the recipe');
 my ($setup, @steps) = map { [ /\G\s*((?:\$\$.*?\$\$|[^;\$])+;[^\n]*)/gs ] }
   $chapter =~ /^```sql\n(.*?)^```$/msg;
 my $done = pop @steps;
@@ -110,7 +110,7 @@ my $files_before = $node->safe_psql('postgres', $files);
 my $settings = '';
 my %lock_of;
 
-# Run one statement; try again, as the README says, when a lock could not be had.
+# Run one statement; try again, as the document says, when a lock could not be had.
 # Tell what locks it took and how many rows it read of tables that are in use.
 sub run_step
 {
@@ -176,7 +176,7 @@ foreach my $statement (map { @$_ } @steps)
 stop_load('requests_with_pin');
 stop_load('subscribers');
 
-# The README says which lock each step takes.
+# The document says which lock each step takes.
 is_deeply([ map { [ $_, $lock_of{$_} ] } sort keys %lock_of ],
 	[ [ 'ALTER TABLE port_requests ADD COLUMN pin text', 'AccessExclusiveLock' ],
 		[ 'ALTER TABLE port_requests ADD CONSTRAINT port_requests_subscriber', 'ShareRowExclusiveLock' ],
