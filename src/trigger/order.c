@@ -20,6 +20,7 @@
 #include "executor/executor.h"
 #include "executor/tuptable.h"
 #include "rewrite/rewriteHandler.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "failure/failure_limit.h"
@@ -181,6 +182,25 @@ judge(GateState *state, PinAttempt *attempt, const Account *account,
 	return !is_attempt || tell_verdict(attempt, account, verdict);
 }
 
+/* Who asks?  NULL if the order does not say. */
+static char *
+source_of(const Gate *gate, TupleTableSlot *order)
+{
+	bool		isnull;
+	Datum		source;
+	Oid			output;
+	bool		varlena;
+
+	if (gate->source == InvalidAttrNumber)
+		return NULL;
+	source = slot_getattr(order, gate->source, &isnull);
+	if (isnull)
+		return NULL;
+	getTypeOutputInfo(TupleDescAttr(order->tts_tupleDescriptor, gate->source - 1)->atttypid,
+					  &output, &varlena);
+	return OidOutputFunctionCall(output, source);
+}
+
 /*
  * Judge an order.  False if its account is out of scope: then nothing is to be said
  * of it, unless the account is locked.
@@ -192,7 +212,12 @@ JudgeOrder(GateState *state, Relation orders, TupleTableSlot *order, PortVerdict
 	bool		judged;
 	bool		done = true;
 
-	BeginAttempt(&attempt, state->gate.domain, orders);
+	BeginAttempt(&attempt, state->gate.domain, orders, source_of(&state->gate, order));
+	if (SourceIsLockedOut(&attempt))
+	{
+		*verdict = PORT_SOURCE_LOCKED_OUT;
+		return true;
+	}
 	do
 	{
 		Account		account;
