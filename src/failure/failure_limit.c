@@ -114,7 +114,7 @@ static void
 end_session(const char *problem, TimestampTz locked_until)
 {
 	HOLD_INTERRUPTS();
-	while (WaitBriefly(FAILURE_PATIENCE, locked_until))
+	while (WaitBriefly(FAILURE_PATIENCE, &locked_until))
 		;
 	error_context_stack = NULL;
 	ereport(FATAL,
@@ -141,7 +141,7 @@ record_or_end_session(PinAttempt *attempt)
 	PG_TRY();
 	{
 		describe_failure(attempt, &failure);
-		problem = RecordFailure(attempt->domain, &failure, attempt->deadline);
+		problem = RecordFailure(attempt->domain, &failure, &attempt->deadline);
 	}
 	PG_CATCH();
 	{
@@ -160,15 +160,6 @@ record_or_end_session(PinAttempt *attempt)
 
 /* ----- An attempt ----- */
 
-/* All waiting has one end, which is set when there is something to wait for. */
-static TimestampTz
-deadline_of(PinAttempt *attempt)
-{
-	if (attempt->deadline == DONT_WAIT)
-		attempt->deadline = DeadlineFromNow();
-	return attempt->deadline;
-}
-
 void
 BeginAttempt(PinAttempt *attempt, Oid domain, Relation orders, const char *source)
 {
@@ -186,7 +177,7 @@ bool
 SourceIsLockedOut(PinAttempt *attempt)
 {
 	return attempt->log != NULL && attempt->source != NULL && limits.accounts > 0 &&
-		SourceReachedLimit(attempt->log, attempt->source, deadline_of(attempt));
+		SourceReachedLimit(attempt->log, attempt->source, &attempt->deadline);
 }
 
 /*
@@ -200,18 +191,11 @@ AccountIsLockedOut(PinAttempt *attempt, const AccountIdentity *identity,
 	if (attempt->log == NULL || row == NULL)
 		return false;
 	attempt->account = AccountKeyOfRow(identity, row);
-	return limits.failures > 0 && !AccountIsClean(attempt->log, &attempt->account) &&
-		CountFailures(attempt->log, &attempt->account, deadline_of(attempt)) >= limits.failures;
-}
-
-/*
- * The lock is of the account in this database, by its OID: a table that is being
- * renamed has one lock.
- */
-static uint64
-lock_of(const PinAttempt *attempt)
-{
-	return HashAccountKey(attempt->account.columns, attempt->account.table);
+	if (limits.failures == 0)
+		return false;
+	attempt->failures = CountFailures(attempt->log, &attempt->account,
+									  &attempt->deadline, &attempt->state);
+	return attempt->failures >= limits.failures;
 }
 
 /*
@@ -225,7 +209,10 @@ LockAttempt(PinAttempt *attempt)
 
 	if (attempt->log == NULL)
 		return false;
-	waited = AcquireAccountLock(lock_of(attempt), &attempt->deadline);
+	/* By its OID, so that a table which is being renamed has one lock. */
+	attempt->lock = HashAccountKey((const struct varlena *) attempt->account.columns,
+								   attempt->account.table);
+	waited = AcquireAccountLock(attempt->lock, &attempt->deadline);
 	attempt->has_lock = true;
 	return waited;
 }
@@ -234,16 +221,20 @@ void
 UnlockAttempt(PinAttempt *attempt)
 {
 	if (attempt->has_lock)
-		ReleaseAccountLock(lock_of(attempt));
+		ReleaseAccountLock(attempt->lock);
 	attempt->has_lock = false;
 }
 
-/* Under the lock there is no waiting for the record's own locks; -1 if it takes some. */
+/*
+ * Count again what others may have recorded meanwhile.  Under the lock there is no
+ * waiting for the record's own locks; -1 if it takes some.
+ */
 static int
 count_at_once(PinAttempt *attempt)
 {
-	return limits.failures == 0 || AccountIsClean(attempt->log, &attempt->account) ? 0 :
-		CountFailures(attempt->log, &attempt->account, DONT_WAIT);
+	return limits.failures == 0 || FailureLogIsUnchanged(attempt->state) ?
+		attempt->failures :
+		CountFailures(attempt->log, &attempt->account, DONT_WAIT, &attempt->state);
 }
 
 /*
@@ -261,10 +252,7 @@ EndAttempt(PinAttempt *attempt, PortVerdict *verdict)
 	if (limits.failures > 0 && failures >= limits.failures)
 		*verdict = PORT_TOO_MANY_ATTEMPTS;
 	else if (failures >= 0 && *verdict == PORT_PIN_MISMATCH)
-	{
-		(void) deadline_of(attempt);
 		record_or_end_session(attempt);
-	}
 	UnlockAttempt(attempt);
 	return failures >= 0;
 }

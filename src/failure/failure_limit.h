@@ -22,6 +22,9 @@ typedef struct PinAttempt
 	TimestampTz deadline;		/* of all waiting, once there is some */
 	const char *source;			/* NULL: none is known */
 	AccountKey	account;		/* see AccountIsLockedOut */
+	int			failures;		/* of the account */
+	uint64		state;			/* of the record, in which they are so many */
+	uint64		lock;			/* of the account */
 	bool		has_lock;		/* others wait that attempt the same account */
 } PinAttempt;
 

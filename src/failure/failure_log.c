@@ -110,7 +110,8 @@ struct FailureLog
 
 	/* Who has failures; holds for one log_generation and the limits: */
 	uint64		generation;
-	uint32		looks;			/* for one account or source */
+	uint32		looks;			/* for one account or source, since then */
+	uint32		rows;			/* that reading them all may take, as it seems */
 	HTAB	   *known;			/* of Known; NULL if nothing is */
 	MemoryContext mcxt;			/* in which it is */
 };
@@ -196,7 +197,7 @@ StartOfWindow(const FailureLimits *limits)
  * can't be had at once and must not be waited for.
  */
 static bool
-lock_in_time(Oid relid, TimestampTz deadline)
+lock_in_time(Oid relid, TimestampTz *deadline)
 {
 	while (!ConditionalLockRelationOid(relid, AccessShareLock))
 	{
@@ -230,7 +231,7 @@ index_fits(Relation table, Relation index, LogIndex which)
 }
 
 static Oid
-find_index(Relation table, LogIndex which, TimestampTz deadline)
+find_index(Relation table, LogIndex which, TimestampTz *deadline)
 {
 	List	   *indexes = RelationGetIndexList(table);
 	Oid			found = InvalidOid;
@@ -274,7 +275,7 @@ index_for(const FailureSubject *subject)
 
 /* The index that the failures of somebody are counted by. */
 Oid
-FindFailureIndex(Relation table, const FailureSubject *subject, TimestampTz deadline)
+FindFailureIndex(Relation table, const FailureSubject *subject, TimestampTz *deadline)
 {
 	Oid			index = find_index(table, index_for(subject), deadline);
 
@@ -285,7 +286,7 @@ FindFailureIndex(Relation table, const FailureSubject *subject, TimestampTz dead
 
 /* Find out what the table looks like; not without waiting. */
 static void
-describe(FailureLog *log, TimestampTz deadline)
+describe(FailureLog *log, TimestampTz *deadline)
 {
 	Relation	table;
 
@@ -323,7 +324,7 @@ is_described(FailureLog *log)
  * table waits for no port order.
  */
 static bool
-lock_log(FailureLog *log, LogIndex which, TimestampTz deadline)
+lock_log(FailureLog *log, LogIndex which, TimestampTz *deadline)
 {
 	while (is_described(log) || deadline != DONT_WAIT)
 	{
@@ -402,7 +403,8 @@ hash_of_account(const FailureLog *log, TupleTableSlot *row)
 {
 	text	   *schema = text_column(log, row, ACCOUNT_SCHEMA);
 	text	   *name = text_column(log, row, ACCOUNT_TABLE);
-	ArrayType  *key = DatumGetArrayTypeP(row->tts_values[log->columns[ACCOUNT_KEY] - 1]);
+	struct varlena *key =
+		PG_DETOAST_DATUM_PACKED(row->tts_values[log->columns[ACCOUNT_KEY] - 1]);
 
 	return HashAccountKey(key, HashTableName(VARDATA_ANY(schema), VARSIZE_ANY_EXHDR(schema),
 											 VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)));
@@ -418,22 +420,30 @@ column_is_null(const FailureLog *log, TupleTableSlot *row, LogColumn column)
 /* ----- Knowing who has failures ----- */
 
 /*
- * So many rows are read for each time that somebody was looked for: reading them
- * costs no more than looking did.  Nobody keeps more of them than this.
+ * To look for somebody takes as long as to read so many rows.  A few are read at once;
+ * nobody keeps more than the most.
  */
-#define ROWS_PER_LOOK	12
+#define ROWS_PER_LOOK	13
+#define FEW_ROWS		26
 #define MOST_ROWS		65536
 
 /*
- * Does what the session knows still hold?  Others' messages have to be accepted
- * first; whether there are any is asked without a lock, hence the barrier.
+ * Is the record still what it was?  Others' messages have to be accepted first; whether
+ * there are any is asked without a lock, hence the barrier.
  */
-static bool
-is_known(FailureLog *log)
+bool
+FailureLogIsUnchanged(uint64 state)
 {
 	pg_memory_barrier();
 	AcceptInvalidationMessages();
-	return log->known != NULL && log->generation == log_generation;
+	return state == log_generation;
+}
+
+/* Does what the session knows still hold? */
+static bool
+is_known(FailureLog *log)
+{
+	return FailureLogIsUnchanged(log->generation) && log->known != NULL;
 }
 
 static Known *
@@ -443,12 +453,13 @@ find_known(FailureLog *log, uint64 hash)
 }
 
 /* Is the account known to have no failures?  Says so of none that has some. */
-bool
-AccountIsClean(FailureLog *log, const AccountKey *account)
+static bool
+is_clean(FailureLog *log, const AccountKey *account)
 {
 	return is_known(log) &&
 		(hash_get_num_entries(log->known) == 0 ||
-		 find_known(log, HashAccountKey(account->columns, account->table_hash)) == NULL);
+		 find_known(log, HashAccountKey((const struct varlena *) account->columns,
+										account->table_hash)) == NULL);
 }
 
 static HTAB *
@@ -495,8 +506,8 @@ note_row(const FailureLog *log, TupleTableSlot *row, HTAB *known)
 	}
 }
 
-/* Read all rows that count, if there are no more than so many. */
-static bool
+/* Read all rows that count, and one more than so many at most; how many were there? */
+static uint32
 read_all(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot,
 		 uint32 most, HTAB *known)
 {
@@ -515,35 +526,46 @@ read_all(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot,
 	ExecDropSingleTupleTableSlot(row);
 	index_endscan(scan);
 	index_close(index, NoLock);
-	return nrows <= most;
+	return nrows;
 }
 
-/*
- * Come to know who has failures, unless they are too many for what the session has
- * spent in looking for single ones.  If so it tries again when it has looked twice
- * as often: in all, reading costs twice what looking does.
- */
+/* Read who has failures, and keep that if there are no more than so many rows. */
 static void
-learn(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot)
+read_and_keep(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot,
+			  uint32 most)
 {
-	uint32		looks = ++log->looks;
-	MemoryContext mcxt;
-	HTAB	   *known;
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "failures",
+											   ALLOCSET_SMALL_SIZES);
+	HTAB	   *known = create_known(mcxt);
 
-	if ((looks & (looks - 1)) != 0 || !OidIsValid(log->indexes[BY_TIME]) ||
-		!ConditionalLockRelationOid(log->indexes[BY_TIME], AccessShareLock))
-		return;
-	mcxt = AllocSetContextCreate(CurrentMemoryContext, "failures", ALLOCSET_SMALL_SIZES);
-	known = create_known(mcxt);
-	if (read_all(log, table, since, snapshot,
-				 Min(looks, MOST_ROWS / ROWS_PER_LOOK) * ROWS_PER_LOOK, known))
+	log->rows = read_all(log, table, since, snapshot, most, known);
+	if (log->rows <= most)
 	{
 		MemoryContextSetParent(mcxt, CacheMemoryContext);
 		log->mcxt = mcxt;
 		log->known = known;
+		return;
 	}
-	else
-		MemoryContextDelete(mcxt);
+	log->rows = 2 * most;
+	MemoryContextDelete(mcxt);
+}
+
+/*
+ * Come to know who has failures when the session has looked for single ones so often
+ * that reading them all takes no longer.  If they are more than it seemed, it tries
+ * again when it has looked twice as often.
+ */
+static void
+learn(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot)
+{
+	uint32		most;
+
+	log->looks++;
+	most = Min(Max(log->looks * ROWS_PER_LOOK, FEW_ROWS), MOST_ROWS);
+	if (most < log->rows || !OidIsValid(log->indexes[BY_TIME]) ||
+		!ConditionalLockRelationOid(log->indexes[BY_TIME], AccessShareLock))
+		return;
+	read_and_keep(log, table, since, snapshot, most);
 	UnlockRelationOid(log->indexes[BY_TIME], AccessShareLock);
 }
 
@@ -563,7 +585,7 @@ typedef struct Look
 
 /* False if that would take a wait for which there is no time. */
 static bool
-begin_look(FailureLog *log, const FailureSubject *subject, TimestampTz deadline, Look *look)
+begin_look(FailureLog *log, const FailureSubject *subject, TimestampTz *deadline, Look *look)
 {
 	if (!lock_log(log, index_for(subject), deadline))
 		return false;
@@ -597,17 +619,25 @@ end_look(FailureLog *log, Look *look)
 
 /*
  * How many failures at an account count?  Up to the limit: what is beyond makes no
- * difference.  -1 if that can't be told at once and must not be waited for.
+ * difference.  -1 if that can't be told at once and must not be waited for.  Tells in
+ * which state of the record that is so: see FailureLogIsUnchanged.
  */
 int
-CountFailures(FailureLog *log, const AccountKey *account, TimestampTz deadline)
+CountFailures(FailureLog *log, const AccountKey *account, TimestampTz *deadline,
+			  uint64 *state)
 {
 	const FailureSubject subject = {account, NULL};
 	Look		look;
 	int			count = 0;
 
+	if (is_clean(log, account))
+	{
+		*state = log->generation;
+		return 0;
+	}
 	if (!begin_look(log, &subject, deadline, &look))
 		return -1;
+	*state = log->generation;
 	while (count < log->limits.failures &&
 		   index_getnext_slot(look.scan, ForwardScanDirection, look.row))
 	{
@@ -623,7 +653,7 @@ CountFailures(FailureLog *log, const AccountKey *account, TimestampTz deadline)
  * the limit is reached is the first one of them to age out.
  */
 static TimestampTz
-source_locked_until(FailureLog *log, const char *source, TimestampTz deadline)
+source_locked_until(FailureLog *log, const char *source, TimestampTz *deadline)
 {
 	const FailureSubject subject = {NULL, source};
 	HTAB	   *accounts = create_known(CurrentMemoryContext);
@@ -648,7 +678,7 @@ source_locked_until(FailureLog *log, const char *source, TimestampTz deadline)
 
 /* Has a source failed at as many accounts as it may? */
 bool
-SourceReachedLimit(FailureLog *log, const char *source, TimestampTz deadline)
+SourceReachedLimit(FailureLog *log, const char *source, TimestampTz *deadline)
 {
 	uint64		hash = hash_of_source(source, strlen(source));
 	Known	   *known = NULL;

@@ -34,11 +34,11 @@ typedef struct FailureLimits
 extern void WatchFailureLog(void);
 extern FailureLog *FailureLogOf(Oid domain, const FailureLimits *limits);
 extern TimestampTz StartOfWindow(const FailureLimits *limits);
-extern bool AccountIsClean(FailureLog *log, const AccountKey *account);
 extern int	CountFailures(FailureLog *log, const AccountKey *account,
-						  TimestampTz deadline);
+						  TimestampTz *deadline, uint64 *state);
+extern bool FailureLogIsUnchanged(uint64 state);
 extern bool SourceReachedLimit(FailureLog *log, const char *source,
-							   TimestampTz deadline);
+							   TimestampTz *deadline);
 
 /*
  * For those who write to the table.  Whose failures: an account's, or a source's, or
@@ -51,7 +51,7 @@ typedef struct FailureSubject
 } FailureSubject;
 
 extern Oid	FindFailureIndex(Relation table, const FailureSubject *subject,
-							 TimestampTz deadline);
+							 TimestampTz *deadline);
 extern IndexScanDesc BeginFailureScan(Relation table, Relation index,
 									  const FailureSubject *subject,
 									  TimestampTz since, Snapshot snapshot);

@@ -107,10 +107,11 @@ AppendFailure(Oid domain, const Failure *failure)
 {
 	Relation	table = table_open(PortPinTable(FAILURE_TABLE, domain), RowExclusiveLock);
 	const FailureSubject subject = {.account = &(const AccountKey) {0}};
+	TimestampTz deadline = 0;
 	RecordWriter writer;
 
 	/* Without its index it would not count. */
-	(void) FindFailureIndex(table, &subject, DeadlineFromNow());
+	(void) FindFailureIndex(table, &subject, &deadline);
 	writer = BeginWriting(table);
 	SetRecordColumn(&writer, "failed_at", TIMESTAMPTZOID,
 					TimestampTzGetDatum(GetCurrentTimestamp()));
@@ -171,8 +172,9 @@ mark_rows(Relation table, IndexScanDesc scan, const char *column, Snapshot snaps
 int64
 LiftFailures(Oid domain, const FailureSubject *subject, TimestampTz since)
 {
+	TimestampTz deadline = 0;
 	Relation	table = table_open(PortPinTable(FAILURE_TABLE, domain), RowExclusiveLock);
-	Relation	index = index_open(FindFailureIndex(table, subject, DeadlineFromNow()),
+	Relation	index = index_open(FindFailureIndex(table, subject, &deadline),
 								   AccessShareLock);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	IndexScanDesc scan = BeginFailureScan(table, index, subject, since, snapshot);

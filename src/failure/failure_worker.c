@@ -196,7 +196,7 @@ is_at_head(uint64 *first, uint64 ours)
 /* Start a worker as soon as it is our turn and there is a free slot; false if too late. */
 static bool
 start_worker(dsm_segment *segment, BackgroundWorkerHandle **handle,
-			 TimestampTz deadline)
+			 TimestampTz *deadline)
 {
 	BackgroundWorker worker = {
 		.bgw_name = "portpin: wrong port PIN",
@@ -228,25 +228,20 @@ start_worker(dsm_segment *segment, BackgroundWorkerHandle **handle,
 
 /* Wait for the commit, not for the worker's end. */
 static const char *
-wait_for_record(FailureRequest *request, BackgroundWorkerHandle *handle, TimestampTz deadline)
+wait_for_record(FailureRequest *request, BackgroundWorkerHandle *handle, TimestampTz *deadline)
 {
 	for (;;)
 	{
 		pid_t		pid;
 		bool		ended = GetBackgroundWorkerPid(handle, &pid) == BGWH_STOPPED;
-		long		patience;
 
 		/* In this order: a worker may be done and ended in the meantime. */
 		if (pg_atomic_read_u32(&request->done) != 0)
 			return NULL;
 		if (ended)
 			return "The background worker failed; its own message is above.";
-		patience = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
-		if (patience <= 0)
+		if (!WaitBriefly(FAILURE_PATIENCE, deadline))
 			return "The background worker did not end in time.";
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 patience, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
 	}
 }
 
@@ -255,7 +250,7 @@ wait_for_record(FailureRequest *request, BackgroundWorkerHandle *handle, Timesta
  * have been.  Interrupts are to be held: a cancelled attempt must not go uncounted.
  */
 const char *
-RecordFailure(Oid domain, const Failure *failure, TimestampTz deadline)
+RecordFailure(Oid domain, const Failure *failure, TimestampTz *deadline)
 {
 	dsm_segment *segment = prepare_request(domain, failure);
 	BackgroundWorkerHandle *handle;

@@ -391,9 +391,10 @@ IsCutKey(List *strings)
 	return mark != NULL && strlen(mark) == strlen(CUT_MARK) + 2 * PG_SHA256_DIGEST_LENGTH;
 }
 
-/* The same for the same key, in every session. */
+/* The same for the same key in every session, be its header a long or a short one. */
 uint64
-HashAccountKey(const ArrayType *columns, uint64 seed)
+HashAccountKey(const struct varlena *columns, uint64 seed)
 {
-	return hash_bytes_extended((const unsigned char *) columns, VARSIZE(columns), seed);
+	return hash_bytes_extended((const unsigned char *) VARDATA_ANY(columns),
+							   VARSIZE_ANY_EXHDR(columns), seed);
 }

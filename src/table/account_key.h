@@ -51,6 +51,6 @@ extern AccountKey AccountKeyOfValues(const AccountIdentity *identity, const Datu
 extern AccountKey AccountKeyOfStrings(const AccountIdentity *identity, List *strings);
 extern bool IsCutKey(List *strings);
 extern char *CutToDigest(const char *start, Datum all);
-extern uint64 HashAccountKey(const ArrayType *columns, uint64 seed);
+extern uint64 HashAccountKey(const struct varlena *columns, uint64 seed);
 
 #endif							/* PORTPIN_ACCOUNT_KEY_H */
