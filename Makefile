@@ -17,6 +17,7 @@ PIECES = src/portpin.sql \
 	src/trigger/protect_trigger.sql src/trigger/seal_trigger.sql src/trigger/gate_trigger.sql src/trigger/failure_lift.sql \
 	src/ddl/install_protect.sql src/ddl/install_gate.sql src/ddl/seal_column.sql \
 	src/ddl/guards.sql \
+	src/stats.sql \
 	src/privileges.sql
 DATA_built = $(SCRIPT)
 PGFILEDESC = "portpin - port-out PINs kept, checked and gated"

@@ -59,10 +59,10 @@ infinity	failures	accounts	{3}	failures	port_orders	0
 SELECT place_all();
 
 -- By UPDATE; and a name or key that is not quite the account's is another's.
-INSERT INTO port_pin_failures SELECT failed_at, account_schema, upper(account_table), '{4}', order_schema, order_table
-		, role_name, login_name, client_addr, application_name, 0 FROM port_pin_failures WHERE account_key = '{3}';
-INSERT INTO port_pin_failures SELECT failed_at, account_schema, account_table, '{4,4}', order_schema, order_table
-		, role_name, login_name, client_addr, application_name, 0 FROM port_pin_failures WHERE account_key = '{3}';
+INSERT INTO port_pin_failures (failed_at, account_schema, account_table, account_key, order_schema, order_table, pid)
+	SELECT failed_at, account_schema, other, key, order_schema, order_table, pid
+	FROM port_pin_failures, (VALUES ('ACCOUNTS', '{4}'::text[]), ('accounts', '{4,4}')) o (other, key)
+	WHERE account_key = '{3}';
 SELECT place_all();
 UPDATE port_pin_failures SET account_key = '{5}' WHERE account_key = '{4,4}';
 SELECT place_all();
@@ -83,7 +83,8 @@ ROLLBACK;
 SELECT place_all();
 
 -- Many more than a session would keep are looked up one by one; then it knows again.
-INSERT INTO port_pin_failures SELECT clock_timestamp(), 'failures', 'strangers', ARRAY[n], 'failures', 'port_orders', NULL, NULL, NULL, NULL, 0
+INSERT INTO port_pin_failures (failed_at, account_schema, account_table, account_key, order_schema, order_table, pid)
+	SELECT clock_timestamp(), 'failures', 'strangers', ARRAY[n], 'failures', 'port_orders', 0
 	FROM generate_series(1, 300) n;
 SELECT place_all() FROM generate_series(1, 3);
 SELECT place_all() FROM generate_series(1, 10) OFFSET 9;

@@ -6,7 +6,8 @@ DO $privileges$
 DECLARE
 	-- A role that may ask whether a PIN is right, or set up a gate that does, can guess;
 	-- and the trigger functions state the rules of a table.
-	closed CONSTANT pg_catalog.text[] := ARRAY['port_pin_check', 'port_pin_seal', 'port_pin_seal_keys', 'port_pin_failures_trigger'];
+	closed CONSTANT pg_catalog.text[] := ARRAY['port_pin_check', 'port_pin_seal', 'port_pin_seal_keys',
+		'port_pin_lift_source_lockout', 'port_pin_failures_trigger', 'port_pin_key_stats'];
 	guarding CONSTANT pg_catalog.text[] := ARRAY[
 		'port_pin_protect_trigger', 'port_pin_seal_trigger', 'port_pin_gate_trigger', 'port_pin_used_trigger',
 		'port_pin_protect', 'port_pin_unprotect', 'port_pin_gate', 'port_pin_ungate'];
@@ -55,3 +56,5 @@ END
 $privileges$;
 
 GRANT SELECT ON port_pin_guards, port_pin_reject_codes TO PUBLIC;
+GRANT SELECT ON port_pin_stats TO pg_monitor;
+GRANT EXECUTE ON FUNCTION port_pin_key_stats() TO pg_monitor;

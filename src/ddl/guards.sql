@@ -141,15 +141,15 @@ BEGIN
 	EXECUTE pg_catalog.format(
 		'WITH guards AS (SELECT *, COALESCE(pg_catalog.pg_partition_root(relation), relation) AS whole'
 		' FROM %1$s.port_pin_guards)'
-		' SELECT COALESCE(g.relation, r.relation) AS relation, g.guard, g.problem, g.definition'
+		' SELECT COALESCE(g.relation, r.relation) AS relation, g.guard, g.problem, g.definition, r.number'
 		' FROM pg_catalog.unnest($1) WITH ORDINALITY AS r (relation, number)'
 		' LEFT JOIN guards AS g ON g.whole OPERATOR(pg_catalog.=)'
 		' COALESCE(pg_catalog.pg_partition_root(r.relation), r.relation)'
 		' WHERE g.problem IS NOT NULL OR g.relation IS NULL'
 		' UNION ALL'
-		' SELECT relation, guard, problem, definition FROM guards'
+		' SELECT relation, guard, problem, definition, 0 FROM guards'
 		' WHERE problem IS NOT NULL AND pg_catalog.cardinality($1) OPERATOR(pg_catalog.=) 0'
-		' LIMIT 1', portpin) INTO wrong USING relations;
+		' ORDER BY number, relation LIMIT 1', portpin) INTO wrong USING relations;
 	GET DIAGNOSTICS problems = ROW_COUNT;
 	IF problems OPERATOR(pg_catalog.=) 0 THEN
 		RETURN;

@@ -25,6 +25,7 @@
 
 #include "failure/failure_limit.h"
 
+#include "access/xact.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -47,11 +48,10 @@
 
 #define SECONDS_PER_HOUR 3600
 #define LONGEST_WINDOW (366 * 24 * SECONDS_PER_HOUR)
-
 PG_FUNCTION_INFO_V1(port_pin_failure_limits);
+PG_FUNCTION_INFO_V1(port_pin_failures_since);
 
-static int	max_failures;
-static int	failure_window;		/* seconds */
+static FailureLimits limits;
 
 
 /* ----- Settings ----- */
@@ -62,12 +62,17 @@ DefineFailureSettings(void)
 	DefineCustomIntVariable("portpin.max_failures_per_account",
 							"Failed attempts at one account after which its port orders are refused unread.",
 							"0 lets failed attempts go uncounted and unrecorded.",
-							&max_failures, 10, 0, 10000,
+							&limits.failures, 10, 0, 10000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("portpin.max_accounts_per_source",
+							"Accounts at which one source has failed after which its port orders are refused unread.",
+							"0 lets a source fail at any number of accounts.",
+							&limits.accounts, 0, 0, 10000,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("portpin.failure_window",
 							"How long a failed attempt counts.",
 							NULL,
-							&failure_window, SECONDS_PER_HOUR, 1, LONGEST_WINDOW,
+							&limits.window, SECONDS_PER_HOUR, 1, LONGEST_WINDOW,
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
@@ -75,27 +80,28 @@ DefineFailureSettings(void)
 TimestampTz
 FailuresCountSince(void)
 {
-	return StartOfWindow(failure_window);
+	return StartOfWindow(&limits);
 }
 
 /* ----- Recording ----- */
 
 static void
-describe_failure(const AccountKey *account, Relation orders, Failure *failure)
+describe_failure(const PinAttempt *attempt, Failure *failure)
 {
-	RecordedTable account_table = RecordedNameOf(account->table);
-	RecordedTable order_table = RecordedNameOf(RootOfPartitions(orders));
+	RecordedTable account_table = RecordedNameOf(attempt->account.table);
+	RecordedTable order_table = RecordedNameOf(RootOfPartitions(attempt->orders));
 	RecordedSession session = DescribeSession();
 
 	failure->fields[FAILURE_ACCOUNT_SCHEMA] = account_table.schema;
 	failure->fields[FAILURE_ACCOUNT_TABLE] = account_table.name;
 	failure->fields[FAILURE_ORDER_SCHEMA] = order_table.schema;
 	failure->fields[FAILURE_ORDER_TABLE] = order_table.name;
+	failure->fields[FAILURE_SOURCE] = unconstify(char *, attempt->source);
 	failure->fields[FAILURE_ROLE_NAME] = session.role_name;
 	failure->fields[FAILURE_LOGIN_NAME] = session.login_name;
 	failure->fields[FAILURE_CLIENT_ADDR] = session.client_addr;
 	failure->fields[FAILURE_APPLICATION_NAME] = session.application_name;
-	failure->account_key = account->columns;
+	failure->account_key = attempt->account.columns;
 	failure->pid = MyProcPid;
 }
 
@@ -108,7 +114,7 @@ static void
 end_session(const char *problem, TimestampTz locked_until)
 {
 	HOLD_INTERRUPTS();
-	while (WaitBriefly(FAILURE_PATIENCE, locked_until))
+	while (WaitBriefly(FAILURE_PATIENCE, &locked_until))
 		;
 	error_context_stack = NULL;
 	ereport(FATAL,
@@ -134,8 +140,8 @@ record_or_end_session(PinAttempt *attempt)
 	ExitOnAnyError = false;
 	PG_TRY();
 	{
-		describe_failure(&attempt->account, attempt->orders, &failure);
-		problem = RecordFailure(attempt->domain, &failure, attempt->deadline);
+		describe_failure(attempt, &failure);
+		problem = RecordFailure(attempt->domain, &failure, &attempt->deadline);
 	}
 	PG_CATCH();
 	{
@@ -154,24 +160,24 @@ record_or_end_session(PinAttempt *attempt)
 
 /* ----- An attempt ----- */
 
-/* All waiting has one end, which is set when there is something to wait for. */
-static TimestampTz
-deadline_of(PinAttempt *attempt)
-{
-	if (attempt->deadline == DONT_WAIT)
-		attempt->deadline = DeadlineFromNow();
-	return attempt->deadline;
-}
-
 void
-BeginAttempt(PinAttempt *attempt, Oid domain, Relation orders)
+BeginAttempt(PinAttempt *attempt, Oid domain, Relation orders, const char *source)
 {
 	memset(attempt, 0, sizeof(PinAttempt));
-	if (max_failures == 0)
+	if (limits.failures == 0 && limits.accounts == 0)
 		return;
 	attempt->domain = domain;
 	attempt->orders = orders;
-	attempt->log = FailureLogOf(domain);
+	attempt->log = FailureLogOf(domain, &limits);
+	attempt->source = source == NULL ? NULL : RecordedSource(source);
+}
+
+/* Has the source of the order failed at too many accounts already? */
+bool
+SourceIsLockedOut(PinAttempt *attempt)
+{
+	return attempt->log != NULL && attempt->source != NULL && limits.accounts > 0 &&
+		SourceReachedLimit(attempt->log, attempt->source, &attempt->deadline);
 }
 
 /*
@@ -185,19 +191,11 @@ AccountIsLockedOut(PinAttempt *attempt, const AccountIdentity *identity,
 	if (attempt->log == NULL || row == NULL)
 		return false;
 	attempt->account = AccountKeyOfRow(identity, row);
-	return !AccountIsClean(attempt->log, &attempt->account, failure_window) &&
-		CountFailures(attempt->log, &attempt->account, failure_window, max_failures,
-					  deadline_of(attempt)) >= max_failures;
-}
-
-/*
- * The lock is of the account in this database, by its OID: a table that is being
- * renamed has one lock.
- */
-static uint64
-lock_of(const PinAttempt *attempt)
-{
-	return HashAccountKey(attempt->account.columns, attempt->account.table);
+	if (limits.failures == 0)
+		return false;
+	attempt->failures = CountFailures(attempt->log, &attempt->account,
+									  &attempt->deadline, &attempt->state);
+	return attempt->failures >= limits.failures;
 }
 
 /*
@@ -211,7 +209,10 @@ LockAttempt(PinAttempt *attempt)
 
 	if (attempt->log == NULL)
 		return false;
-	waited = AcquireAccountLock(lock_of(attempt), &attempt->deadline);
+	/* By its OID, so that a table which is being renamed has one lock. */
+	attempt->lock = HashAccountKey((const struct varlena *) attempt->account.columns,
+								   attempt->account.table);
+	waited = AcquireAccountLock(attempt->lock, &attempt->deadline);
 	attempt->has_lock = true;
 	return waited;
 }
@@ -220,17 +221,20 @@ void
 UnlockAttempt(PinAttempt *attempt)
 {
 	if (attempt->has_lock)
-		ReleaseAccountLock(lock_of(attempt));
+		ReleaseAccountLock(attempt->lock);
 	attempt->has_lock = false;
 }
 
-/* Under the lock there is no waiting for the record's own locks; -1 if it takes some. */
+/*
+ * Count again what others may have recorded meanwhile.  Under the lock there is no
+ * waiting for the record's own locks; -1 if it takes some.
+ */
 static int
 count_at_once(PinAttempt *attempt)
 {
-	return AccountIsClean(attempt->log, &attempt->account, failure_window) ? 0 :
-		CountFailures(attempt->log, &attempt->account, failure_window, max_failures,
-					  DONT_WAIT);
+	return limits.failures == 0 || FailureLogIsUnchanged(attempt->state) ?
+		attempt->failures :
+		CountFailures(attempt->log, &attempt->account, DONT_WAIT, &attempt->state);
 }
 
 /*
@@ -245,13 +249,10 @@ EndAttempt(PinAttempt *attempt, PortVerdict *verdict)
 	if (attempt->log == NULL)
 		return true;
 	failures = count_at_once(attempt);
-	if (failures >= max_failures)
+	if (limits.failures > 0 && failures >= limits.failures)
 		*verdict = PORT_TOO_MANY_ATTEMPTS;
 	else if (failures >= 0 && *verdict == PORT_PIN_MISMATCH)
-	{
-		(void) deadline_of(attempt);
 		record_or_end_session(attempt);
-	}
 	UnlockAttempt(attempt);
 	return failures >= 0;
 }
@@ -261,7 +262,7 @@ EndAttempt(PinAttempt *attempt, PortVerdict *verdict)
 
 /*
  * port_pin_failure_limits(OUT max_failures_per_account integer,
- *		OUT failure_window interval)
+ *		OUT max_accounts_per_source integer, OUT failure_window interval)
  *
  * The settings, for views: before the module is loaded current_setting() does not
  * know them.
@@ -270,11 +271,24 @@ Datum
 port_pin_failure_limits(PG_FUNCTION_ARGS)
 {
 	TupleDesc	row;
-	Interval	window = {.time = (TimeOffset) failure_window * USECS_PER_SEC};
-	Datum		values[2] = {Int32GetDatum(max_failures), IntervalPGetDatum(&window)};
-	bool		nulls[2] = {false, false};
+	Interval	window = {.time = (TimeOffset) limits.window * USECS_PER_SEC};
+	Datum		values[] = {Int32GetDatum(limits.failures), Int32GetDatum(limits.accounts),
+	IntervalPGetDatum(&window)};
+	bool		nulls[lengthof(values)] = {false};
 
 	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
+}
+
+/*
+ * port_pin_failures_since() returns timestamptz
+ *
+ * When the window of failures that count began, for this statement.
+ */
+Datum
+port_pin_failures_since(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TIMESTAMPTZ(GetCurrentStatementStartTimestamp() -
+						  (TimestampTz) limits.window * USECS_PER_SEC);
 }

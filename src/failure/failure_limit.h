@@ -20,7 +20,11 @@ typedef struct PinAttempt
 	Relation	orders;
 	FailureLog *log;			/* NULL: failures are neither counted nor recorded */
 	TimestampTz deadline;		/* of all waiting, once there is some */
+	const char *source;			/* NULL: none is known */
 	AccountKey	account;		/* see AccountIsLockedOut */
+	int			failures;		/* of the account */
+	uint64		state;			/* of the record, in which they are so many */
+	uint64		lock;			/* of the account */
 	bool		has_lock;		/* others wait that attempt the same account */
 } PinAttempt;
 
@@ -31,12 +35,15 @@ extern TimestampTz FailuresCountSince(void);
  * These go around the comparison of a PIN, in this order, and all of them again where
  * the last one says so:
  *
- *		BeginAttempt		once for an order
+ *		BeginAttempt		once for an order, whose source may be known
+ *		SourceIsLockedOut	refuses it unread
  *		AccountIsLockedOut	refuses it unread
  *		LockAttempt			before the verdict is told, be it right or wrong
  *		EndAttempt			counts, and only then tells
  */
-extern void BeginAttempt(PinAttempt *attempt, Oid domain, Relation orders);
+extern void BeginAttempt(PinAttempt *attempt, Oid domain, Relation orders,
+						 const char *source);
+extern bool SourceIsLockedOut(PinAttempt *attempt);
 extern bool AccountIsLockedOut(PinAttempt *attempt, const AccountIdentity *identity,
 							   TupleTableSlot *row);
 extern bool LockAttempt(PinAttempt *attempt);

@@ -4,12 +4,12 @@
  *
  * Failures are counted by an index, as of now, whatever this transaction's snapshot
  * is.  That costs several times what it takes to judge an order, and hardly any
- * account has failures.  So a session comes to know all accounts that have some,
- * and keeps that until a failure is recorded: whoever writes to the table
+ * account has failures.  So a session comes to know all accounts and sources that
+ * have some, and keeps that until a failure is recorded: whoever writes to the table
  * invalidates FAILURE_SIGNAL, in the transaction that writes, and its commit is
  * told to all sessions before anybody is told of the failure.
  *
- * Columns and indexes are looked up by name and by columns.
+ * Columns are looked up by name, indexes by the columns that they begin with.
  */
 #include "postgres.h"
 
@@ -21,7 +21,9 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "executor/tuptable.h"
+#include "lib/stringinfo.h"
 #include "port/atomics.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
@@ -41,9 +43,61 @@
 #include "table/account_key.h"
 #include "table/column.h"
 
+/* The columns that count. */
+typedef enum LogColumn
+{
+	FAILED_AT,
+	ACCOUNT_SCHEMA,
+	ACCOUNT_TABLE,
+	ACCOUNT_KEY,
+	SOURCE,
+	LIFTED_AT,
+	SOURCE_LIFTED_AT
+} LogColumn;
+
+#define LOG_COLUMNS (SOURCE_LIFTED_AT + 1)
+
+static const struct
+{
+	const char *name;
+	Oid			type;
+}			log_columns[LOG_COLUMNS] =
+{
+	[FAILED_AT] = {"failed_at", TIMESTAMPTZOID},
+	[ACCOUNT_SCHEMA] = {"account_schema", TEXTOID},
+	[ACCOUNT_TABLE] = {"account_table", TEXTOID},
+	[ACCOUNT_KEY] = {"account_key", TEXTARRAYOID},
+	[SOURCE] = {"source", TEXTOID},
+	[LIFTED_AT] = {"lifted_at", TIMESTAMPTZOID},
+	[SOURCE_LIFTED_AT] = {"source_lifted_at", TIMESTAMPTZOID},
+};
+
+/* The indexes, for which there are as many subjects: what each begins with. */
+typedef enum LogIndex
+{
+	BY_ACCOUNT,
+	BY_SOURCE,
+	BY_TIME
+} LogIndex;
+
+#define LOG_INDEXES (BY_TIME + 1)
+#define MAX_INDEX_COLUMNS 4
+
+static const struct
+{
+	int			ncolumns;
+	LogColumn	columns[MAX_INDEX_COLUMNS];
+}			log_indexes[LOG_INDEXES] =
+{
+	[BY_ACCOUNT] = {4, {ACCOUNT_SCHEMA, ACCOUNT_TABLE, ACCOUNT_KEY, FAILED_AT}},
+	[BY_SOURCE] = {2, {SOURCE, FAILED_AT}},
+	[BY_TIME] = {1, {FAILED_AT}},
+};
+
 struct FailureLog
 {
 	Oid			domain;			/* port_pin, in whose schema the table is */
+	FailureLimits limits;
 
 	Oid			table;
 	Oid			signal;
@@ -51,16 +105,24 @@ struct FailureLog
 	/* What the table looks like; holds for one description_generation: */
 	bool		described;
 	uint64		description;
-	Oid			account_index;
-	Oid			time_index;		/* none: the session looks for each account */
+	AttrNumber	columns[LOG_COLUMNS];
+	Oid			indexes[LOG_INDEXES];	/* 0: there is none */
 
-	/* Which accounts have failures; holds for one log_generation: */
+	/* Who has failures; holds for one log_generation and the limits: */
 	uint64		generation;
-	int			window;			/* seconds that failures count */
-	uint32		looks;			/* for one account */
-	HTAB	   *known;			/* accounts that have failures; NULL if unknown */
+	uint32		looks;			/* for one account or source, since then */
+	uint32		rows;			/* that reading them all may take, as it seems */
+	HTAB	   *known;			/* of Known; NULL if nothing is */
 	MemoryContext mcxt;			/* in which it is */
 };
+
+/* What is known of an account, of a source, or of a source at an account. */
+typedef struct Known
+{
+	uint64		hash;
+	int			accounts;		/* of a source: it failed at no more than these */
+	TimestampTz locked_until;	/* of a source: at least */
+} Known;
 
 /* A session has one database, which has one record. */
 static FailureLog the_log;
@@ -95,9 +157,9 @@ WatchFailureLog(void)
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 }
 
-/* Forget which accounts have failures. */
+/* Forget who has failures. */
 static void
-forget_accounts(FailureLog *log)
+forget(FailureLog *log)
 {
 	if (log->mcxt != NULL)
 		MemoryContextDelete(log->mcxt);
@@ -107,29 +169,27 @@ forget_accounts(FailureLog *log)
 }
 
 FailureLog *
-FailureLogOf(Oid domain)
+FailureLogOf(Oid domain, const FailureLimits *limits)
 {
 	if (the_log.domain != domain)
 	{
-		forget_accounts(&the_log);
+		forget(&the_log);
 		the_log = (FailureLog) {.domain = domain};
 	}
+	if (memcmp(&the_log.limits, limits, sizeof(FailureLimits)) != 0)
+		forget(&the_log);
+	the_log.limits = *limits;
 	return &the_log;
 }
 
 TimestampTz
-StartOfWindow(int window)
+StartOfWindow(const FailureLimits *limits)
 {
-	return GetCurrentTimestamp() - (TimestampTz) window * USECS_PER_SEC;
+	return GetCurrentTimestamp() - (TimestampTz) limits->window * USECS_PER_SEC;
 }
 
 
 /* ----- Finding the table and its indexes ----- */
-
-static const char *const account_columns[] = {
-	"account_schema", "account_table", "account_key", "failed_at"
-};
-static const char *const time_columns[] = {"failed_at"};
 
 /*
  * Lock a relation of the record.  Nobody waits in the queue of a heavyweight lock,
@@ -137,7 +197,7 @@ static const char *const time_columns[] = {"failed_at"};
  * can't be had at once and must not be waited for.
  */
 static bool
-lock_in_time(Oid relid, TimestampTz deadline)
+lock_in_time(Oid relid, TimestampTz *deadline)
 {
 	while (!ConditionalLockRelationOid(relid, AccessShareLock))
 	{
@@ -154,22 +214,24 @@ lock_in_time(Oid relid, TimestampTz deadline)
 
 /* Is it a whole index that begins with these columns? */
 static bool
-index_fits(Relation table, Relation index, const char *const *columns, int ncolumns)
+index_fits(Relation table, Relation index, LogIndex which)
 {
 	if (!index->rd_index->indisvalid || index->rd_rel->relam != BTREE_AM_OID ||
-		index->rd_indextuple == NULL || index->rd_index->indnkeyatts < ncolumns ||
+		index->rd_index->indnkeyatts < log_indexes[which].ncolumns ||
 		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
 		return false;
-	for (int i = 0; i < ncolumns; i++)
+	for (int i = 0; i < log_indexes[which].ncolumns; i++)
 	{
-		if (index->rd_index->indkey.values[i] != FindColumn(table, columns[i]))
+		const char *name = log_columns[log_indexes[which].columns[i]].name;
+
+		if (index->rd_index->indkey.values[i] != FindColumn(table, name))
 			return false;
 	}
 	return true;
 }
 
 static Oid
-find_index(Relation table, const char *const *columns, int ncolumns, TimestampTz deadline)
+find_index(Relation table, LogIndex which, TimestampTz *deadline)
 {
 	List	   *indexes = RelationGetIndexList(table);
 	Oid			found = InvalidOid;
@@ -182,7 +244,7 @@ find_index(Relation table, const char *const *columns, int ncolumns, TimestampTz
 
 		(void) lock_in_time(indexid, deadline);
 		index = index_open(indexid, NoLock);
-		if (!OidIsValid(found) && index_fits(table, index, columns, ncolumns))
+		if (!OidIsValid(found) && index_fits(table, index, which))
 			found = indexid;
 		index_close(index, AccessShareLock);
 	}
@@ -190,27 +252,46 @@ find_index(Relation table, const char *const *columns, int ncolumns, TimestampTz
 	return found;
 }
 
-/* The index that the failures of an account are counted by. */
-Oid
-FindAccountIndex(Relation table, TimestampTz deadline)
+static void
+report_missing_index(LogIndex which)
 {
-	Oid			index = find_index(table, account_columns, lengthof(account_columns), deadline);
+	StringInfoData columns;
+
+	initStringInfo(&columns);
+	for (int i = 0; i < log_indexes[which].ncolumns; i++)
+		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "",
+						 log_columns[log_indexes[which].columns[i]].name);
+	ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("the table port_pin_failures lacks its index on (%s)", columns.data),
+					errhint("Create it again: failed attempts are counted by it."));
+}
+
+static LogIndex
+index_for(const FailureSubject *subject)
+{
+	return subject->account != NULL ? BY_ACCOUNT :
+		subject->source != NULL ? BY_SOURCE : BY_TIME;
+}
+
+/* The index that the failures of somebody are counted by. */
+Oid
+FindFailureIndex(Relation table, const FailureSubject *subject, TimestampTz *deadline)
+{
+	Oid			index = find_index(table, index_for(subject), deadline);
 
 	if (!OidIsValid(index))
-		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("the table port_pin_failures lacks its index on (account_schema, account_table, account_key, failed_at)"),
-						errhint("Add its primary key again, which failed attempts are counted by."),
-						errtable(table));
+		report_missing_index(index_for(subject));
 	return index;
 }
 
 /* Find out what the table looks like; not without waiting. */
 static void
-describe(FailureLog *log, TimestampTz deadline)
+describe(FailureLog *log, TimestampTz *deadline)
 {
 	Relation	table;
 
 	/* First of all, so that changes are noticed from now on. */
+	log->described = false;
 	log->table = PortPinTable(FAILURE_TABLE, log->domain);
 	log->signal = PortPinTable(FAILURE_SIGNAL, log->domain);
 	log->description = description_generation;
@@ -223,13 +304,10 @@ describe(FailureLog *log, TimestampTz deadline)
 						errmsg("port_pin_failures is not an ordinary table"),
 						errhint("Drop the extension portpin and create it again."),
 						errtable(table));
-	(void) FindColumnOfType(table, "failed_at", TIMESTAMPTZOID);
-	(void) FindColumnOfType(table, "account_schema", TEXTOID);
-	(void) FindColumnOfType(table, "account_table", TEXTOID);
-	(void) FindColumnOfType(table, "account_key", TEXTARRAYOID);
-	(void) FindColumnOfType(table, "lifted_at", TIMESTAMPTZOID);
-	log->account_index = FindAccountIndex(table, deadline);
-	log->time_index = find_index(table, time_columns, lengthof(time_columns), deadline);
+	for (int i = 0; i < LOG_COLUMNS; i++)
+		log->columns[i] = FindColumnOfType(table, log_columns[i].name, log_columns[i].type);
+	for (int i = 0; i < LOG_INDEXES; i++)
+		log->indexes[i] = find_index(table, i, deadline);
 	log->described = true;
 	table_close(table, AccessShareLock);
 }
@@ -240,255 +318,387 @@ is_described(FailureLog *log)
 	return log->described && log->description == description_generation;
 }
 
-/* Lock the table and the index for reading; false if that would take a wait. */
-static bool
-lock_log(FailureLog *log, TimestampTz deadline)
-{
-	if (!lock_in_time(log->table, deadline))
-		return false;
-	if (lock_in_time(log->account_index, deadline))
-		return true;
-	UnlockRelationOid(log->table, AccessShareLock);
-	return false;
-}
-
 /*
- * Open the table for counting.  Locks are let go as soon as the rows are read, so
- * that a session which waits for the table waits for no port order.  NULL if it
- * can't be had at once and must not be waited for.
+ * Lock the table and an index for reading; false if that would take a wait.  Locks
+ * are let go as soon as the rows are read, so that a session which waits for the
+ * table waits for no port order.
  */
-static Relation
-open_log(FailureLog *log, TimestampTz deadline)
+static bool
+lock_log(FailureLog *log, LogIndex which, TimestampTz *deadline)
 {
-	for (;;)
+	while (is_described(log) || deadline != DONT_WAIT)
 	{
-		if (!is_described(log) && deadline == DONT_WAIT)
-			return NULL;
 		if (!is_described(log))
-		{
-			log->described = false;
 			describe(log, deadline);
+		if (!OidIsValid(log->indexes[which]))
+			report_missing_index(which);
+		if (!lock_in_time(log->table, deadline))
+			return false;
+		if (lock_in_time(log->indexes[which], deadline))
+		{
+			if (is_described(log))
+				return true;
+			UnlockRelationOid(log->indexes[which], AccessShareLock);
 		}
-		if (!lock_log(log, deadline))
-			return NULL;
-		if (is_described(log))
-			return table_open(log->table, NoLock);
-		UnlockRelationOid(log->account_index, AccessShareLock);
 		UnlockRelationOid(log->table, AccessShareLock);
 	}
+	return false;
 }
 
 
 /* ----- Reading rows ----- */
 
-static void
-scan_key(ScanKey scankey, Relation index, int column, StrategyNumber strategy,
-		 RegProcedure procedure, Datum value)
-{
-	ScanKeyEntryInitialize(scankey, 0, column, strategy, InvalidOid,
-						   index->rd_indcollation[column - 1], procedure, value);
-}
-
-/* Look for the failures at an account since some time. */
+/* Look for the failures of somebody since some time. */
 IndexScanDesc
-BeginAccountScan(Relation table, Relation index, const AccountKey *account,
+BeginFailureScan(Relation table, Relation index, const FailureSubject *subject,
 				 TimestampTz since, Snapshot snapshot)
 {
-	RecordedTable name = RecordedNameOf(account->table);
-	ScanKeyData scankeys[lengthof(account_columns)];
+	ScanKeyData scankeys[MAX_INDEX_COLUMNS];
+	int			nkeys = log_indexes[index_for(subject)].ncolumns;
+	Datum		values[MAX_INDEX_COLUMNS];
 	IndexScanDesc scan;
 
-	scan_key(&scankeys[0], index, 1, BTEqualStrategyNumber, F_TEXTEQ,
-			 CStringGetTextDatum(name.schema));
-	scan_key(&scankeys[1], index, 2, BTEqualStrategyNumber, F_TEXTEQ,
-			 CStringGetTextDatum(name.name));
-	scan_key(&scankeys[2], index, 3, BTEqualStrategyNumber, F_ARRAY_EQ,
-			 PointerGetDatum(account->columns));
-	scan_key(&scankeys[3], index, 4, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT,
-			 TimestampTzGetDatum(since));
-	scan = begin_index_scan(table, index, snapshot, lengthof(scankeys));
-	index_rescan(scan, scankeys, lengthof(scankeys), NULL, 0);
+	if (subject->account != NULL)
+	{
+		RecordedTable name = RecordedNameOf(subject->account->table);
+
+		values[0] = CStringGetTextDatum(name.schema);
+		values[1] = CStringGetTextDatum(name.name);
+		values[2] = PointerGetDatum(subject->account->columns);
+	}
+	else if (subject->source != NULL)
+		values[0] = CStringGetTextDatum(subject->source);
+	values[nkeys - 1] = TimestampTzGetDatum(since);
+
+	for (int i = 0; i < nkeys; i++)
+	{
+		LogColumn	column = log_indexes[index_for(subject)].columns[i];
+
+		ScanKeyEntryInitialize(&scankeys[i], 0, i + 1,
+							   column == FAILED_AT ? BTGreaterStrategyNumber : BTEqualStrategyNumber,
+							   InvalidOid, index->rd_indcollation[i],
+							   column == FAILED_AT ? F_TIMESTAMPTZ_GT :
+							   column == ACCOUNT_KEY ? F_ARRAY_EQ : F_TEXTEQ,
+							   values[i]);
+	}
+	scan = begin_index_scan(table, index, snapshot, nkeys);
+	index_rescan(scan, scankeys, nkeys, NULL, 0);
 	return scan;
-}
-
-/* Look for all failures since some time. */
-static IndexScanDesc
-begin_scan_of_all(Relation table, Relation index, TimestampTz since, Snapshot snapshot)
-{
-	ScanKeyData scankey;
-	IndexScanDesc scan;
-
-	scan_key(&scankey, index, 1, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT,
-			 TimestampTzGetDatum(since));
-	scan = begin_index_scan(table, index, snapshot, 1);
-	index_rescan(scan, &scankey, 1, NULL, 0);
-	return scan;
-}
-
-
-/* ----- Knowing all accounts that have failures ----- */
-
-/*
- * So many rows are read for each time that an account was looked for: reading them
- * costs no more than looking did.  Nobody keeps more of them than this.
- */
-#define ROWS_PER_LOOK	12
-#define MOST_ROWS		65536
-
-/*
- * Does what the session knows still hold?  Others' messages have to be accepted
- * first; whether there are any is asked without a lock, hence the barrier.
- */
-static bool
-accounts_are_known(FailureLog *log, int window)
-{
-	pg_memory_barrier();
-	AcceptInvalidationMessages();
-	return log->known != NULL && log->generation == log_generation &&
-		log->window == window;
-}
-
-/* Is the account known to have no failures?  Says so of none that has some. */
-bool
-AccountIsClean(FailureLog *log, const AccountKey *account, int window)
-{
-	uint64		hash;
-
-	if (!accounts_are_known(log, window))
-		return false;
-	if (hash_get_num_entries(log->known) == 0)
-		return true;
-	hash = HashAccountKey(account->columns, account->table_hash);
-	return hash_search(log->known, &hash, HASH_FIND, NULL) == NULL;
 }
 
 static uint64
-hash_of_row(TupleTableSlot *row, const AttrNumber *columns)
+hash_of_source(const char *source, size_t length)
 {
-	text	   *schema = DatumGetTextPP(row->tts_values[columns[0] - 1]);
-	text	   *name = DatumGetTextPP(row->tts_values[columns[1] - 1]);
-	ArrayType  *key = DatumGetArrayTypeP(row->tts_values[columns[2] - 1]);
+	return hash_bytes_extended((const unsigned char *) source, length, SOURCE);
+}
+
+static text *
+text_column(const FailureLog *log, TupleTableSlot *row, LogColumn column)
+{
+	return DatumGetTextPP(row->tts_values[log->columns[column] - 1]);
+}
+
+static uint64
+hash_of_account(const FailureLog *log, TupleTableSlot *row)
+{
+	text	   *schema = text_column(log, row, ACCOUNT_SCHEMA);
+	text	   *name = text_column(log, row, ACCOUNT_TABLE);
+	struct varlena *key =
+		PG_DETOAST_DATUM_PACKED(row->tts_values[log->columns[ACCOUNT_KEY] - 1]);
 
 	return HashAccountKey(key, HashTableName(VARDATA_ANY(schema), VARSIZE_ANY_EXHDR(schema),
 											 VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)));
 }
 
-/* Read all rows that count, if there are no more than so many. */
 static bool
-read_accounts(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot,
-			  uint32 most, HTAB *known)
+column_is_null(const FailureLog *log, TupleTableSlot *row, LogColumn column)
 {
-	Relation	index = index_open(log->time_index, NoLock);
-	IndexScanDesc scan = begin_scan_of_all(table, index, since, snapshot);
+	return slot_attisnull(row, log->columns[column]);
+}
+
+
+/* ----- Knowing who has failures ----- */
+
+/*
+ * To look for somebody takes as long as to read so many rows.  A few are read at once;
+ * nobody keeps more than the most.
+ */
+#define ROWS_PER_LOOK	13
+#define FEW_ROWS		26
+#define MOST_ROWS		65536
+
+/*
+ * Is the record still what it was?  Others' messages have to be accepted first; whether
+ * there are any is asked without a lock, hence the barrier.
+ */
+bool
+FailureLogIsUnchanged(uint64 state)
+{
+	pg_memory_barrier();
+	AcceptInvalidationMessages();
+	return state == log_generation;
+}
+
+/* Does what the session knows still hold? */
+static bool
+is_known(FailureLog *log)
+{
+	return FailureLogIsUnchanged(log->generation) && log->known != NULL;
+}
+
+static Known *
+find_known(FailureLog *log, uint64 hash)
+{
+	return hash_search(log->known, &hash, HASH_FIND, NULL);
+}
+
+/* Is the account known to have no failures?  Says so of none that has some. */
+static bool
+is_clean(FailureLog *log, const AccountKey *account)
+{
+	return is_known(log) &&
+		(hash_get_num_entries(log->known) == 0 ||
+		 find_known(log, HashAccountKey((const struct varlena *) account->columns,
+										account->table_hash)) == NULL);
+}
+
+static HTAB *
+create_known(MemoryContext mcxt)
+{
+	HASHCTL		control = {.keysize = sizeof(uint64), .entrysize = sizeof(Known), .hcxt = mcxt};
+
+	return hash_create("failures", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* Add somebody; false if that is nobody new. */
+static bool
+note(HTAB *known, uint64 hash, Known **entry)
+{
+	bool		found;
+	Known	   *it = hash_search(known, &hash, HASH_ENTER, &found);
+
+	if (!found)
+	{
+		it->accounts = 0;
+		it->locked_until = 0;
+	}
+	if (entry != NULL)
+		*entry = it;
+	return !found;
+}
+
+static void
+note_row(const FailureLog *log, TupleTableSlot *row, HTAB *known)
+{
+	uint64		account = hash_of_account(log, row);
+
+	if (column_is_null(log, row, LIFTED_AT))
+		(void) note(known, account, NULL);
+	if (!column_is_null(log, row, SOURCE) && column_is_null(log, row, SOURCE_LIFTED_AT))
+	{
+		text	   *name = text_column(log, row, SOURCE);
+		uint64		source = hash_of_source(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+		Known	   *entry;
+
+		(void) note(known, source, &entry);
+		if (note(known, hash_combine64(source, account), NULL))
+			entry->accounts++;
+	}
+}
+
+/* Read all rows that count, and one more than so many at most; how many were there? */
+static uint32
+read_all(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot,
+		 uint32 most, HTAB *known)
+{
+	const FailureSubject everybody = {NULL, NULL};
+	Relation	index = index_open(log->indexes[BY_TIME], NoLock);
+	IndexScanDesc scan = BeginFailureScan(table, index, &everybody, since, snapshot);
 	TupleTableSlot *row = table_slot_create(table, NULL);
-	AttrNumber	lifted = FindColumn(table, "lifted_at");
-	AttrNumber	columns[3];
 	uint32		nrows = 0;
 
-	for (int i = 0; i < (int) lengthof(columns); i++)
-		columns[i] = FindColumn(table, account_columns[i]);
 	while (nrows <= most && index_getnext_slot(scan, ForwardScanDirection, row))
 	{
 		nrows++;
 		slot_getallattrs(row);
-		if (row->tts_isnull[lifted - 1])
-		{
-			uint64		hash = hash_of_row(row, columns);
-
-			(void) hash_search(known, &hash, HASH_ENTER, NULL);
-		}
+		note_row(log, row, known);
 	}
 	ExecDropSingleTupleTableSlot(row);
 	index_endscan(scan);
 	index_close(index, NoLock);
-	return nrows <= most;
+	return nrows;
 }
 
-/*
- * Come to know all accounts that have failures, unless they are too many for what
- * the session has spent in looking for single ones.  If so it tries again when it
- * has looked twice as often: in all, reading costs twice what looking does.
- */
+/* Read who has failures, and keep that if there are no more than so many rows. */
 static void
-learn_accounts(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot)
+read_and_keep(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot,
+			  uint32 most)
 {
-	uint32		looks = ++log->looks;
-	MemoryContext mcxt;
-	HASHCTL		control = {.keysize = sizeof(uint64), .entrysize = sizeof(uint64)};
-	HTAB	   *known;
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "failures",
+											   ALLOCSET_SMALL_SIZES);
+	HTAB	   *known = create_known(mcxt);
 
-	if ((looks & (looks - 1)) != 0 || !OidIsValid(log->time_index) ||
-		!ConditionalLockRelationOid(log->time_index, AccessShareLock))
-		return;
-	mcxt = AllocSetContextCreate(CurrentMemoryContext, "accounts with failures",
-								 ALLOCSET_SMALL_SIZES);
-	control.hcxt = mcxt;
-	known = hash_create("accounts with failures", 64, &control,
-						HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	if (read_accounts(log, table, since, snapshot,
-					  Min(looks, MOST_ROWS / ROWS_PER_LOOK) * ROWS_PER_LOOK, known))
+	log->rows = read_all(log, table, since, snapshot, most, known);
+	if (log->rows <= most)
 	{
 		MemoryContextSetParent(mcxt, CacheMemoryContext);
 		log->mcxt = mcxt;
 		log->known = known;
+		return;
 	}
-	else
-		MemoryContextDelete(mcxt);
-	UnlockRelationOid(log->time_index, AccessShareLock);
+	log->rows = 2 * most;
+	MemoryContextDelete(mcxt);
+}
+
+/*
+ * Come to know who has failures when the session has looked for single ones so often
+ * that reading them all takes no longer.  If they are more than it seemed, it tries
+ * again when it has looked twice as often.
+ */
+static void
+learn(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot)
+{
+	uint32		most;
+
+	log->looks++;
+	most = Min(Max(log->looks * ROWS_PER_LOOK, FEW_ROWS), MOST_ROWS);
+	if (most < log->rows || !OidIsValid(log->indexes[BY_TIME]) ||
+		!ConditionalLockRelationOid(log->indexes[BY_TIME], AccessShareLock))
+		return;
+	read_and_keep(log, table, since, snapshot, most);
+	UnlockRelationOid(log->indexes[BY_TIME], AccessShareLock);
 }
 
 
-/* ----- Counting ----- */
+/* ----- Looking for somebody ----- */
 
-static int
-count_rows(FailureLog *log, Relation table, const AccountKey *account,
-		   TimestampTz since, Snapshot snapshot, int limit)
+/* A look into the record: rows of somebody that a snapshot of now shows. */
+typedef struct Look
 {
-	Relation	index = index_open(log->account_index, NoLock);
-	IndexScanDesc scan = BeginAccountScan(table, index, account, since, snapshot);
-	TupleTableSlot *row = table_slot_create(table, NULL);
-	AttrNumber	lifted = FindColumn(table, "lifted_at");
+	Relation	table;
+	Relation	index;
+	TimestampTz since;
+	Snapshot	snapshot;
+	IndexScanDesc scan;
+	TupleTableSlot *row;
+} Look;
+
+/* False if that would take a wait for which there is no time. */
+static bool
+begin_look(FailureLog *log, const FailureSubject *subject, TimestampTz *deadline, Look *look)
+{
+	if (!lock_log(log, index_for(subject), deadline))
+		return false;
+
+	/* What is learned in the end holds for what the snapshot shows: this comes first. */
+	if (log->generation != log_generation)
+		forget(log);
+	log->generation = log_generation;
+
+	look->table = table_open(log->table, NoLock);
+	look->index = index_open(log->indexes[index_for(subject)], NoLock);
+	look->since = StartOfWindow(&log->limits);
+	look->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	look->scan = BeginFailureScan(look->table, look->index, subject, look->since,
+								  look->snapshot);
+	look->row = table_slot_create(look->table, NULL);
+	return true;
+}
+
+static void
+end_look(FailureLog *log, Look *look)
+{
+	ExecDropSingleTupleTableSlot(look->row);
+	index_endscan(look->scan);
+	if (log->known == NULL)
+		learn(log, look->table, look->since, look->snapshot);
+	UnregisterSnapshot(look->snapshot);
+	index_close(look->index, AccessShareLock);
+	table_close(look->table, AccessShareLock);
+}
+
+/*
+ * How many failures at an account count?  Up to the limit: what is beyond makes no
+ * difference.  -1 if that can't be told at once and must not be waited for.  Tells in
+ * which state of the record that is so: see FailureLogIsUnchanged.
+ */
+int
+CountFailures(FailureLog *log, const AccountKey *account, TimestampTz *deadline,
+			  uint64 *state)
+{
+	const FailureSubject subject = {account, NULL};
+	Look		look;
 	int			count = 0;
 
-	while (count < limit && index_getnext_slot(scan, ForwardScanDirection, row))
+	if (is_clean(log, account))
 	{
-		if (slot_attisnull(row, lifted))
+		*state = log->generation;
+		return 0;
+	}
+	if (!begin_look(log, &subject, deadline, &look))
+		return -1;
+	*state = log->generation;
+	while (count < log->limits.failures &&
+		   index_getnext_slot(look.scan, ForwardScanDirection, look.row))
+	{
+		if (column_is_null(log, look.row, LIFTED_AT))
 			count++;
 	}
-	ExecDropSingleTupleTableSlot(row);
-	index_endscan(scan);
-	index_close(index, AccessShareLock);
+	end_look(log, &look);
 	return count;
 }
 
 /*
- * How many failures at an account count?  Up to a limit: what is beyond makes no
- * difference.  Always as of now, whatever this transaction's snapshot is.  -1 if it
- * can't be told at once and must not be waited for.
+ * Until when is a source locked out, if it is?  Newest first, the account with which
+ * the limit is reached is the first one of them to age out.
  */
-int
-CountFailures(FailureLog *log, const AccountKey *account, int window, int limit,
-			  TimestampTz deadline)
+static TimestampTz
+source_locked_until(FailureLog *log, const char *source, TimestampTz *deadline)
 {
-	Relation	table = open_log(log, deadline);
-	TimestampTz since = StartOfWindow(window);
-	Snapshot	snapshot;
-	int			count;
+	const FailureSubject subject = {NULL, source};
+	HTAB	   *accounts = create_known(CurrentMemoryContext);
+	TimestampTz until = 0;
+	Look		look;
 
-	if (table == NULL)
-		return -1;
+	(void) begin_look(log, &subject, deadline, &look);
+	while (hash_get_num_entries(accounts) < log->limits.accounts &&
+		   index_getnext_slot(look.scan, BackwardScanDirection, look.row))
+	{
+		slot_getallattrs(look.row);
+		if (column_is_null(log, look.row, SOURCE_LIFTED_AT) &&
+			note(accounts, hash_of_account(log, look.row), NULL) &&
+			hash_get_num_entries(accounts) == log->limits.accounts)
+			until = DatumGetTimestampTz(look.row->tts_values[log->columns[FAILED_AT] - 1]) +
+				(TimestampTz) log->limits.window * USECS_PER_SEC;
+	}
+	end_look(log, &look);
+	hash_destroy(accounts);
+	return until;
+}
 
-	/* What is learned below holds for what the snapshot shows, so this comes first. */
-	if (log->generation != log_generation || log->window != window)
-		forget_accounts(log);
-	log->generation = log_generation;
-	log->window = window;
+/* Has a source failed at as many accounts as it may? */
+bool
+SourceReachedLimit(FailureLog *log, const char *source, TimestampTz *deadline)
+{
+	uint64		hash = hash_of_source(source, strlen(source));
+	Known	   *known = NULL;
+	TimestampTz until;
 
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	count = count_rows(log, table, account, since, snapshot, limit);
-	if (log->known == NULL)
-		learn_accounts(log, table, since, snapshot);
-	UnregisterSnapshot(snapshot);
-	table_close(table, AccessShareLock);
-	return count;
+	if (is_known(log))
+	{
+		known = find_known(log, hash);
+		if (known == NULL || known->accounts < log->limits.accounts)
+			return false;
+		if (known->locked_until > GetCurrentTimestamp())
+			return true;
+	}
+
+	/* Failures have aged out since, or nothing is known: look, and know it next time. */
+	until = source_locked_until(log, source, deadline);
+	known = log->known == NULL ? NULL : find_known(log, hash);
+	if (known != NULL && until != 0)
+		known->locked_until = until;
+	else if (known != NULL)
+		known->accounts = 0;
+	return until != 0;
 }

@@ -23,17 +23,37 @@
 /* The record as this session knows it. */
 typedef struct FailureLog FailureLog;
 
-extern void WatchFailureLog(void);
-extern FailureLog *FailureLogOf(Oid domain);
-extern bool AccountIsClean(FailureLog *log, const AccountKey *account, int window);
-extern int	CountFailures(FailureLog *log, const AccountKey *account, int window,
-						  int limit, TimestampTz deadline);
-extern TimestampTz StartOfWindow(int window);
+/* What counts, by the settings of now. */
+typedef struct FailureLimits
+{
+	int			window;			/* seconds that a failure counts */
+	int			failures;		/* at one account */
+	int			accounts;		/* that one source failed at; either may be 0: no limit */
+} FailureLimits;
 
-/* For those who write to the table. */
-extern Oid	FindAccountIndex(Relation table, TimestampTz deadline);
-extern IndexScanDesc BeginAccountScan(Relation table, Relation index,
-									  const AccountKey *account, TimestampTz since,
-									  Snapshot snapshot);
+extern void WatchFailureLog(void);
+extern FailureLog *FailureLogOf(Oid domain, const FailureLimits *limits);
+extern TimestampTz StartOfWindow(const FailureLimits *limits);
+extern int	CountFailures(FailureLog *log, const AccountKey *account,
+						  TimestampTz *deadline, uint64 *state);
+extern bool FailureLogIsUnchanged(uint64 state);
+extern bool SourceReachedLimit(FailureLog *log, const char *source,
+							   TimestampTz *deadline);
+
+/*
+ * For those who write to the table.  Whose failures: an account's, or a source's, or
+ * with neither everybody's.
+ */
+typedef struct FailureSubject
+{
+	const AccountKey *account;
+	const char *source;
+} FailureSubject;
+
+extern Oid	FindFailureIndex(Relation table, const FailureSubject *subject,
+							 TimestampTz *deadline);
+extern IndexScanDesc BeginFailureScan(Relation table, Relation index,
+									  const FailureSubject *subject,
+									  TimestampTz since, Snapshot snapshot);
 
 #endif							/* PORTPIN_FAILURE_LOG_H */

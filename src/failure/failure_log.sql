@@ -9,16 +9,19 @@ CREATE TABLE port_pin_failures (
 	account_key pg_catalog.text[] COLLATE pg_catalog."C" NOT NULL,
 	order_schema pg_catalog.text COLLATE pg_catalog."C" NOT NULL,
 	order_table pg_catalog.text COLLATE pg_catalog."C" NOT NULL,
+	source pg_catalog.text COLLATE pg_catalog."C",
 	role_name pg_catalog.text,
 	login_name pg_catalog.text,
 	client_addr pg_catalog.inet,
 	application_name pg_catalog.text,
 	pid pg_catalog.int4 NOT NULL,
 	lifted_at pg_catalog.timestamptz,
+	source_lifted_at pg_catalog.timestamptz,
 	PRIMARY KEY (account_schema, account_table, account_key, failed_at, pid)
 );
 
 CREATE INDEX port_pin_failures_failed_at ON port_pin_failures (failed_at);
+CREATE INDEX port_pin_failures_source ON port_pin_failures (source, failed_at);
 
 SELECT pg_catalog.pg_extension_config_dump('port_pin_failures', '');
 
@@ -31,13 +34,16 @@ COMMENT ON COLUMN port_pin_failures.account_table IS
 COMMENT ON COLUMN port_pin_failures.account_key IS 'primary key of the row with the PIN';
 COMMENT ON COLUMN port_pin_failures.order_schema IS 'schema of the table that the port order was for';
 COMMENT ON COLUMN port_pin_failures.order_table IS 'table that the port order was for';
+COMMENT ON COLUMN port_pin_failures.source IS 'who asked, by the column of the order that the gate names; NULL if it names none';
 COMMENT ON COLUMN port_pin_failures.role_name IS 'role that placed the order: the one that was set, outside of any function; NULL if it has been dropped';
 COMMENT ON COLUMN port_pin_failures.login_name IS 'role that had logged in';
 COMMENT ON COLUMN port_pin_failures.client_addr IS 'address that the session came from; NULL if from this machine';
 COMMENT ON COLUMN port_pin_failures.application_name IS 'application_name of the session';
 COMMENT ON COLUMN port_pin_failures.pid IS 'process of the session';
-COMMENT ON COLUMN port_pin_failures.lifted_at IS 'since when it counts no more, by port_pin_lift_lockout';
-COMMENT ON INDEX port_pin_failures_failed_at IS 'lets sessions read what counts, and nothing older';
+COMMENT ON COLUMN port_pin_failures.lifted_at IS 'since when it counts no more for its account, by port_pin_lift_lockout';
+COMMENT ON COLUMN port_pin_failures.source_lifted_at IS 'since when it counts no more for its source, by port_pin_lift_source_lockout';
+COMMENT ON INDEX port_pin_failures_failed_at IS 'failures that count, and nothing older';
+COMMENT ON INDEX port_pin_failures_source IS 'failures of one source';
 
 -- Sessions keep what they know of the record until they are told of a change.  Not
 -- even rows that a subscription or a restore brings are to be overlooked.

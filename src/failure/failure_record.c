@@ -18,6 +18,7 @@
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -37,11 +38,24 @@ const char *const failure_columns[FAILURE_FIELDS] = {
 	[FAILURE_ACCOUNT_TABLE] = "account_table",
 	[FAILURE_ORDER_SCHEMA] = "order_schema",
 	[FAILURE_ORDER_TABLE] = "order_table",
+	[FAILURE_SOURCE] = "source",
 	[FAILURE_ROLE_NAME] = "role_name",
 	[FAILURE_LOGIN_NAME] = "login_name",
 	[FAILURE_CLIENT_ADDR] = "client_addr",
 	[FAILURE_APPLICATION_NAME] = "application_name",
 };
+
+
+/* A source that is longer is cut: it must fit into an index. */
+#define MAX_SOURCE_BYTES 512
+
+/* What a source is called on record. */
+const char *
+RecordedSource(const char *source)
+{
+	return strlen(source) <= MAX_SOURCE_BYTES ? source :
+		CutToDigest(source, CStringGetTextDatum(source));
+}
 
 
 /* ----- Telling all sessions ----- */
@@ -92,9 +106,12 @@ void
 AppendFailure(Oid domain, const Failure *failure)
 {
 	Relation	table = table_open(PortPinTable(FAILURE_TABLE, domain), RowExclusiveLock);
+	const FailureSubject subject = {.account = &(const AccountKey) {0}};
+	TimestampTz deadline = 0;
 	RecordWriter writer;
 
-	(void) FindAccountIndex(table, DeadlineFromNow());	/* or it would not count */
+	/* Without its index it would not count. */
+	(void) FindFailureIndex(table, &subject, &deadline);
 	writer = BeginWriting(table);
 	SetRecordColumn(&writer, "failed_at", TIMESTAMPTZOID,
 					TimestampTzGetDatum(GetCurrentTimestamp()));
@@ -132,15 +149,22 @@ mark_rows(Relation table, IndexScanDesc scan, const char *column, Snapshot snaps
 	return count;
 }
 
-/* Let the failures at an account since some time count no more; how many did? */
+/*
+ * Let the failures of an account, or of a source, since some time count no more; how
+ * many did?  The account's lock-out is one matter, and the source's another.
+ */
 int64
-LiftAccountFailures(Oid domain, const AccountKey *account, TimestampTz since)
+LiftFailures(Oid domain, const FailureSubject *subject, TimestampTz since)
 {
+	TimestampTz deadline = 0;
 	Relation	table = table_open(PortPinTable(FAILURE_TABLE, domain), RowExclusiveLock);
-	Relation	index = index_open(FindAccountIndex(table, DeadlineFromNow()), AccessShareLock);
+	Relation	index = index_open(FindFailureIndex(table, subject, &deadline),
+								   AccessShareLock);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	IndexScanDesc scan = BeginAccountScan(table, index, account, since, snapshot);
-	int64		count = mark_rows(table, scan, "lifted_at", snapshot);
+	IndexScanDesc scan = BeginFailureScan(table, index, subject, since, snapshot);
+	int64		count = mark_rows(table, scan,
+								  subject->account != NULL ? "lifted_at" : "source_lifted_at",
+								  snapshot);
 
 	index_endscan(scan);
 	UnregisterSnapshot(snapshot);

@@ -8,7 +8,7 @@
 #include "datatype/timestamp.h"
 #include "utils/array.h"
 
-#include "table/account_key.h"
+#include "failure/failure_log.h"
 
 /* What is text in a record, each in the column of the same name. */
 typedef enum FailureField
@@ -17,6 +17,7 @@ typedef enum FailureField
 	FAILURE_ACCOUNT_TABLE,
 	FAILURE_ORDER_SCHEMA,
 	FAILURE_ORDER_TABLE,
+	FAILURE_SOURCE,
 	FAILURE_ROLE_NAME,
 	FAILURE_LOGIN_NAME,
 	FAILURE_CLIENT_ADDR,
@@ -35,8 +36,8 @@ typedef struct Failure
 
 extern const char *const failure_columns[FAILURE_FIELDS];
 
+extern const char *RecordedSource(const char *source);
 extern void AppendFailure(Oid domain, const Failure *failure);
-extern int64 LiftAccountFailures(Oid domain, const AccountKey *account,
-								 TimestampTz since);
+extern int64 LiftFailures(Oid domain, const FailureSubject *subject, TimestampTz since);
 
 #endif							/* PORTPIN_FAILURE_RECORD_H */

@@ -44,10 +44,13 @@ DeadlineFromNow(void)
 
 /* Let some milliseconds pass, or less.  False if the time is over. */
 bool
-WaitBriefly(long milliseconds, TimestampTz deadline)
+WaitBriefly(long milliseconds, TimestampTz *deadline)
 {
-	long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+	long		left;
 
+	if (*deadline == 0)
+		*deadline = DeadlineFromNow();
+	left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), *deadline);
 	if (left <= 0)
 		return false;
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
@@ -130,7 +133,7 @@ AcquireAccountLock(uint64 account, TimestampTz *deadline)
 
 	if (try_lock(&tag))
 		return false;
-	if (*deadline == DONT_WAIT)
+	if (*deadline == 0)
 		*deadline = DeadlineFromNow();
 	for (int i = 0; i < (int) lengthof(naps); i++)
 	{

@@ -10,11 +10,14 @@
 /* Milliseconds that an order waits in all: for the attempt lock and for the record. */
 #define FAILURE_PATIENCE 5000
 
-/* The deadline of what must not wait. */
-#define DONT_WAIT 0
+/*
+ * A deadline is set by the first wait, so that those who need not wait ask for no time:
+ * 0 until then.  The deadline of what must not wait is NULL.
+ */
+#define DONT_WAIT NULL
 
 extern TimestampTz DeadlineFromNow(void);
-extern bool WaitBriefly(long milliseconds, TimestampTz deadline);
+extern bool WaitBriefly(long milliseconds, TimestampTz *deadline);
 extern bool AcquireAccountLock(uint64 account, TimestampTz *deadline);
 extern void ReleaseAccountLock(uint64 account);
 

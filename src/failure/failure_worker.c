@@ -21,6 +21,7 @@
 
 #include "catalog/pg_type.h"
 #include "commands/async.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "port/atomics.h"
@@ -34,6 +35,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/json.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -194,7 +196,7 @@ is_at_head(uint64 *first, uint64 ours)
 /* Start a worker as soon as it is our turn and there is a free slot; false if too late. */
 static bool
 start_worker(dsm_segment *segment, BackgroundWorkerHandle **handle,
-			 TimestampTz deadline)
+			 TimestampTz *deadline)
 {
 	BackgroundWorker worker = {
 		.bgw_name = "portpin: wrong port PIN",
@@ -226,25 +228,20 @@ start_worker(dsm_segment *segment, BackgroundWorkerHandle **handle,
 
 /* Wait for the commit, not for the worker's end. */
 static const char *
-wait_for_record(FailureRequest *request, BackgroundWorkerHandle *handle, TimestampTz deadline)
+wait_for_record(FailureRequest *request, BackgroundWorkerHandle *handle, TimestampTz *deadline)
 {
 	for (;;)
 	{
 		pid_t		pid;
 		bool		ended = GetBackgroundWorkerPid(handle, &pid) == BGWH_STOPPED;
-		long		patience;
 
 		/* In this order: a worker may be done and ended in the meantime. */
 		if (pg_atomic_read_u32(&request->done) != 0)
 			return NULL;
 		if (ended)
 			return "The background worker failed; its own message is above.";
-		patience = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
-		if (patience <= 0)
+		if (!WaitBriefly(FAILURE_PATIENCE, deadline))
 			return "The background worker did not end in time.";
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 patience, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
 	}
 }
 
@@ -253,7 +250,7 @@ wait_for_record(FailureRequest *request, BackgroundWorkerHandle *handle, Timesta
  * have been.  Interrupts are to be held: a cancelled attempt must not go uncounted.
  */
 const char *
-RecordFailure(Oid domain, const Failure *failure, TimestampTz deadline)
+RecordFailure(Oid domain, const Failure *failure, TimestampTz *deadline)
 {
 	dsm_segment *segment = prepare_request(domain, failure);
 	BackgroundWorkerHandle *handle;
@@ -315,6 +312,45 @@ commit_transaction(void)
 	CommitTransactionCommand();
 }
 
+static void
+append_json_array(StringInfo line, ArrayType *array)
+{
+	Datum	   *texts;
+	int			ntexts;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &texts, NULL, &ntexts);
+	for (int i = 0; i < ntexts; i++)
+	{
+		appendStringInfoString(line, i == 0 ? "[" : ", ");
+		escape_json(line, TextDatumGetCString(texts[i]));
+	}
+	appendStringInfoChar(line, ']');
+}
+
+/*
+ * Say it in the server's log, in one line that a program can read: names, sources and
+ * application_name can hold anything, which JSON escapes.  Never the PIN, which the
+ * worker has not got.
+ */
+static void
+log_failure(const Failure *failure)
+{
+	StringInfoData line;
+
+	initStringInfo(&line);
+	appendStringInfo(&line, "{\"pid\": %d, \"account_key\": ", failure->pid);
+	append_json_array(&line, failure->account_key);
+	for (int i = 0; i < FAILURE_FIELDS; i++)
+	{
+		if (failure->fields[i] == NULL)
+			continue;
+		appendStringInfo(&line, ", \"%s\": ", failure_columns[i]);
+		escape_json(&line, failure->fields[i]);
+	}
+	appendStringInfoChar(&line, '}');
+	ereport(LOG, errmsg_internal("failed port PIN: %s", line.data));
+}
+
 /*
  * Tell listeners that there is something to read.  Every role may listen, so that is
  * all they are told; and after the record is safe, for a full queue of notifications
@@ -356,6 +392,7 @@ port_pin_failure_worker(Datum main_arg)
 	pg_atomic_write_u32(&request->done, 1);
 	SetLatch(&request->session->procLatch);
 
+	log_failure(&failure);
 	notify();
 	proc_exit(0);
 }

@@ -8,6 +8,6 @@
 #include "failure/failure_record.h"
 
 extern const char *RecordFailure(Oid domain, const Failure *failure,
-								 TimestampTz deadline);
+								 TimestampTz *deadline);
 
 #endif							/* PORTPIN_FAILURE_WORKER_H */

@@ -225,32 +225,18 @@ pin_output_settings(void)
 }
 
 /*
- * Cut a key that is too long for an index to its beginning and a digest of all,
+ * Cut what is too long for an index to its beginning and a digest of all, a varlena,
  * which tells it from others as surely as the whole does.
  */
-static ArrayType *
-cut_key(ArrayType *key, Datum first)
+char *
+CutToDigest(const char *start, Datum all)
 {
-	char	   *start = TextDatumGetCString(first);
-	bytea	   *digest;
-	char	   *hex;
-	Datum		cut;
+	Datum		digest = DirectFunctionCall1(sha256_bytea, all);
+	Datum		hex = DirectFunctionCall2(binary_encode, digest, CStringGetTextDatum("hex"));
 
-	digest = DatumGetByteaPP(DirectFunctionCall1(sha256_bytea, PointerGetDatum(key)));
-	hex = TextDatumGetCString(DirectFunctionCall2(binary_encode,
-												  PointerGetDatum(digest),
-												  CStringGetTextDatum("hex")));
-	start[pg_mbcliplen(start, strlen(start), CUT_KEY_BYTES)] = '\0';
-	cut = CStringGetTextDatum(psprintf("%s" CUT_MARK "%s", start, hex));
-	return construct_array(&cut, 1, TEXTOID, -1, false, TYPALIGN_INT);
-}
-
-static ArrayType *
-array_of_texts(Datum *texts, int ntexts)
-{
-	ArrayType  *key = construct_array(texts, ntexts, TEXTOID, -1, false, TYPALIGN_INT);
-
-	return VARSIZE(key) <= MAX_KEY_BYTES ? key : cut_key(key, texts[0]);
+	return psprintf("%.*s" CUT_MARK "%s",
+					pg_mbcliplen(start, strlen(start), CUT_KEY_BYTES), start,
+					TextDatumGetCString(hex));
 }
 
 /* The array that construct_array() makes of one string, in a fraction of its time. */
@@ -268,6 +254,18 @@ array_of_string(const char *string, Size length)
 	SET_VARSIZE(ARR_DATA_PTR(array), VARHDRSZ + length);
 	memcpy(VARDATA(ARR_DATA_PTR(array)), string, length);
 	return array;
+}
+
+static ArrayType *
+array_of_texts(Datum *texts, int ntexts)
+{
+	ArrayType  *key = construct_array(texts, ntexts, TEXTOID, -1, false, TYPALIGN_INT);
+	char	   *cut;
+
+	if (VARSIZE(key) <= MAX_KEY_BYTES)
+		return key;
+	cut = CutToDigest(TextDatumGetCString(texts[0]), PointerGetDatum(key));
+	return array_of_string(cut, strlen(cut));
 }
 
 static ArrayType *
@@ -384,7 +382,7 @@ AccountKeyOfStrings(const AccountIdentity *identity, List *strings)
 	return account_key(identity, array_of_texts(texts, nstrings));
 }
 
-/* Is it what cut_key() makes of a key? */
+/* Is it what CutToDigest() makes of a key? */
 bool
 IsCutKey(List *strings)
 {
@@ -393,9 +391,10 @@ IsCutKey(List *strings)
 	return mark != NULL && strlen(mark) == strlen(CUT_MARK) + 2 * PG_SHA256_DIGEST_LENGTH;
 }
 
-/* The same for the same key, in every session. */
+/* The same for the same key in every session, be its header a long or a short one. */
 uint64
-HashAccountKey(const ArrayType *columns, uint64 seed)
+HashAccountKey(const struct varlena *columns, uint64 seed)
 {
-	return hash_bytes_extended((const unsigned char *) columns, VARSIZE(columns), seed);
+	return hash_bytes_extended((const unsigned char *) VARDATA_ANY(columns),
+							   VARSIZE_ANY_EXHDR(columns), seed);
 }

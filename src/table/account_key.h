@@ -50,6 +50,7 @@ extern AccountKey AccountKeyOfRow(const AccountIdentity *identity, TupleTableSlo
 extern AccountKey AccountKeyOfValues(const AccountIdentity *identity, const Datum *values);
 extern AccountKey AccountKeyOfStrings(const AccountIdentity *identity, List *strings);
 extern bool IsCutKey(List *strings);
-extern uint64 HashAccountKey(const ArrayType *columns, uint64 seed);
+extern char *CutToDigest(const char *start, Datum all);
+extern uint64 HashAccountKey(const struct varlena *columns, uint64 seed);
 
 #endif							/* PORTPIN_ACCOUNT_KEY_H */

@@ -31,6 +31,7 @@
 #include "trigger/account_history.h"
 
 PG_FUNCTION_INFO_V1(port_pin_lift_lockout);
+PG_FUNCTION_INFO_V1(port_pin_lift_source_lockout);
 
 
 /* ----- By whom ----- */
@@ -166,8 +167,26 @@ port_pin_lift_lockout(PG_FUNCTION_ARGS)
 	account = find_key_as_owner(accounts, key_arguments(fcinfo));
 	check_may_lift(account.table, function);	/* of a partition, the whole table */
 	table_close(accounts, NoLock);
-	lifted = LiftAccountFailures(domain, &account, FailuresCountSince());
+	lifted = LiftFailures(domain, &(const FailureSubject) {.account = &account},
+						  FailuresCountSince());
 	if (lifted > 0)
 		WriteLockoutLifted(&account, domain);
 	PG_RETURN_INT64(lifted);
+}
+
+/*
+ * port_pin_lift_source_lockout(source text) returns bigint
+ *
+ * Failures of a source count no more for its own lock-out, as they still do for those
+ * of the accounts; returns how many did.  They stay on record.  42501 without EXECUTE.
+ */
+Datum
+port_pin_lift_source_lockout(PG_FUNCTION_ARGS)
+{
+	char	   *source = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	PreventCommandIfReadOnly("port_pin_lift_source_lockout()");
+	PG_RETURN_INT64(LiftFailures(PortPinDomain(fcinfo->flinfo->fn_oid),
+								 &(const FailureSubject) {.source = RecordedSource(source)},
+								 FailuresCountSince()));
 }

@@ -136,13 +136,13 @@ check_columns_are_known_before(Relation orders, const Gate *gate)
 {
 	const ForeignKey *key = &gate->path.steps[0].key;
 	bool		generated = ColumnIsGenerated(orders, gate->pin) ||
-		ColumnIsGenerated(orders, gate->verdict);
+		ColumnIsGenerated(orders, gate->source) || ColumnIsGenerated(orders, gate->verdict);
 
 	for (int i = 0; i < key->nkeys; i++)
 		generated |= ColumnIsGenerated(orders, key->from[i]);
 	if (generated)
 		ereport_without_context(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("a gate that records verdicts or redacts needs a key, PIN and verdict that are not generated"),
+						errmsg("a gate that records verdicts or redacts needs a key, PIN, source and verdict that are not generated"),
 						errhint("Only scope= may name a generated column."),
 						errtable(orders));
 	if (ColumnIsGenerated(orders, gate->scope) &&
@@ -152,6 +152,18 @@ check_columns_are_known_before(Relation orders, const Gate *gate)
 						errmsg("the scope of a gate must not be generated from what the gate writes"),
 						errhint("Generate it from other columns than the verdict and the redacted PIN."),
 						errtablecol(orders, gate->scope));
+}
+
+/* A source is recorded and logged; a PIN is neither. */
+static void
+check_source(Relation orders, const Gate *gate)
+{
+	if (gate->source == gate->pin ||
+		ColumnIsGeneratedFrom(orders, gate->source, gate->pin))
+		ereport_without_context(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the source of port orders must not be their port PIN"),
+						errhint("Name the column that says who asks, and that your site itself writes."),
+						errtablecol(orders, gate->source));
 }
 
 /*
@@ -273,7 +285,10 @@ FindGate(Relation orders, char **options, Oid domain, Gate *gate)
 	if (options[GATE_SCOPE] != NULL)
 		gate->scope = FindColumnOfType(orders, OptionColumn(options[GATE_SCOPE]), BOOLOID);
 	if (options[GATE_SOURCE] != NULL)
+	{
 		gate->source = FindColumn(orders, OptionColumn(options[GATE_SOURCE]));
+		check_source(orders, gate);
+	}
 	if (options[GATE_VERDICT] != NULL)
 		gate->verdict = find_verdict_column(orders, OptionColumn(options[GATE_VERDICT]),
 											domain);

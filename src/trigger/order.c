@@ -20,6 +20,7 @@
 #include "executor/executor.h"
 #include "executor/tuptable.h"
 #include "rewrite/rewriteHandler.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "failure/failure_limit.h"
@@ -184,6 +185,25 @@ judge(GateState *state, PinAttempt *attempt, const Account *account,
 	return !is_attempt || tell_verdict(attempt, account, verdict);
 }
 
+/* Who asks?  NULL if the order does not say. */
+static char *
+source_of(const Gate *gate, TupleTableSlot *order)
+{
+	bool		isnull;
+	Datum		source;
+	Oid			output;
+	bool		varlena;
+
+	if (gate->source == InvalidAttrNumber)
+		return NULL;
+	source = slot_getattr(order, gate->source, &isnull);
+	if (isnull)
+		return NULL;
+	getTypeOutputInfo(TupleDescAttr(order->tts_tupleDescriptor, gate->source - 1)->atttypid,
+					  &output, &varlena);
+	return OidOutputFunctionCall(output, source);
+}
+
 /*
  * An order is to be accepted: see to it that nobody else uses its PIN.  False if the
  * account has changed, and the order must be judged anew.  Of an order that is stored
@@ -206,7 +226,7 @@ use_pin(GateState *state, const TriggerData *trigdata, const Account *account,
 /* Judge an order once.  False if it has to be judged anew. */
 static bool
 try_to_judge(GateState *state, const TriggerData *trigdata, PinAttempt *attempt,
-			 TupleTableSlot *order, Judgment *judgment)
+			 const char *source, TupleTableSlot *order, Judgment *judgment)
 {
 	Account		account;
 	bool		done;
@@ -221,7 +241,7 @@ try_to_judge(GateState *state, const TriggerData *trigdata, PinAttempt *attempt,
 		!use_pin(state, trigdata, &account, order))
 	{
 		/* That was waited for: a new attempt has its own time. */
-		BeginAttempt(attempt, state->gate.domain, trigdata->tg_relation);
+		BeginAttempt(attempt, state->gate.domain, trigdata->tg_relation, source);
 		done = false;
 	}
 	ReleaseAccount(&account);
@@ -235,11 +255,14 @@ try_to_judge(GateState *state, const TriggerData *trigdata, PinAttempt *attempt,
 Judgment
 JudgeOrder(GateState *state, const TriggerData *trigdata, TupleTableSlot *order)
 {
+	const char *source = source_of(&state->gate, order);
 	PinAttempt	attempt;
-	Judgment	judgment;
+	Judgment	judgment = {.judged = true,.verdict = PORT_SOURCE_LOCKED_OUT};
 
-	BeginAttempt(&attempt, state->gate.domain, trigdata->tg_relation);
-	while (!try_to_judge(state, trigdata, &attempt, order, &judgment))
+	BeginAttempt(&attempt, state->gate.domain, trigdata->tg_relation, source);
+	if (SourceIsLockedOut(&attempt))
+		return judgment;
+	while (!try_to_judge(state, trigdata, &attempt, source, order, &judgment))
 		;
 	return judgment;
 }

@@ -14,6 +14,7 @@ use Test::More;
 
 my $sessions = 16;
 my $guesses = 200;
+my $spread = 0;
 
 my $node = PostgreSQL::Test::Cluster->new('parallel');
 $node->init;
@@ -22,8 +23,8 @@ $node->start;
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION portpin CASCADE;
 	CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin);
-	CREATE TABLE port_orders (account int REFERENCES accounts, pin text);
-	SELECT port_pin_protect('accounts'), port_pin_gate('port_orders', pin => 'pin');
+	CREATE TABLE port_orders (account int REFERENCES accounts, pin text, carrier text DEFAULT 'Fabrikam');
+	SELECT port_pin_protect('accounts'), port_pin_gate('port_orders', pin => 'pin', source => 'carrier');
 	INSERT INTO accounts SELECT n, '735517' FROM generate_series(1, 1000) n;
 	CREATE FUNCTION try(account int, pin text) RETURNS text LANGUAGE plpgsql AS $$
 	BEGIN
@@ -37,7 +38,8 @@ $node->safe_psql('postgres', q{
 	END $$;
 });
 
-# Let every session guess at its account, then give the right PIN; count verdicts.
+# Let every session guess at its account, or at one after the other if $spread says so,
+# then give the right PIN; count verdicts.
 # All begin at the same moment, when a lock that they wait for is let go.
 sub guess
 {
@@ -50,7 +52,7 @@ sub guess
 	for my $i (0 .. $#accounts)
 	{
 		my $sql = "SELECT pg_advisory_lock_shared(1);\n"
-		  . join('', map { "SELECT try($accounts[$i], '" . (100000 + $i * 1000 + $_) . "');\n" } 1 .. $guesses)
+		  . join('', map { 'SELECT try(' . ($accounts[$i] + $spread * $_) . ", '" . (100000 + $i * 1000 + $_) . "');\n" } 1 .. $guesses)
 		  . "SELECT 'right ' || try($accounts[$i], '735517');\n";
 		my $script = $node->basedir . "/session$i.sql";
 		unlink $script;
@@ -89,6 +91,22 @@ for my $account (1 .. 3)
 $guesses = 12;
 my $verdicts = guess(101 .. 164);
 is($verdicts->{'23PN7'}, 10 * 64, 'every account has a limit of its own');
+
+# One source at different accounts: each session may have an attempt under way while
+# the limit is reached, and no more.
+$node->safe_psql('postgres', 'TRUNCATE port_pin_failures; ALTER SYSTEM SET portpin.max_accounts_per_source = 10');
+$node->reload;
+$node->poll_query_until('postgres', "LOAD 'portpin'; SHOW portpin.max_accounts_per_source", '10') or die 'not reloaded';
+$spread = $sessions;
+$verdicts = guess(501 .. 500 + $sessions);
+my $told = $verdicts->{'23PN7'};
+cmp_ok($told, '>=', 10, "a source fails at as many accounts as it may: $told");
+cmp_ok($told, '<', 10 + $sessions, 'and in each session at one more, at most');
+is($verdicts->{'23PNA'}, $sessions * $guesses - $told, 'all others are not looked at');
+is($verdicts->{'right 23PNA'}, $sessions, 'the right PIN among them');
+is($node->safe_psql('postgres', 'SELECT count(DISTINCT account_key) FROM port_pin_failures'), $told, 'and that is what is on record');
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET portpin.max_accounts_per_source');
+$spread = 0;
 
 # With one worker at a time.
 $node->append_conf('postgresql.conf', 'max_worker_processes = 2');

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use JSON::PP;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -60,7 +61,16 @@ recorded('the first use of the module', 1);
 ($out, $err) = in_odd("SET search_path = '';\nINSERT INTO public.port_orders VALUES (1, '100001')");
 recorded('an empty search_path', 2);
 
-in_odd("SET ROLE desk;\n$wrong", user => 'clerk');
+in_odd("SET application_name = 'p\\ \"o''clock\"'; SET ROLE desk;\n$wrong", user => 'clerk');
+# A line in the server log says the same, for programs.
+my ($line) = slurp_file($node->logfile) =~ /LOG:  failed port PIN: (\{.*"desk".*)/;
+my $logged = decode_json($line);
+ok(delete $logged->{pid}, 'the log has a line with the process');
+is_deeply($logged, {
+	account_schema => 'public', account_table => 'accounts', account_key => ['1'],
+	order_schema => 'public', order_table => 'port_orders',
+	role_name => 'desk', login_name => 'clerk', application_name => "p\\ \"o'clock\"" }, 'and all that is on record');
+unlike(slurp_file($node->logfile), qr/failed port PIN:.*(735517|100001)/, 'but not the PIN');
 is((in_odd(q{SELECT role_name, login_name FROM pins.port_pin_failures ORDER BY failed_at DESC LIMIT 1}))[0],
 	'desk|clerk', 'a role without LOGIN: role and login are on record');
 
