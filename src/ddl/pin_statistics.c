@@ -10,6 +10,7 @@
 #include "ddl/pin_statistics.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/heap.h"
 #include "catalog/indexing.h"
