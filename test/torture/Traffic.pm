@@ -29,11 +29,13 @@ sub new
 sub connect
 {
 	my ($self) = @_;
+	my $isolation = $self->{client} % 4 == 3 ? 'repeatable read' : 'read committed';
 	delete $self->{dbh};
 	until ($self->{until}->())
 	{
 		$self->{dbh} = DBI->connect($self->{dsn}, 'postgres', '',
-			{ RaiseError => 0, PrintError => 0, PrintWarn => 0, pg_switch_prepared => 1 }) and return 1;
+			{ RaiseError => 0, PrintError => 0, PrintWarn => 0, pg_switch_prepared => 1 });
+		return 1 if $self->{dbh} and $self->{dbh}->do("SET default_transaction_isolation = '$isolation'");
 		sleep 0.05;
 	}
 	return 0;
@@ -47,18 +49,24 @@ sub note
 	$self->{model}->apply($event);
 }
 
-# Tell what is about to be done, do it, and tell the answer, which is returned.
+# Tell what is about to be done, do it, and tell the answer, which is returned.  In a
+# transaction block that ends as $event->{end} says, it is acknowledged at the end.
 sub attempt
 {
 	my ($self, $event, $sql, @values) = @_;
 	my $dbh = $self->{dbh};
 	my $begun = time;
 	$self->note(%$event, phase => 'begin', pid => $dbh->{pg_pid});
+	$dbh->do('BEGIN') if $event->{end};
 	my $sth = $dbh->prepare($sql);
 	my $done = $sth && $sth->execute(@values);
 	my $told = $done && $sth->{NUM_OF_FIELDS} ? ($sth->fetchrow_array)[0] : undef;
-	my $answer = !$done ? $dbh->state : $sql =~ /^UPDATE/ && !$sth->rows ? 'none' : 'ok';
+	my $answer = $done && $sql =~ /^UPDATE/ && !$sth->rows ? 'none' : 'ok';
+	$done = $dbh->do($event->{end}) if $done and $event->{end};
+	$answer = $dbh->state if !$done;
+	$answer = 'undone' if $done and ($event->{end} // '') eq 'ROLLBACK';
 	$answer = 'lost' if !$done and ($answer !~ /^(23|40|55)/ and !$dbh->ping or $answer =~ /^57P0/);
+	$dbh->do('ROLLBACK') if !$done and $event->{end};
 	$self->note(phase => 'end', answer => $answer, told => $told // '', seconds => sprintf('%.3f', time - $begun));
 	$self->connect if !$dbh->ping;
 	return $answer;
@@ -170,7 +178,7 @@ sub place_order
 	my $uid = join '-', $self->{client}, $self->{round}, ++$self->{orders};
 	$self->attempt(
 		{ op => 'order', uid => $uid, gate => $gate, table => $table, tag => $tag, key => $key,
-			kind => $kind, pin => $pin // '' },
+			kind => $kind, pin => $pin // '', end => one_of('', '', '', 'COMMIT', 'ROLLBACK') },
 		$order{$gate}, $uid, $gate eq 'number_orders' ? "n$tag" : $key, $pin);
 }
 

@@ -73,7 +73,7 @@ CREATE PROCEDURE readable_again() LANGUAGE plpgsql AS $$
 BEGIN
     DROP TABLE IF EXISTS legacy;
     CREATE TABLE legacy (id int PRIMARY KEY, pin port_pin);
-    INSERT INTO legacy SELECT n, 7700000 + n FROM generate_series(1, 2000) n;
+    INSERT INTO legacy SELECT n, 7700000 + n FROM generate_series(1, 1000) n;
     ALTER TABLE legacy ALTER pin TYPE port_pin_sealed;
     PERFORM port_pin_protect('legacy');
 END $$;

@@ -7,6 +7,7 @@ use FindBin;
 use lib $FindBin::Bin;
 use DBI;
 use Getopt::Long;
+use List::Util qw(sum);
 use POSIX ();
 use Storable qw(dclone);
 use Time::HiRes qw(sleep time);
@@ -14,7 +15,7 @@ use Invariants;
 use Model;
 use Traffic;
 
-my %opt = (rounds => 3, seconds => 6, seed => time ^ $$);
+my %opt = (rounds => 3, seconds => 4, seed => time ^ $$);
 GetOptions(\%opt, 'bindir=s', 'work=s', 'rounds=i', 'seconds=i', 'seed=i', 'control=s') or die;
 my $data = "$opt{work}/data";
 my $dir = "$opt{work}/torture";
@@ -163,12 +164,12 @@ sub look
 	return $@ ? (0, "can't be looked at: $@") : ($n, @wrong);
 }
 
+# Returns what is wrong, as lines.
 sub look_at_all
 {
-	my ($round) = @_;
-	my $db = connect_to(60);
+	my @lines;
+	my $db = $Invariants::db = connect_to(60);
 	put_right($db);
-	$Invariants::db = $db;
 	$Invariants::model = Model->from_files(glob "$dir/client-*");
 	$Invariants::server->{hung} = [ sort keys %hung ];
 	for my $invariant (@list)
@@ -179,9 +180,9 @@ sub look_at_all
 		$looked{ $invariant->{name} } = $n;
 		next if !@wrong;
 		$failed{ $invariant->{name} }++;
-		print "  $invariant->{name} FAILED: $invariant->{says}\n", map { "    $_\n" } @wrong > 5 ? @wrong[ 0 .. 4 ] : @wrong;
+		push @lines, "$invariant->{name} FAILED: $invariant->{says}", map { "  $_" } grep { defined } @wrong[ 0 .. 4 ];
 	}
-	return $Invariants::model;
+	return @lines;
 }
 
 # An index that does not have all rows can't be made in a transaction that is rolled back.
@@ -236,6 +237,7 @@ for my $round (1 .. $opt{rounds})
 {
 	my @blows = map { $blow[ (2 * $round + $_) % @blow ] } 0, 1;
 	my $end = $end[ $round % @end ];
+	my $begun = time;
 	printf 'round %d: %s', $round, join ', ', map { $_->[0] . ' killed' } @blows;
 	connect_to(60)->do('CALL readable_again()');
 	with_clients($round, sub {
@@ -252,9 +254,11 @@ for my $round (1 .. $opt{rounds})
 	restart();
 	my %answers;
 	$answers{ $_->{answer} }++ for @{ Model->from_files(glob "$dir/client-*")->{events} };
-	printf "; %d acknowledged, %d refused, %d lost so far\n", $answers{ok} // 0,
-	  eval { my $n = 0; $n += $answers{$_} for grep { /^23/ } keys %answers; $n }, $answers{lost} // 0;
-	look_at_all($round);
+	printf "; so far %d acknowledged, %d refused, %d lost", $answers{ok} // 0,
+	  sum(map { /^23/ ? $answers{$_} : () } keys %answers) // 0, $answers{lost} // 0;
+	my @wrong = look_at_all();
+	printf " (%.0f s)\n", time - $begun;
+	print map { "  $_\n" } @wrong;
 }
 
 for my $invariant (@list)
