@@ -31,23 +31,37 @@ sub may_be
 	return (grep { $_ eq $value } $model->values_of($thing, $what)) ? undef : "has another $what";
 }
 
-sub all_of
+# Was each order answered with one of these?  Others than portpin's own prove nothing.
+sub answered
 {
-	my ($wrong, @events) = @_;
-	return scalar @events, map { $wrong->($_) ? "$_->{gate} $_->{uid} ($_->{kind}) was answered $_->{answer}" : () } @events;
+	my ($answers, @orders) = @_;
+	return scalar @orders,
+	  map { $_->{answer} =~ /^(?:ok|23...)$/ && $_->{answer} !~ /^(?:$answers)$/ ? name_of($_) . " was answered $_->{answer}" : () }
+	  @orders;
 }
 
-sub only { my ($answers) = @_; return sub { $_[0]{answer} =~ /^23/ || $_[0]{answer} eq 'ok' ? $_[0]{answer} !~ /^(?:$answers)$/ : 0 } }
+sub name_of { my ($order) = @_; return "$order->{gate} $order->{uid} ($order->{kind})" }
 
 # Orders at gates that refuse, and what is stored of all.
 my @refusing = qw(orders number_orders sealed_orders);
 sub stored { return map { $_->{uid} => $_ } map { rows("SELECT uid, pin FROM $_") } @_ }
 sub refusing { return grep { $_->{gate} ne 'desk_orders' } orders(@_) }
-sub missing { my ($in, @orders) = @_; return scalar @orders, map { $in->{ $_->{uid} } ? () : "$_->{gate} $_->{uid} is gone" } @orders }
-sub found { my ($in, @orders) = @_; return scalar @orders, map { $in->{ $_->{uid} } ? "$_->{gate} $_->{uid} ($_->{kind}) is stored" : () } @orders }
+
+sub missing
+{
+	my ($in, @orders) = @_;
+	return scalar @orders, map { $in->{ $_->{uid} } ? () : name_of($_) . ' is gone' } @orders;
+}
+
+sub found
+{
+	my ($in, @orders) = @_;
+	return scalar @orders, map { $in->{ $_->{uid} } ? name_of($_) . ' is stored' : () } @orders;
+}
 
 # The right verdict and error: of an order by its kind, where its account is not locked out.
-my %verdict = (right => 'accepted', wrong => 'pin_mismatch', none => 'pin_required', blank => 'pin_not_set', locked => 'port_locked');
+my %verdict = (right => 'accepted', wrong => 'pin_mismatch', none => 'pin_required', blank => 'pin_not_set',
+	locked => 'port_locked');
 
 # Failed attempts that were told, by refusal or verdict; counted by account, or by session, too.
 sub was_told_wrong { return $_[0]{answer} eq '23PN7' || ($_[0]{told} // '') eq 'pin_mismatch' }
@@ -71,8 +85,19 @@ sub refused
 	return $answer eq $sqlstate ? () : "$sql: $answer, not $sqlstate";
 }
 
-sub spoil_order { my ($edit, %wanted) = @_; return sub { my ($one) = orders(%wanted) or die 'no such order'; $edit->($one) } }
-sub forge { my ($kind, $answer) = @_; return spoil_order(sub { $_[0]{answer} = $answer }, kind => $kind, gate => 'orders') }
+# Do that to the first order that is like this; give it another answer.
+sub spoil_order
+{
+	my ($edit, %wanted) = @_;
+	return sub { my ($one) = orders(%wanted) or die 'no such order'; $edit->($one) };
+}
+
+sub forge
+{
+	my ($kind, $answer) = @_;
+	return spoil_order(sub { $_[0]{answer} = $answer }, kind => $kind, gate => 'orders');
+}
+
 my $last_order = q{(SELECT max(uid) FROM orders)};
 
 ## The invariants: name, what must be so, how it is looked at, how it is spoilt
@@ -88,8 +113,9 @@ our @all = (
 		things('sealed_accounts', 'tag, pin', sub {
 			my ($tag, $row) = @_;
 			return may_be("sealed_accounts/$tag", 'pin', '') if !defined $row->{pin};
-			return 'has another pin' if !grep { $_ ne '' && value('SELECT port_pin_check(?, ?)', $row->{pin}, $_) eq 'accepted' }
-			  $model->values_of("sealed_accounts/$tag", 'pin');
+			my @may_be = grep { $_ ne '' } $model->values_of("sealed_accounts/$tag", 'pin');
+			return 'has another pin'
+			  if !grep { value('SELECT port_pin_check(?, ?)', $row->{pin}, $_) eq 'accepted' } @may_be;
 		})
 	},
 	q{UPDATE sealed_accounts SET pin = (SELECT pin FROM sealed_accounts WHERE tag = 1) WHERE tag = 0},
@@ -127,7 +153,10 @@ our @all = (
 	q{UPDATE subscribers SET region = 'elsewhere' WHERE tag = 0},
 
 	never_cleared => 'no attempt to clear a PIN, or to delete its account, was acknowledged',
-	sub { my @e = $model->events(op => 'clear'); scalar @e, map { $_->{answer} =~ /^(ok|none)$/ ? "$_->{sql}: $_->{answer}" : () } @e },
+	sub {
+		my @e = $model->events(op => 'clear');
+		scalar @e, map { $_->{answer} =~ /^(ok|none)$/ ? "$_->{sql}: $_->{answer}" : () } @e
+	},
 	sub { my ($one) = $model->events(op => 'clear'); $one->{answer} = 'ok' },
 
 	history_kept => 'the history has each change of a PIN that was acknowledged',
@@ -152,7 +181,8 @@ our @all = (
 
 	wrong_pin_not_stored => 'no order with a wrong PIN is, at a gate that refuses',
 	sub { my %in = stored(@refusing); found(\%in, refusing(kind => 'wrong')) },
-	spoil_order(sub { $db->do('INSERT INTO orders VALUES (?, 0, ?)', undef, @{ $_[0] }{qw(uid pin)}) }, kind => 'wrong', gate => 'orders'),
+	spoil_order(sub { $db->do('INSERT INTO orders VALUES (?, 0, ?)', undef, @{ $_[0] }{qw(uid pin)}) },
+		kind => 'wrong', gate => 'orders'),
 
 	no_pin_not_stored => 'nor one without',
 	sub { my %in = stored(@refusing); found(\%in, refusing(kind => 'none')) },
@@ -181,23 +211,25 @@ our @all = (
 	sub {
 		my @rows = (rows('SELECT o.uid, a.tag FROM orders o LEFT JOIN accounts a ON a.id = account'),
 			rows('SELECT o.uid, a.tag FROM desk_orders o LEFT JOIN accounts a ON a.id = account'),
-			rows('SELECT o.uid, a.tag FROM number_orders o JOIN numbers ON e164 = number LEFT JOIN accounts a ON a.id = account'),
+			rows('SELECT o.uid, a.tag FROM number_orders o JOIN numbers ON e164 = number
+				LEFT JOIN accounts a ON a.id = account'),
 			rows('SELECT o.uid, a.tag FROM sealed_orders o LEFT JOIN sealed_accounts a ON a.id = account'));
-		scalar @rows, map { ($_->{tag} // -1) == $model->{orders}{ $_->{uid} }{tag} ? () : "$_->{uid} has another" } @rows
+		scalar @rows,
+		  map { ($_->{tag} // -1) == $model->{orders}{ $_->{uid} }{tag} ? () : "$_->{uid} has another" } @rows
 	},
 	"UPDATE orders SET account = 9 WHERE uid = $last_order",
 
 	told_wrong_pin => 'an order with a wrong PIN is told that, or that there were too many',
-	sub { all_of(only('23PN7|23PN3'), refusing(kind => 'wrong')) }, forge('wrong', 'ok'),
+	sub { answered('23PN7|23PN3', refusing(kind => 'wrong')) }, forge('wrong', 'ok'),
 	told_no_pin => 'one without that it is missing',
-	sub { all_of(only('23PN5|23PN3'), refusing(kind => 'none')) }, forge('none', 'ok'),
+	sub { answered('23PN5|23PN3', refusing(kind => 'none')) }, forge('none', 'ok'),
 	told_blank_account => 'one for an account without a PIN that there is none',
-	sub { all_of(only('23PN4|23PN3'), refusing(kind => 'blank')) }, forge('blank', 'ok'),
+	sub { answered('23PN4|23PN3', refusing(kind => 'blank')) }, forge('blank', 'ok'),
 	told_locked_account => 'one for a locked account that it is locked',
-	sub { all_of(only('23PN2'), refusing(kind => 'locked')) },
+	sub { answered('23PN2', refusing(kind => 'locked')) },
 	sub { my ($one) = orders(gate => 'orders', answer => 'ok'); $one->{kind} = 'locked' },
 	right_pin_accepted => 'one with the right PIN is not told that it was wrong',
-	sub { all_of(only('ok|23PN3'), refusing(kind => 'right')) }, forge('right', '23PN7'),
+	sub { answered('ok|23PN3', refusing(kind => 'right')) }, forge('right', '23PN7'),
 
 	# Orders that are kept with a verdict
 	judged_order_kept => 'orders that were judged are stored',
@@ -210,7 +242,8 @@ our @all = (
 		my @e = grep { exists $in{ $_->{uid} } } orders(gate => 'desk_orders', answer => 'ok');
 		scalar @e, map { $in{ $_->{uid} } eq $_->{told} ? () : "$_->{uid} was $_->{told}, is $in{$_->{uid}}" } @e
 	},
-	q{UPDATE desk_orders SET verdict = CASE verdict WHEN 'accepted' THEN 'pin_mismatch' ELSE 'accepted' END::port_pin_verdict},
+	q{UPDATE desk_orders SET verdict =
+		CASE verdict WHEN 'accepted' THEN 'pin_mismatch' ELSE 'accepted' END::port_pin_verdict},
 
 	verdict_right => 'the verdict is what the PIN deserved',
 	sub {
@@ -218,13 +251,17 @@ our @all = (
 		scalar @rows, map {
 			my $kind = $model->{orders}{ $_->{uid} }{kind} // 'unknown';
 			my $is = $_->{verdict} // 'NULL';
-			$is eq ($verdict{$kind} // '') || $is eq 'too_many_attempts' && $kind ne 'locked' ? () : "$_->{uid} ($kind) is $is"
+			my $right = $is eq ($verdict{$kind} // '') || $is eq 'too_many_attempts' && $kind ne 'locked';
+			$right ? () : "$_->{uid} ($kind) is $is"
 		} @rows
 	},
 	q{UPDATE desk_orders SET verdict = 'accepted'},
 
 	all_judged => 'no order is without one',
-	sub { value('SELECT count(*) FROM desk_orders'), map { "$_->{uid} is not" } rows('SELECT uid FROM desk_orders WHERE verdict IS NULL') },
+	sub {
+		value('SELECT count(*) FROM desk_orders'),
+		  map { "$_->{uid} is" } rows('SELECT uid FROM desk_orders WHERE verdict IS NULL')
+	},
 	q{UPDATE desk_orders SET verdict = NULL},
 
 	state_kept => 'they are in the partition that was acknowledged',
@@ -265,13 +302,14 @@ our @all = (
 		my %tried = count_by(\&account_of, orders(kind => 'wrong'));
 		scalar keys %recorded, map { $recorded{$_} > ($tried{$_} // 0) ? "$_: $recorded{$_} on record" : () } keys %recorded
 	},
-	q{INSERT INTO port_pin_failures SELECT now(), account_schema, account_table, '{-1}', order_schema, order_table, role_name,
-		login_name, client_addr, application_name, pid FROM port_pin_failures LIMIT 1},
+	q{INSERT INTO port_pin_failures (failed_at, account_schema, account_table, account_key, order_schema, order_table, pid)
+		VALUES (now(), 'public', 'accounts', '{-1}', 'public', 'orders', 1)},
 
 	locked_out_for_cause => 'no account was locked out that has less on record than the limit',
 	sub {
 		my %recorded = recorded(0);
-		my %out = count_by(\&account_of, grep { $_->{answer} eq '23PN3' or ($_->{told} // '') eq 'too_many_attempts' } orders());
+		my @out = grep { $_->{answer} eq '23PN3' or ($_->{told} // '') eq 'too_many_attempts' } orders();
+		my %out = count_by(\&account_of, @out);
 		scalar keys %out, map { ($recorded{$_} // 0) < 10 ? "$_: locked out" : () } keys %out
 	},
 	sub { my ($one) = orders(); @$one{qw(answer key)} = ('23PN3', -1) },
@@ -312,9 +350,11 @@ our @all = (
 
 	guards_hold => 'and they work: right orders get in, wrong ones and attempts to clear do not',
 	sub {
-		8, refused('23PN0', 'UPDATE probe SET pin = NULL'), refused('23PN0', 'UPDATE sealed_accounts SET pin = NULL WHERE tag = 0'),
+		8, refused('23PN0', 'UPDATE probe SET pin = NULL'),
+		  refused('23PN0', 'UPDATE sealed_accounts SET pin = NULL WHERE tag = 0'),
 		  refused('23PN0', 'UPDATE subscribers SET pin = NULL WHERE tag = 0'),
-		  refused('23PN4', "INSERT INTO orders VALUES ('p', 9)"), refused('23PN4', "INSERT INTO number_orders VALUES ('p', 'n9')"),
+		  refused('23PN4', "INSERT INTO orders VALUES ('p', 9)"),
+		  refused('23PN4', "INSERT INTO number_orders VALUES ('p', 'n9')"),
 		  refused('23PN4', "INSERT INTO sealed_orders VALUES ('p', 9)"),
 		  refused('23PN7', "INSERT INTO probe_orders VALUES (1, '771235')"),
 		  refused('22012', "INSERT INTO probe_orders VALUES (1, '771234') RETURNING 1 / 0")
@@ -326,7 +366,10 @@ our @all = (
 	'amcheck',
 
 	nothing_invalid => 'no index is invalid but what REINDEX CONCURRENTLY left',
-	sub { value('SELECT count(*) FROM pg_index'), map { "index $_->{indexrelid}" } rows('SELECT indexrelid FROM pg_index WHERE NOT (indisvalid AND indisready AND indislive)') },
+	sub {
+		value('SELECT count(*) FROM pg_index'), map { "index $_->{name}" } rows(q{
+			SELECT indexrelid::regclass AS name FROM pg_index WHERE NOT (indisvalid AND indisready AND indislive)})
+	},
 	q{UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'accounts_pkey'::regclass},
 
 	no_internal_error => 'no client was told an internal error, and the log has none, nor another crash',

@@ -26,6 +26,7 @@ sub new
 
 ## Asking
 
+# Values are parameters: of a backend that is killed, the log shows the statement.
 sub connect
 {
 	my ($self) = @_;
@@ -54,7 +55,7 @@ sub note
 sub attempt
 {
 	my ($self, $event, $sql, @values) = @_;
-	my $dbh = $self->{dbh};
+	my $dbh = $self->{dbh} or return 'lost';
 	my $begun = time;
 	$self->note(%$event, phase => 'begin', pid => $dbh->{pg_pid});
 	$dbh->do('BEGIN') if $event->{end};
@@ -203,7 +204,8 @@ sub change_account
 	return $self->set_key($tag) if rand() < 0.7;
 	$tag = one_of($tag, $self->shared($table));
 	my $key = $self->{model}->value_of("accounts/$tag", 'key') // return;
-	$self->attempt({ op => 'lift', table => $table, key => $key }, 'SELECT port_pin_lift_lockout(?::regclass, ?::int)', $table, $key);
+	$self->attempt({ op => 'lift', table => $table, key => $key },
+		'SELECT port_pin_lift_lockout(?::regclass, ?::int)', $table, $key);
 }
 
 sub move_subscriber
@@ -277,7 +279,7 @@ sub run_ddl
 	until ($self->{until}->())
 	{
 		rotate($key_file) if rand() < 0.1;
-		$self->{dbh} && $self->{dbh}->do(q{SET lock_timeout = '2s'});
+		$self->{dbh}->do(q{SET lock_timeout = '2s'});
 		my $sql = one_of(@ddl);
 		$self->attempt({ op => 'ddl', sql => $sql }, $sql);
 		sleep 0.02;

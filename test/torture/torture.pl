@@ -221,16 +221,12 @@ sub control
 
 ## The campaign
 
+for my $client (0 .. 8)
 {
-	my $setup = Traffic->new(client => 0, round => 0, dsn => $dsn, model => Model->new, file => "$dir/client-0", until => sub { 0 });
-	$setup->connect;
-	$setup->create;
-	for my $client (1 .. 8)
-	{
-		my $other = Traffic->new(client => $client, round => 0, dsn => $dsn, model => Model->new,
-			file => "$dir/client-$client", until => sub { 0 }, dbh => $setup->{dbh});
-		$other->create;
-	}
+	my $self = Traffic->new(client => $client, round => 0, dsn => $dsn, model => Model->new,
+		file => "$dir/client-$client", until => sub { 0 });
+	$self->connect;
+	$self->create;
 }
 
 for my $round (1 .. $opt{rounds})
@@ -274,7 +270,8 @@ for my $invariant (@list)
 	my $name = $invariant->{name};
 	my $bad = $failed{$name} || ($control{$name} // '') eq 'OVERLOOKED';
 	$bad ? $wrong++ : $passed++;
-	printf "%-26s %9d %-7s %-11s %s\n", $name, $looked{$name}, $failed{$name} ? 'FAILED' : 'holds', $control{$name} // '-', $invariant->{says};
+	printf "%-26s %9d %-7s %-11s %s\n", $name, $looked{$name}, $failed{$name} ? 'FAILED' : 'holds',
+	  $control{$name} // '-', $invariant->{says};
 }
 print "\nseed $opt{seed}\n$passed passed, $wrong failed\n";
 exit($wrong ? 1 : 0);
