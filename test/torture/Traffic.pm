@@ -1,0 +1,315 @@
+# A client of the torture: does one thing after the other, and writes down each of them
+# before it asks for it, and then the answer.  It finds out nothing from the server: what
+# it knows is in its model.  Where a broken connection left a doubt, it ends that first.
+#
+# The PIN and key of an account are changed by one client only, so that this one knows
+# whether an order is right; those of shared accounts (client 0) stay as they are.
+
+package Traffic;
+
+use strict;
+use warnings;
+use DBI;
+use Fcntl;
+use IO::Handle;
+use MIME::Base64;
+use Model;
+use Time::HiRes qw(sleep time);
+
+sub new
+{
+	my ($class, %self) = @_;	# client, dsn, file, model, until: is it time to end?
+	sysopen my $fh, $self{file}, O_WRONLY | O_APPEND | O_CREAT or die "$self{file}: $!";
+	$fh->autoflush;
+	return bless { orders => 0, %self, fh => $fh }, $class;
+}
+
+## Asking
+
+# Values are parameters: of a backend that is killed, the log shows the statement.
+sub connect
+{
+	my ($self) = @_;
+	my $isolation = $self->{client} % 4 == 3 ? 'repeatable read' : 'read committed';
+	delete $self->{dbh};
+	until ($self->{until}->())
+	{
+		$self->{dbh} = DBI->connect($self->{dsn}, 'postgres', '',
+			{ RaiseError => 0, PrintError => 0, PrintWarn => 0, pg_switch_prepared => 1 });
+		return 1 if $self->{dbh} and $self->{dbh}->do("SET default_transaction_isolation = '$isolation'");
+		sleep 0.05;
+	}
+	return 0;
+}
+
+sub note
+{
+	my ($self, %event) = @_;
+	my $event = { client => $self->{client}, %event };
+	print { $self->{fh} } Model::line($event);
+	$self->{model}->apply($event);
+}
+
+# Tell what is about to be done, do it, and tell the answer, which is returned.  In a
+# transaction block that ends as $event->{end} says, it is acknowledged at the end.
+sub attempt
+{
+	my ($self, $event, $sql, @values) = @_;
+	my $dbh = $self->{dbh} or return 'lost';
+	my $begun = time;
+	$self->note(%$event, phase => 'begin', pid => $dbh->{pg_pid});
+	$dbh->do('BEGIN') if $event->{end};
+	my $sth = $dbh->prepare($sql);
+	my $done = $sth && $sth->execute(@values);
+	my $told = $done && $sth->{NUM_OF_FIELDS} ? ($sth->fetchrow_array)[0] : undef;
+	my $answer = $done && $sql =~ /^UPDATE/ && !$sth->rows ? 'none' : 'ok';
+	$done = $dbh->do($event->{end}) if $done and $event->{end};
+	$answer = $dbh->state if !$done;
+	$answer = 'undone' if $done and ($event->{end} // '') eq 'ROLLBACK';
+	$answer = 'lost' if !$done and ($answer !~ /^(23|40|55)/ and !$dbh->ping or $answer =~ /^57P0/);
+	$dbh->do('ROLLBACK') if !$done and $event->{end};
+	$self->note(phase => 'end', answer => $answer, told => $told // '', seconds => sprintf('%.3f', time - $begun));
+	$self->connect if !$dbh->ping;
+	return $answer;
+}
+
+# A change that is acknowledged, or is in doubt.
+sub set
+{
+	my ($self, $thing, $what, $value, $sql, @values) = @_;
+	return $self->attempt({ op => 'set', thing => $thing, what => $what, value => $value }, $sql, @values);
+}
+
+## What there is
+
+# PINs of ten digits with this beginning can be told from all else in a log.
+sub new_pin { return '77' . sprintf '%08d', int rand 1e8 }
+sub one_of { return $_[ rand @_ ] }
+
+sub own
+{
+	my ($self, $table) = @_;
+	return grep { int($_ / 100) == $self->{client} } $self->{model}->tags($table);
+}
+
+sub shared { my ($self, $table) = @_; return grep { $_ < 100 } $self->{model}->tags($table) }
+
+sub is_blank { return $_[0] % 10 == 9 }		# these never get a PIN
+
+sub create
+{
+	my ($self) = @_;
+	my $n = $self->{client} * 100;
+	for my $tag ($n .. ($self->{client} ? $n + 5 : 1), $n + 9)
+	{
+		my $pin = is_blank($tag) ? '' : new_pin();
+		for my $table ('accounts', 'sealed_accounts')
+		{
+			$self->set("$table/$tag", 'pin', $pin,
+				"INSERT INTO $table (id, tag, pin) VALUES (?, ?, nullif(?, ''))", $tag, $tag, $pin);
+			$self->set("$table/$tag", 'key', $tag, 'SELECT 1');
+			$self->set("$table/$tag", 'locked', 0, 'SELECT 1');
+		}
+		$self->attempt({ op => 'ddl' }, 'INSERT INTO numbers VALUES (?, ?)', "n$tag", $tag);
+		$self->set("subscribers/$tag", 'pin', $pin,
+			q{INSERT INTO subscribers (tag, region, pin) VALUES (?, 'east', nullif(?, ''))}, $tag, $pin);
+		$self->set("subscribers/$tag", 'region', 'east', 'SELECT 1');
+	}
+}
+
+## What is done
+
+sub set_pin
+{
+	my ($self, $table, $tag) = @_;
+	my $pin = new_pin();
+	return $self->set("$table/$tag", 'pin', $pin, "UPDATE $table SET pin = ? WHERE tag = ?", $pin, $tag);
+}
+
+sub set_locked
+{
+	my ($self, $table, $tag, $locked) = @_;
+	return $self->set("$table/$tag", 'locked', $locked,
+		"UPDATE $table SET locked = ? WHERE tag = ?", $locked ? 't' : 'f', $tag);
+}
+
+# Keys of an account are equal modulo 100000.  No key is used twice, so that failed
+# attempts are counted for one that this client knows.
+sub set_key
+{
+	my ($self, $tag) = @_;
+	my $used = (sort { $b <=> $a } $self->{model}->values_of("accounts/$tag", 'key'))[0];
+	my $key = $used + 100000;
+	return $self->set("accounts/$tag", 'key', $key, 'UPDATE accounts SET id = ? WHERE tag = ?', $key, $tag);
+}
+
+sub end_doubt
+{
+	my ($self, $table, $tag) = @_;
+	my $model = $self->{model};
+	my $thing = "$table/$tag";
+	$self->set_pin($table, $tag) if !defined $model->value_of($thing, 'pin');
+	$self->set_locked($table, $tag, 0) if !defined $model->value_of($thing, 'locked');
+	$self->set_key($tag) if !defined $model->value_of($thing, 'key');
+	return !grep { !defined $model->value_of($thing, $_) } qw(pin locked key);
+}
+
+my %order = (
+	orders => 'INSERT INTO orders (uid, account, pin) VALUES (?, ?, ?)',
+	number_orders => 'INSERT INTO number_orders (uid, number, pin) VALUES (?, ?, ?)',
+	sealed_orders => 'INSERT INTO sealed_orders (uid, account, pin) VALUES (?, ?, ?)',
+	desk_orders => q{INSERT INTO desk_orders (uid, state, account, pin) VALUES (?, 'open', ?, ?) RETURNING verdict});
+
+sub place_order
+{
+	my ($self) = @_;
+	my $gate = one_of(sort keys %order);
+	my $table = $gate eq 'sealed_orders' ? 'sealed_accounts' : 'accounts';
+	my $tag = one_of(rand() < 0.3 ? $self->shared($table) : $self->own($table));
+	$self->end_doubt($table, $tag) or return;
+
+	my $thing = "$table/$tag";
+	my $right = $self->{model}->value_of($thing, 'pin');
+	my $key = $self->{model}->value_of($thing, 'key');
+	my $kind = one_of(('right') x 6, ('wrong') x 3, 'none');
+	my $pin = $kind eq 'right' && $right ne '' ? $right : $kind eq 'none' ? undef : new_pin();
+	$kind = 'wrong' if $kind eq 'right' and $right eq '';
+	$kind = 'blank' if $right eq '';
+	$kind = 'locked' if $self->{model}->value_of($thing, 'locked');
+	my $uid = join '-', $self->{client}, $self->{round}, ++$self->{orders};
+	$self->attempt(
+		{ op => 'order', uid => $uid, gate => $gate, table => $table, tag => $tag, key => $key,
+			kind => $kind, pin => $pin // '', end => one_of('', '', '', 'COMMIT', 'ROLLBACK') },
+		$order{$gate}, $uid, $gate eq 'number_orders' ? "n$tag" : $key, $pin);
+}
+
+# Moved to another partition, and at times with a verdict that it was not given.
+sub move_order
+{
+	my ($self) = @_;
+	my $uid = one_of(map { $_->{uid} } grep { $_->{answer} eq 'ok' }
+		$self->{model}->events(op => 'order', client => $self->{client}, gate => 'desk_orders')) // return;
+	my $state = one_of('open', 'done');
+	my $forged = rand() < 0.3 ? ", verdict = 'accepted'" : '';
+	$self->set("desk_orders/$uid", 'state', $state, "UPDATE desk_orders SET state = ?$forged WHERE uid = ?", $state, $uid);
+}
+
+sub change_account
+{
+	my ($self) = @_;
+	my $table = one_of('accounts', 'sealed_accounts');
+	my $tag = one_of(grep { !is_blank($_) } $self->own($table));
+	return $self->set_pin($table, $tag) if rand() < 0.6;
+	return $self->set_locked($table, $tag, one_of(0, 0, 0, 1)) if $table ne 'accounts' or rand() < 0.3;
+	return $self->set_key($tag) if rand() < 0.7;
+	$tag = one_of($tag, $self->shared($table));
+	my $key = $self->{model}->value_of("accounts/$tag", 'key') // return;
+	$self->attempt({ op => 'lift', table => $table, key => $key },
+		'SELECT port_pin_lift_lockout(?::regclass, ?::int)', $table, $key);
+}
+
+sub move_subscriber
+{
+	my ($self) = @_;
+	my $tag = one_of($self->own('subscribers'));
+	my $region = one_of(qw(east west north south));
+	return $self->set("subscribers/$tag", 'region', $region,
+		'UPDATE subscribers SET region = ? WHERE tag = ?', $region, $tag)
+	  if is_blank($tag) or rand() < 0.7;
+	$self->set_pin('subscribers', $tag);
+}
+
+my @clear = (
+	'UPDATE accounts SET pin = NULL WHERE tag = ?',
+	q{UPDATE accounts SET pin = '' WHERE tag = ?},
+	'DELETE FROM accounts WHERE tag = ?',
+	'INSERT INTO accounts (id, tag) VALUES (-1, ?) ON CONFLICT (tag) DO UPDATE SET pin = EXCLUDED.pin',
+	'UPDATE sealed_accounts SET pin = NULL WHERE tag = ?',
+	q{UPDATE sealed_accounts SET pin = '' WHERE tag = ?},
+	'DELETE FROM sealed_accounts WHERE tag = ?',
+	'UPDATE subscribers SET pin = NULL WHERE tag = ?',
+	q{UPDATE subscribers SET region = CASE region WHEN 'east' THEN 'west' ELSE 'east' END, pin = NULL WHERE tag = ?});
+
+sub clear_pin
+{
+	my ($self) = @_;
+	my $tag = one_of(grep { !is_blank($_) } $self->own('accounts'));
+	my $sql = one_of(@clear);
+	$self->attempt({ op => 'clear', tag => $tag, sql => $sql }, $sql, $tag);
+}
+
+# Until it is time, and the server is down or not.
+sub run
+{
+	my ($self) = @_;
+	my @what = (('place_order') x 10, ('change_account') x 3, ('clear_pin') x 2, ('move_order') x 2, 'move_subscriber');
+	$self->connect or return;
+	until ($self->{until}->())
+	{
+		my $what = one_of(@what);
+		$self->$what;
+	}
+}
+
+## The two clients with other work
+
+my @ddl = (
+	q{SELECT port_pin_protect('accounts', lock => 'locked', forbid_delete => true, history => true, replace => true)},
+	q{SELECT port_pin_protect('sealed_accounts', lock => 'locked', forbid_delete => true, replace => true)},
+	q{SELECT port_pin_protect('subscribers', replace => true)},
+	q{SELECT port_pin_gate('orders', replace => true)},
+	q{SELECT port_pin_gate('number_orders', fk => 'number', via => 'account', replace => true)},
+	q{SELECT port_pin_gate('sealed_orders', redact => true, replace => true)},
+	q{SELECT port_pin_gate('desk_orders', verdict => 'verdict', redact => true, replace => true)},
+	(map { "REINDEX TABLE CONCURRENTLY $_" } qw(accounts orders sealed_accounts port_pin_failures desk_orders)),
+	'ALTER TABLE unrelated ADD IF NOT EXISTS more int', 'ALTER TABLE unrelated DROP IF EXISTS more',
+	'ALTER TABLE unrelated ALTER id TYPE bigint', 'ALTER TABLE unrelated ALTER id TYPE int',
+	'CREATE INDEX IF NOT EXISTS accounts_note ON accounts (note)', 'DROP INDEX IF EXISTS accounts_note',
+	'ALTER TABLE accounts ALTER note SET NOT NULL', 'ALTER TABLE accounts ALTER note DROP NOT NULL',
+	'ANALYZE accounts', 'VACUUM accounts', 'VACUUM FULL numbers', 'VACUUM (FREEZE) orders', 'CHECKPOINT',
+	'DO $$BEGIN ALTER TABLE subscribers DETACH PARTITION subscribers_west; '
+	  . q{ALTER TABLE subscribers ATTACH PARTITION subscribers_west FOR VALUES IN ('west'); END$$},
+	'ALTER TABLE subscribers DETACH PARTITION subscribers_spare',
+	(q{ALTER TABLE subscribers ATTACH PARTITION subscribers_spare FOR VALUES IN ('spare')}) x 2);
+
+sub run_ddl
+{
+	my ($self, $key_file) = @_;
+	$self->connect or return;
+	until ($self->{until}->())
+	{
+		rotate($key_file) if rand() < 0.1;
+		$self->{dbh}->do(q{SET lock_timeout = '2s'});
+		my $sql = one_of(@ddl);
+		$self->attempt({ op => 'ddl', sql => $sql }, $sql);
+		sleep 0.02;
+	}
+}
+
+# Another key seals from now on; the old ones verify what they have sealed.
+sub rotate
+{
+	my ($key_file) = @_;
+	open my $old, '<', $key_file or die "$key_file: $!";
+	my @keys = <$old>;
+	my $key = join '', map { chr int rand 256 } 1 .. 32;
+	my $umask = umask 077;
+	open my $new, '>', "$key_file.new" or die "$key_file.new: $!";
+	print $new 'k' . (@keys + 1) . ':', encode_base64($key, ''), "\n", @keys;
+	close $new or die "$key_file.new: $!";
+	umask $umask;
+	rename "$key_file.new", $key_file or die "$key_file: $!";
+}
+
+sub run_sealing
+{
+	my ($self) = @_;
+	$self->connect or return;
+	until ($self->{until}->())
+	{
+		$self->attempt({ op => 'ddl' }, q{CALL port_pin_seal_column('legacy', batch_size => 5)});
+		sleep 0.1;
+	}
+}
+
+1;
