@@ -208,6 +208,57 @@ like($session->{out}, qr/alive/, 'cancel: the session goes on');
 $session = interrupt_while_waiting('terminate', 'terminated', '', 'pg_terminate_backend');
 like($session->{err}, qr/terminating connection/, 'terminate: the session ends');
 
+# ---- The worker and its session lose each other ----
+
+# A worker that is slower than its session records all the same; nobody is told of it.
+new_database('slow_worker');
+$node->safe_psql('slow_worker', q{
+	CREATE FUNCTION slow(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+	BEGIN
+		PERFORM pg_sleep(7);
+		RETURN $1;
+	END $$;
+	CREATE INDEX ON port_pin_failures (slow(login_name));
+});
+$session = start_session('slow_worker', $wrong);
+ends_session('a worker that is slower', 'slow_worker', $session);
+is(count('slow_worker', 'port_pin_failures'), 0, 'a worker that is slower: not on record yet');
+$node->poll_query_until('slow_worker', 'SELECT count(*) = 1 FROM port_pin_failures')
+  or die 'the worker has not recorded it';
+pass('a worker that is slower: on record in the end');
+like(slurp_file($node->logfile), qr/DETAIL:  The background worker did not end in time/,
+	'a worker that is slower: the log says so');
+
+# A session that is gone before its worker starts has no record: the postmaster, which
+# starts workers, is stopped meanwhile.
+new_database('late_worker');
+$session = start_session('late_worker', "SELECT 'here';\n");
+wait_for($session, qr/here/);
+my ($postmaster) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+kill 'STOP', $postmaster;
+$session->{begun} = time;
+$session->{in} .= $wrong;
+my $late = finish($session);
+kill 'CONT', $postmaster;
+like($session->{err}, $fatal, 'a worker that is not started: the session is ended');
+cmp_ok($late, '>', 4.5, 'a worker that is not started: nor is guessing fast');
+$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'portpin'")
+  or die 'a worker stays';
+is(count('late_worker', 'port_pin_failures'), 0, 'a worker that comes too late records nothing');
+
+# An error in the session itself, on the way to the record.
+new_database('failing_session');
+$node->append_conf('postgresql.conf', 'dynamic_shared_memory_type = mmap');
+$node->restart;
+chmod 0500, $node->data_dir . '/pg_dynshmem';
+$session = start_session('failing_session', $wrong);
+ends_session('an error in the session', 'failing_session', $session);
+chmod 0700, $node->data_dir . '/pg_dynshmem';
+$node->append_conf('postgresql.conf', 'dynamic_shared_memory_type = posix');
+$node->restart;
+is(count('failing_session', 'port_pin_failures'), 0, 'an error in the session: nothing on record');
+like(slurp_file($node->logfile), qr/DETAIL:  could not open shared memory segment/, 'an error in the session: the log says which');
+
 # However short it is cut, no guess is told that is not on record.
 new_database('hurried');
 $node->psql('hurried', join('', map { "SET statement_timeout = " . ($_ % 6 + 1) . ";\n$wrong" } 1 .. 60),

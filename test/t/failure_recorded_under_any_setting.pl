@@ -11,6 +11,8 @@ use Time::HiRes qw(time);
 
 my $node = PostgreSQL::Test::Cluster->new('settings');
 $node->init(allows_streaming => 1);
+my $tcp_port = $node->port;
+$node->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'");
 $node->start;
 my $version = $node->safe_psql('postgres', 'SHOW server_version_num');
 
@@ -73,6 +75,20 @@ is_deeply($logged, {
 unlike(slurp_file($node->logfile), qr/failed port PIN:.*(735517|100001)/, 'but not the PIN');
 is((in_odd(q{SELECT role_name, login_name FROM pins.port_pin_failures ORDER BY failed_at DESC LIMIT 1}))[0],
 	'desk|clerk', 'a role without LOGIN: role and login are on record');
+
+# A client that comes over the network has an address.
+{
+	local $ENV{PGDATABASE} = $odd;
+	IPC::Run::run([ 'psql', '-Xq', '-h', '127.0.0.1', '-p', $tcp_port, '-c',
+		"INSERT INTO accounts VALUES (3, '735517'); INSERT INTO port_orders VALUES (3, '735517')" ]);
+	IPC::Run::run([ 'psql', '-Xq', '-h', '127.0.0.1', '-p', $tcp_port, '-c',
+		"INSERT INTO port_orders VALUES (3, '100001')" ], '2>', \$err);
+}
+like($err, qr/its port PIN is wrong/, 'over TCP');
+is((in_odd(q{SELECT client_addr FROM pins.port_pin_failures WHERE account_key = '{3}'}))[0],
+	'127.0.0.1', 'over TCP: the address is on record');
+like(slurp_file($node->logfile), qr/failed port PIN: .*"client_addr": "127\.0\.0\.1"/, 'over TCP: and in the log');
+in_odd(q{DELETE FROM pins.port_pin_failures WHERE account_key = '{3}'});
 
 # Nobody sets the limit for himself, not even before the module is loaded.
 ($out, $err) = in_odd("SET portpin.max_failures_per_account = 0;\n$wrong$wrong" .
