@@ -261,6 +261,8 @@ sub run
 
 ## The two clients with other work
 
+# No ALTER TABLE that rewrites accounts: to a snapshot from before it they are empty, and
+# the foreign key of a REPEATABLE READ order fails (PostgreSQL's caveat of MVCC).
 my @ddl = (
 	q{SELECT port_pin_protect('accounts', lock => 'locked', history => true, replace => true)},
 	q{SELECT port_pin_protect('sealed_accounts', lock => 'locked', forbid_delete => true, replace => true)},
@@ -273,7 +275,7 @@ my @ddl = (
 	'ALTER TABLE unrelated ADD IF NOT EXISTS more int', 'ALTER TABLE unrelated DROP IF EXISTS more',
 	'ALTER TABLE unrelated ALTER id TYPE bigint', 'ALTER TABLE unrelated ALTER id TYPE int',
 	'CREATE INDEX IF NOT EXISTS accounts_note ON accounts (note)', 'DROP INDEX IF EXISTS accounts_note',
-	'ALTER TABLE accounts ALTER note TYPE varchar(90)', 'ALTER TABLE accounts ALTER note TYPE text',
+	'ALTER TABLE accounts ALTER note SET STORAGE MAIN', 'ALTER TABLE accounts ALTER note SET STORAGE EXTENDED',
 	'ANALYZE accounts', 'VACUUM accounts', 'VACUUM FULL numbers', 'VACUUM (FREEZE) orders', 'CHECKPOINT',
 	'DO $$BEGIN ALTER TABLE subscribers DETACH PARTITION subscribers_west; '
 	  . q{ALTER TABLE subscribers ATTACH PARTITION subscribers_west FOR VALUES IN ('west'); END$$},
