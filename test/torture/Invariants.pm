@@ -7,7 +7,7 @@ package Invariants;
 use strict;
 use warnings;
 
-our ($db, $model, $server);		# connection, Model, { log, amcheck, hung }
+our ($db, $model, $server);		# connection, Model, { log, amcheck, hung, last: no round follows }
 
 sub rows { return @{ $db->selectall_arrayref($_[0], { Slice => {} }, @_[1 .. $#_]) } }
 sub value { return ($db->selectrow_array($_[0], undef, @_[1 .. $#_]))[0] }
@@ -383,6 +383,18 @@ our @all = (
 	no_pin_in_log => 'the log has no PIN',
 	sub { 1, $server->{log}->(qr/(?<!\d)77\d{8}(?!\d)/) },
 	q{DO $$BEGIN RAISE LOG '7712345678'; END$$},
+
+	all_was_done => 'everything that clients do was acknowledged at least once: else this proves little',
+	sub {
+		return 0 if !$server->{last};
+		my @ok = grep { $_->{answer} eq 'ok' && !$_->{given} } @{ $model->{events} };
+		my %done = map { join(' ', $_->{op}, $_->{gate} // $_->{what} // ()) => 1 } @ok;
+		my @ddl = map { $_->{sql} // '' } grep { $_->{op} eq 'ddl' } @ok;
+		my @wanted = (map({ "set $_" } qw(pin key locked region state)), map({ "order $_" } @refusing, 'desk_orders'), 'lift');
+		scalar @ok, (map { $done{$_} ? () : $_ } @wanted),
+		  map { my $sql = $_; grep({ /$sql/ } @ddl) ? () : $sql } qw(REINDEX ATTACH port_pin_protect port_pin_gate)
+	},
+	sub { $_->{answer} = '55000' for $model->events(op => 'set', what => 'key') },
 
 	nothing_hangs => 'nothing took longer than half a minute',
 	sub {

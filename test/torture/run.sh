@@ -4,7 +4,7 @@
 #
 #   sh test/torture/run.sh [OPTION...] [make arguments...]
 #
-# --rounds N       how often the server is taken down (3); a round takes about 20 seconds on a busy machine
+# --rounds N       how often the server is taken down (3); a round takes 10 to 20 seconds
 # --seconds N      traffic before that (4)
 # --seed S         repeats a campaign, as far as timing allows (a random one, which is printed)
 # --control NAME   the one invariant to show the failure of; without: each of them

@@ -60,7 +60,7 @@ CREATE TABLE desk_orders (
 CREATE TABLE desk_orders_open PARTITION OF desk_orders FOR VALUES IN ('open');
 CREATE TABLE desk_orders_done PARTITION OF desk_orders FOR VALUES IN ('done');
 
-SELECT port_pin_protect('accounts', lock => 'locked', forbid_delete => true, history => true);
+SELECT port_pin_protect('accounts', lock => 'locked', history => true);
 SELECT port_pin_protect('sealed_accounts', lock => 'locked', forbid_delete => true);
 SELECT port_pin_protect('subscribers');
 SELECT port_pin_gate('orders');

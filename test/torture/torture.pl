@@ -39,7 +39,7 @@ sub connect_to
 	my $end = time + $patience;
 	while (1)
 	{
-		my $db = DBI->connect($dsn, 'postgres', '', { PrintError => 0, PrintWarn => 0 });
+		my $db = DBI->connect($dsn, 'postgres', '', { PrintError => 0, Warn => 0 });
 		if ($db) { $db->{RaiseError} = 1; return $db }
 		die "the server does not come back: $DBI::errstr\n" if time > $end;
 		sleep 0.1;
@@ -252,6 +252,7 @@ for my $round (1 .. $opt{rounds})
 	$answers{ $_->{answer} }++ for @{ Model->from_files(glob "$dir/client-*")->{events} };
 	printf "; so far %d acknowledged, %d refused, %d lost", $answers{ok} // 0,
 	  sum(map { /^23/ ? $answers{$_} : () } keys %answers) // 0, $answers{lost} // 0;
+	$Invariants::server->{last} = $round == $opt{rounds};
 	my @wrong = look_at_all();
 	printf " (%.0f s)\n", time - $begun;
 	print map { "  $_\n" } @wrong;
