@@ -94,9 +94,10 @@ is($verdicts->{'23PN7'}, 10 * 64, 'every account has a limit of its own');
 
 # One source at different accounts: each session may have an attempt under way while
 # the limit is reached, and no more.
-$node->safe_psql('postgres', 'TRUNCATE port_pin_failures; ALTER SYSTEM SET portpin.max_accounts_per_source = 10');
+$node->safe_psql('postgres', q{LOAD 'portpin'; TRUNCATE port_pin_failures; ALTER SYSTEM SET portpin.max_accounts_per_source = 10});
 $node->reload;
-$node->poll_query_until('postgres', "LOAD 'portpin'; SHOW portpin.max_accounts_per_source", '10') or die 'not reloaded';
+$node->poll_query_until('postgres', q{SELECT current_setting('portpin.max_accounts_per_source', true) = '10'})
+  or die 'not reloaded';
 $spread = $sessions;
 $verdicts = guess(501 .. 500 + $sessions);
 my $told = $verdicts->{'23PN7'};
@@ -105,7 +106,7 @@ cmp_ok($told, '<', 10 + $sessions, 'and in each session at one more, at most');
 is($verdicts->{'23PNA'}, $sessions * $guesses - $told, 'all others are not looked at');
 is($verdicts->{'right 23PNA'}, $sessions, 'the right PIN among them');
 is($node->safe_psql('postgres', 'SELECT count(DISTINCT account_key) FROM port_pin_failures'), $told, 'and that is what is on record');
-$node->safe_psql('postgres', 'ALTER SYSTEM RESET portpin.max_accounts_per_source');
+$node->safe_psql('postgres', q{LOAD 'portpin'; ALTER SYSTEM RESET portpin.max_accounts_per_source});
 $spread = 0;
 
 # With one worker at a time.
