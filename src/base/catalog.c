@@ -88,8 +88,8 @@ type_in_schema(const char *name, Oid schema)
 
 	if (!OidIsValid(type))
 		ereport_without_context(errcode(ERRCODE_UNDEFINED_OBJECT),
-						errmsg("the type %s is not in the schema of portpin's functions", name),
-						errhint("Drop the extension portpin and create it again."));
+								errmsg("the type %s is not in the schema of portpin's functions", name),
+								errhint("Drop the extension portpin and create it again."));
 	return type;
 }
 
@@ -162,8 +162,8 @@ PortPinTable(const char *name, Oid domain)
 
 	if (!OidIsValid(table))
 		ereport_without_context(errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("the table %s is not in the schema of portpin's functions", name),
-						errhint("Give it back its name and its schema."));
+								errmsg("the table %s is not in the schema of portpin's functions", name),
+								errhint("Give it back its name and its schema."));
 	return table;
 }
 

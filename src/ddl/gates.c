@@ -68,7 +68,7 @@ gated_tables(Oid domain)
 	{
 		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
 		Oid			table = form->classid != TriggerRelationId ? InvalidOid :
-			table_of_trigger(triggers, form->objid);
+		table_of_trigger(triggers, form->objid);
 
 		if (OidIsValid(table))
 			tables = list_append_unique_oid(tables, table);

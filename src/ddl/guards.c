@@ -54,14 +54,17 @@ PG_FUNCTION_INFO_V1(port_pin_inspect);
 typedef struct Finding
 {
 	GuardKind	kind;
-	char	  **values;			/* its options, as one of its triggers has them */
+	char	  **values;			/* its options, as one of its triggers has
+								 * them */
 	Oid			relation;
 	char	   *pin;			/* NULL if unknown, or for a lock alone */
-	char	   *trigger;		/* with the problem, else the first; NULL where it is missing */
+	char	   *trigger;		/* with the problem, else the first; NULL
+								 * where it is missing */
 	char		enabled;		/* of that trigger */
 	char	   *definition;
 	const char *problem;		/* NULL where all is well */
-	const struct Finding *parent;	/* of the table that this is a partition or child of */
+	const struct Finding *parent;	/* of the table that this is a partition
+									 * or child of */
 	bool		unseen;			/* the table is locked: nothing else is known */
 } Finding;
 
@@ -718,7 +721,10 @@ static void
 inspect_rest(const Inspection *inspection, Relation partition, List *clones,
 			 Finding *finding)
 {
-	const Inspection here = {.table = partition,.domain = inspection->domain};
+	const Inspection here = {
+		.table = partition,
+		.domain = inspection->domain
+	};
 	GuardPlan	plan;
 	List	   *own;
 
@@ -818,7 +824,11 @@ port_pin_inspect(PG_FUNCTION_ARGS)
 	inspection.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	if (!ConditionalLockRelationOid(relid, AccessShareLock))
 	{
-		Finding		locked = {.relation = relid,.problem = LOCKED,.unseen = true};
+		Finding		locked = {
+			.relation = relid,
+			.problem = LOCKED,
+			.unseen = true
+		};
 
 		report(&inspection, &locked);
 		return (Datum) 0;

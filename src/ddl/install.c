@@ -62,7 +62,10 @@ OpenTableToGuard(Oid relid, LOCKMODE lock)
 		aclcheck_error(allowed, get_relkind_objtype(get_rel_relkind(relid)),
 					   get_rel_name(relid));
 
-	/* Only an owner may run what locks out readers: nobody else makes them wait. */
+	/*
+	 * Only an owner may run what locks out readers: nobody else makes them
+	 * wait.
+	 */
 	if (lock == AccessExclusiveLock &&
 		!object_ownercheck(RelationRelationId, relid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)),
@@ -112,14 +115,14 @@ CheckIsNotPartOfAnother(Relation table)
 
 /* An array's braces are understood, since a list of columns looks like one. */
 static char *
-without_braces(char *text)
+without_braces(char *words)
 {
-	size_t		length = strlen(text);
+	size_t		length = strlen(words);
 
-	if (length < 2 || text[0] != '{' || text[length - 1] != '}')
-		return text;
-	text[length - 1] = '\0';
-	return text + 1;
+	if (length < 2 || words[0] != '{' || words[length - 1] != '}')
+		return words;
+	words[length - 1] = '\0';
+	return words + 1;
 }
 
 /*
@@ -128,10 +131,10 @@ without_braces(char *text)
  * no name.
  */
 static char *
-next_name(char **text)
+next_name(char **words)
 {
 	StringInfoData name;
-	char	   *end = *text + strspn(*text, " \t\n\r");
+	char	   *end = *words + strspn(*words, " \t\n\r");
 	bool		quoted = *end == '"';
 
 	initStringInfo(&name);
@@ -150,24 +153,24 @@ next_name(char **text)
 		while (name.len > 0 && strchr(" \t\n\r", name.data[name.len - 1]) != NULL)
 			name.data[--name.len] = '\0';
 	}
-	*text = *end == ',' ? end + 1 : end;
+	*words = *end == ',' ? end + 1 : end;
 	return name.len == 0 || (*end != ',' && *end != '\0') ? NULL : name.data;
 }
 
 /* Split a list of exact names at its commas; false if that can't be done. */
 static bool
-split_names(char *text, List **names)
+split_names(char *words, List **names)
 {
 	*names = NIL;
 	do
 	{
-		char	   *name = next_name(&text);
+		char	   *name = next_name(&words);
 
 		if (name == NULL)
 			return false;
 		*names = lappend(*names, name);
-	} while (*text != '\0');
-	return text[-1] != ',';
+	} while (*words != '\0');
+	return words[-1] != ',';
 }
 
 /* The columns of an option by their exact names, with commas between them; NIL for NULL. */
@@ -202,12 +205,12 @@ static char *
 interval_text(Datum interval)
 {
 	int			style = IntervalStyle;
-	char	   *text;
+	char	   *written;
 
 	IntervalStyle = INTSTYLE_POSTGRES;
-	text = DatumGetCString(DirectFunctionCall1(interval_out, interval));
+	written = DatumGetCString(DirectFunctionCall1(interval_out, interval));
 	IntervalStyle = style;
-	return text;
+	return written;
 }
 
 static char *
@@ -248,8 +251,8 @@ static bool
 name_is_taken(const PlannedTrigger *trigger, const char *name)
 {
 	List	   *tables = TRIGGER_FOR_ROW(trigger->type) ?
-		find_all_inheritors(trigger->table, AccessShareLock, NULL) :
-		list_make1_oid(trigger->table);
+	find_all_inheritors(trigger->table, AccessShareLock, NULL) :
+	list_make1_oid(trigger->table);
 	ListCell   *lc;
 
 	foreach(lc, tables)
@@ -342,7 +345,7 @@ take_place(const GuardPlan *plan, PlannedTrigger *planned, const char *name)
 	{
 		const Trigger *trigger = lfirst(lc);
 		bool		fits = name != NULL ? strcmp(trigger->tgname, name) == 0 :
-			trigger->tgfoid == function && trigger->tgtype == planned->type;
+		trigger->tgfoid == function && trigger->tgtype == planned->type;
 
 		if (!fits || OidIsValid(trigger->tgconstraint) ||
 			place_is_taken(plan, planned->table, trigger->tgname))
@@ -443,7 +446,11 @@ write_triggers(const GuardPlan *plan, Script *script)
 									  trigger->condition ? ")" : "",
 									  QualifiedName(trigger->function, plan->domain),
 									  trigger->arguments));
-		/* That is not said in CREATE TRIGGER, which would make it fire as by default. */
+
+		/*
+		 * That is not said in CREATE TRIGGER, which would make it fire as by
+		 * default.
+		 */
 		if (trigger->always)
 			AddStatement(script, psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
 										  QualifiedTable(table), quote_identifier(trigger->name)));

@@ -228,7 +228,7 @@ static char *
 pin_option(Relation table, char **rules, Oid domain)
 {
 	bool		has_row_rule = rules[RULE_LOCK] != NULL ||
-		rules[RULE_LOCK_UNTIL] != NULL || rules[RULE_SCOPE] != NULL;
+	rules[RULE_LOCK_UNTIL] != NULL || rules[RULE_SCOPE] != NULL;
 
 	if (rules[RULE_PIN] == NULL && has_row_rule &&
 		NextPinColumn(table, 0, domain) == InvalidAttrNumber)

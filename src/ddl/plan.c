@@ -46,7 +46,7 @@ QualifiedTable(Relation table)
 /* ----- Writing a plan ----- */
 
 void
-AddTrigger(GuardPlan *plan, PlannedTrigger trigger)
+AddPlannedTrigger(GuardPlan *plan, PlannedTrigger trigger)
 {
 	PlannedTrigger *copy = palloc(sizeof(PlannedTrigger));
 
@@ -84,7 +84,7 @@ equals_by_catalog(Oid type)
 	Operator	equal = oper(NULL, list_make2(makeString("pg_catalog"), makeString("=")),
 							 type, type, true, -1);
 	bool		same = HeapTupleIsValid(equal) &&
-		oprid(equal) == lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+	oprid(equal) == lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
 
 	if (HeapTupleIsValid(equal))
 		ReleaseSysCache(equal);
@@ -326,7 +326,7 @@ find_check(Relation table, Oid function, AttrNumber column, bool alone, bool *va
 		char	   *name = pstrdup(check->ccname);
 		bool		is_valid = check->ccvalid;
 		List	   *parts = CheckIsEnforced(check) ?
-			make_ands_implicit(stringToNode(check->ccbin)) : NIL;
+		make_ands_implicit(stringToNode(check->ccbin)) : NIL;
 		ListCell   *lc;
 
 		foreach(lc, parts)

@@ -32,7 +32,8 @@ typedef struct PlannedTrigger
 	const char *lack;			/* what it means that there is none */
 	char	   *name;			/* of the trigger that is there, or is to be */
 	bool		exists;
-	bool		always;			/* fires where replication applies changes, too */
+	bool		always;			/* fires where replication applies changes,
+								 * too */
 } PlannedTrigger;
 
 typedef struct PlannedCheck
@@ -84,7 +85,9 @@ extern void IdentifyGate(Relation orders, char **options, Oid domain, GuardPlan 
 extern void PlanGate(Relation orders, char **options, const Gate *gate, Oid domain,
 					 GuardPlan *plan);
 
-extern void AddTrigger(GuardPlan *plan, PlannedTrigger trigger);
+extern void AddPlannedTrigger(GuardPlan *plan, PlannedTrigger trigger);
+#define AddTrigger(plan, ...) \
+	AddPlannedTrigger(plan, (PlannedTrigger) {__VA_ARGS__})
 extern char *PlanArguments(GuardKind kind, char **values);
 extern char *ColumnsDiffer(Relation rel, int ncolumns, const AttrNumber *columns);
 

@@ -42,26 +42,28 @@ update_condition(Relation orders, const Gate *gate)
 static void
 plan_refusing_triggers(GuardPlan *plan, const Gate *gate, char *arguments)
 {
-	AddTrigger(plan, (PlannedTrigger) {
-		.function = GATE_TRIGGER, .base = "_port_pin_gate",
-		.type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT,
-		.arguments = arguments,
-		.lack = "no trigger for INSERT: new orders are not judged"
-	});
-	AddTrigger(plan, (PlannedTrigger) {
-		.function = GATE_TRIGGER, .base = "_port_pin_gate", .suffix = "update",
-		.type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE,
-		.condition = update_condition(plan->table, gate),
-		.arguments = arguments,
-		.lack = "no trigger for UPDATE: an order can be given another key or PIN unjudged"
-	});
+	AddTrigger(plan,
+			   .function = GATE_TRIGGER,
+			   .base = "_port_pin_gate",
+			   .type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT,
+			   .arguments = arguments,
+			   .lack = "no trigger for INSERT: new orders are not judged");
+	AddTrigger(plan,
+			   .function = GATE_TRIGGER,
+			   .base = "_port_pin_gate",
+			   .suffix = "update",
+			   .type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE,
+			   .condition = update_condition(plan->table, gate),
+			   .arguments = arguments,
+			   .lack = "no trigger for UPDATE: an order can be given another key or PIN unjudged");
 	if (plan->table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-		AddTrigger(plan, (PlannedTrigger) {
-			.function = GATE_TRIGGER, .base = "_port_pin_gate", .suffix = "move",
-			.type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_DELETE,
-			.arguments = arguments,
-			.lack = "no trigger AFTER DELETE follows row movement: an order that moves to another partition is judged again"
-		});
+		AddTrigger(plan,
+				   .function = GATE_TRIGGER,
+				   .base = "_port_pin_gate",
+				   .suffix = "move",
+				   .type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_DELETE,
+				   .arguments = arguments,
+				   .lack = "no trigger AFTER DELETE follows row movement: an order that moves to another partition is judged again");
 }
 
 static void
@@ -69,21 +71,22 @@ plan_changing_triggers(GuardPlan *plan, const Gate *gate, char *arguments)
 {
 	bool		partitioned = plan->table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 
-	AddTrigger(plan, (PlannedTrigger) {
-		.function = GATE_TRIGGER, .base = "zz_port_pin_gate",
-		.type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE |
-			TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE,
-		.arguments = arguments,
-		.lack = "no trigger for INSERT and UPDATE: orders are not judged"
-	});
+	AddTrigger(plan,
+			   .function = GATE_TRIGGER,
+			   .base = "zz_port_pin_gate",
+			   .type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE |
+			   TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE,
+			   .arguments = arguments,
+			   .lack = "no trigger for INSERT and UPDATE: orders are not judged");
 	if (gate->path.notes_use)
-		AddTrigger(plan, (PlannedTrigger) {
-			.function = USED_TRIGGER, .base = "_port_pin_gate", .suffix = "used",
-			.type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
-				(partitioned ? TRIGGER_TYPE_DELETE : 0),
-			.arguments = arguments,
-			.lack = "no trigger AFTER INSERT OR UPDATE notes that PINs are used: orders are refused"
-		});
+		AddTrigger(plan,
+				   .function = USED_TRIGGER,
+				   .base = "_port_pin_gate",
+				   .suffix = "used",
+				   .type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
+				   (partitioned ? TRIGGER_TYPE_DELETE : 0),
+				   .arguments = arguments,
+				   .lack = "no trigger AFTER INSERT OR UPDATE notes that PINs are used: orders are refused");
 }
 
 /* Which gate is meant: all that it takes to remove it. */

@@ -130,27 +130,29 @@ plan_truncate(GuardPlan *plan)
 	ListCell   *lc;
 
 	foreach(lc, find_all_inheritors(RelationGetRelid(plan->table), AccessShareLock, NULL))
-		AddTrigger(plan, (PlannedTrigger) {
-			.table = lfirst_oid(lc), .function = PROTECT_TRIGGER,
-			.base = "port_pin_protect", .suffix = "truncate",
-			.type = TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE,
-			.arguments = pin_argument(plan),
-			.lack = plan->values[RULE_KEY] != NULL ?
-				"no trigger BEFORE TRUNCATE, though deletes are forbidden: the table can be truncated" :
-				"no trigger BEFORE TRUNCATE, though history is kept: the table can be truncated unseen"
-		});
+		AddTrigger(plan,
+				   .table = lfirst_oid(lc),
+				   .function = PROTECT_TRIGGER,
+				   .base = "port_pin_protect",
+				   .suffix = "truncate",
+				   .type = TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE,
+				   .arguments = pin_argument(plan),
+				   .lack = plan->values[RULE_KEY] != NULL ?
+				   "no trigger BEFORE TRUNCATE, though deletes are forbidden: the table can be truncated" :
+				   "no trigger BEFORE TRUNCATE, though history is kept: the table can be truncated unseen");
 }
 
 /* It fires for every row: one that moves to another partition keeps its stamps. */
 static void
 plan_stamp(GuardPlan *plan)
 {
-	AddTrigger(plan, (PlannedTrigger) {
-		.function = PROTECT_TRIGGER, .base = STAMP_TRIGGER_BASE, .suffix = "stamp",
-		.type = BEFORE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE,
-		.arguments = pin_argument(plan),
-		.lack = "no trigger BEFORE INSERT OR UPDATE stamps rows: PINs can't be set or changed"
-	});
+	AddTrigger(plan,
+			   .function = PROTECT_TRIGGER,
+			   .base = STAMP_TRIGGER_BASE,
+			   .suffix = "stamp",
+			   .type = BEFORE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE,
+			   .arguments = pin_argument(plan),
+			   .lack = "no trigger BEFORE INSERT OR UPDATE stamps rows: PINs can't be set or changed");
 }
 
 static void
@@ -160,35 +162,37 @@ plan_row_triggers(GuardPlan *plan)
 	bool		history = plan->values[RULE_HISTORY] != NULL;
 	bool		partitioned = is_partitioned(plan->table);
 
-	AddTrigger(plan, (PlannedTrigger) {
-		.function = PROTECT_TRIGGER, .base = "port_pin_protect",
-		.type = AFTER_ROW | TRIGGER_TYPE_UPDATE,
-		.condition = update_condition(plan),
-		.arguments = PlanArguments(GUARD_PROTECT, plan->values),
-		.lack = "no trigger AFTER UPDATE: the PIN can be cleared"
-	});
+	AddTrigger(plan,
+			   .function = PROTECT_TRIGGER,
+			   .base = "port_pin_protect",
+			   .type = AFTER_ROW | TRIGGER_TYPE_UPDATE,
+			   .condition = update_condition(plan),
+			   .arguments = PlanArguments(GUARD_PROTECT, plan->values),
+			   .lack = "no trigger AFTER UPDATE: the PIN can be cleared");
 	if (plan->pin != InvalidAttrNumber && (forbid_delete || partitioned || history))
-		AddTrigger(plan, (PlannedTrigger) {
-			.function = PROTECT_TRIGGER, .base = "port_pin_protect", .suffix = "delete",
-			.type = AFTER_ROW | TRIGGER_TYPE_DELETE,
-			.arguments = pin_argument(plan),
-			.lack = forbid_delete ?
-				"no trigger AFTER DELETE, though deletes are forbidden: a row with a PIN can be deleted" :
-				history ?
-				"no trigger AFTER DELETE, though history is kept: a row with a PIN can be deleted unseen" :
-				"no trigger AFTER DELETE follows row movement: the PIN can be lost on the way to another partition"
-		});
+		AddTrigger(plan,
+				   .function = PROTECT_TRIGGER,
+				   .base = "port_pin_protect",
+				   .suffix = "delete",
+				   .type = AFTER_ROW | TRIGGER_TYPE_DELETE,
+				   .arguments = pin_argument(plan),
+				   .lack = forbid_delete ?
+				   "no trigger AFTER DELETE, though deletes are forbidden: a row with a PIN can be deleted" :
+				   history ?
+				   "no trigger AFTER DELETE, though history is kept: a row with a PIN can be deleted unseen" :
+				   "no trigger AFTER DELETE follows row movement: the PIN can be lost on the way to another partition");
 	if (plan->pin != InvalidAttrNumber && (watches_digits(plan) || partitioned))
-		AddTrigger(plan, (PlannedTrigger) {
-			.function = PROTECT_TRIGGER, .base = "port_pin_protect", .suffix = "insert",
-			.type = AFTER_ROW | TRIGGER_TYPE_INSERT,
-			.arguments = pin_argument(plan),
-			.lack = history ?
-				"no trigger AFTER INSERT, though history is kept: a PIN can be set unseen" :
-				partitioned ?
-				"no trigger AFTER INSERT follows row movement: the PIN can be lost on the way to another partition" :
-				"no trigger AFTER INSERT: the rules for new PINs don't hold for new rows"
-		});
+		AddTrigger(plan,
+				   .function = PROTECT_TRIGGER,
+				   .base = "port_pin_protect",
+				   .suffix = "insert",
+				   .type = AFTER_ROW | TRIGGER_TYPE_INSERT,
+				   .arguments = pin_argument(plan),
+				   .lack = history ?
+				   "no trigger AFTER INSERT, though history is kept: a PIN can be set unseen" :
+				   partitioned ?
+				   "no trigger AFTER INSERT follows row movement: the PIN can be lost on the way to another partition" :
+				   "no trigger AFTER INSERT: the rules for new PINs don't hold for new rows");
 	if (StampsRows(plan->values))
 		plan_stamp(plan);
 	if (forbid_delete || history)
@@ -231,19 +235,20 @@ seal_condition(const GuardPlan *plan)
 static void
 plan_seal(GuardPlan *plan)
 {
-	AddTrigger(plan, (PlannedTrigger) {
-		.function = SEAL_TRIGGER, .base = "port_pin_seal",
-		.type = BEFORE_ROW | TRIGGER_TYPE_INSERT,
-		.arguments = pin_argument(plan),
-		.lack = "no trigger BEFORE INSERT: digits are not sealed, and a sealed PIN can be copied from another account"
-	});
-	AddTrigger(plan, (PlannedTrigger) {
-		.function = SEAL_TRIGGER, .base = "port_pin_seal", .suffix = "update",
-		.type = BEFORE_ROW | TRIGGER_TYPE_UPDATE,
-		.condition = seal_condition(plan),
-		.arguments = pin_argument(plan),
-		.lack = "no trigger BEFORE UPDATE: digits are not sealed, and a sealed PIN can be copied from another account"
-	});
+	AddTrigger(plan,
+			   .function = SEAL_TRIGGER,
+			   .base = "port_pin_seal",
+			   .type = BEFORE_ROW | TRIGGER_TYPE_INSERT,
+			   .arguments = pin_argument(plan),
+			   .lack = "no trigger BEFORE INSERT: digits are not sealed, and a sealed PIN can be copied from another account");
+	AddTrigger(plan,
+			   .function = SEAL_TRIGGER,
+			   .base = "port_pin_seal",
+			   .suffix = "update",
+			   .type = BEFORE_ROW | TRIGGER_TYPE_UPDATE,
+			   .condition = seal_condition(plan),
+			   .arguments = pin_argument(plan),
+			   .lack = "no trigger BEFORE UPDATE: digits are not sealed, and a sealed PIN can be copied from another account");
 	add_check(plan, "port_pin_check_sealed",
 			  makeObjectName(ColumnName(plan->table, plan->pin), NULL, "is_sealed"), true,
 			  "no CHECK (port_pin_check_sealed(...)): digits that get past the triggers are stored readable");

@@ -136,7 +136,11 @@ record_or_end_session(PinAttempt *attempt)
 	Failure		failure;
 
 	HOLD_INTERRUPTS();
-	/* The client may have set exit_on_error; an error must not end the session early. */
+
+	/*
+	 * The client may have set exit_on_error; an error must not end the
+	 * session early.
+	 */
 	ExitOnAnyError = false;
 	PG_TRY();
 	{

@@ -18,7 +18,8 @@ typedef struct PinAttempt
 {
 	Oid			domain;			/* port_pin */
 	Relation	orders;
-	FailureLog *log;			/* NULL: failures are neither counted nor recorded */
+	FailureLog *log;			/* NULL: failures are neither counted nor
+								 * recorded */
 	TimestampTz deadline;		/* of all waiting, once there is some */
 	const char *source;			/* NULL: none is known */
 	AccountKey	account;		/* see AccountIsLockedOut */

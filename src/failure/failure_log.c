@@ -62,6 +62,7 @@ static const struct
 	const char *name;
 	Oid			type;
 }			log_columns[LOG_COLUMNS] =
+
 {
 	[FAILED_AT] = {"failed_at", TIMESTAMPTZOID},
 	[ACCOUNT_SCHEMA] = {"account_schema", TEXTOID},
@@ -88,6 +89,7 @@ static const struct
 	int			ncolumns;
 	LogColumn	columns[MAX_INDEX_COLUMNS];
 }			log_indexes[LOG_INDEXES] =
+
 {
 	[BY_ACCOUNT] = {4, {ACCOUNT_SCHEMA, ACCOUNT_TABLE, ACCOUNT_KEY, FAILED_AT}},
 	[BY_SOURCE] = {2, {SOURCE, FAILED_AT}},
@@ -120,7 +122,8 @@ struct FailureLog
 typedef struct Known
 {
 	uint64		hash;
-	int			accounts;		/* of a source: it failed at no more than these */
+	int			accounts;		/* of a source: it failed at no more than
+								 * these */
 	TimestampTz locked_until;	/* of a source: at least */
 } Known;
 
@@ -174,7 +177,8 @@ FailureLogOf(Oid domain, const FailureLimits *limits)
 	if (the_log.domain != domain)
 	{
 		forget(&the_log);
-		the_log = (FailureLog) {.domain = domain};
+		memset(&the_log, 0, sizeof(FailureLog));
+		the_log.domain = domain;
 	}
 	if (memcmp(&the_log.limits, limits, sizeof(FailureLimits)) != 0)
 		forget(&the_log);
@@ -205,9 +209,9 @@ lock_in_time(Oid relid, TimestampTz *deadline)
 			return false;
 		if (!WaitBriefly(1, deadline))
 			ereport_without_context(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-							errmsg("port order refused: the failed attempts at its account can't be counted"),
-							errdetail("Table port_pin_failures has been locked for too long."),
-							errhint("Submit the order again later."));
+									errmsg("port order refused: the failed attempts at its account can't be counted"),
+									errdetail("Table port_pin_failures has been locked for too long."),
+									errhint("Submit the order again later."));
 	}
 	return true;
 }
@@ -262,8 +266,8 @@ report_missing_index(LogIndex which)
 		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "",
 						 log_columns[log_indexes[which].columns[i]].name);
 	ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("the table port_pin_failures lacks its index on (%s)", columns.data),
-					errhint("Create it again: failed attempts are counted by it."));
+							errmsg("the table port_pin_failures lacks its index on (%s)", columns.data),
+							errhint("Create it again: failed attempts are counted by it."));
 }
 
 static LogIndex
@@ -301,9 +305,9 @@ describe(FailureLog *log, TimestampTz *deadline)
 	table = table_open(log->table, NoLock);
 	if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relispartition)
 		ereport_without_context(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-						errmsg("port_pin_failures is not an ordinary table"),
-						errhint("Drop the extension portpin and create it again."),
-						errtable(table));
+								errmsg("port_pin_failures is not an ordinary table"),
+								errhint("Drop the extension portpin and create it again."),
+								errtable(table));
 	for (int i = 0; i < LOG_COLUMNS; i++)
 		log->columns[i] = FindColumnOfType(table, log_columns[i].name, log_columns[i].type);
 	for (int i = 0; i < LOG_INDEXES; i++)
@@ -404,7 +408,7 @@ hash_of_account(const FailureLog *log, TupleTableSlot *row)
 	text	   *schema = text_column(log, row, ACCOUNT_SCHEMA);
 	text	   *name = text_column(log, row, ACCOUNT_TABLE);
 	struct varlena *key =
-		PG_DETOAST_DATUM_PACKED(row->tts_values[log->columns[ACCOUNT_KEY] - 1]);
+	PG_DETOAST_DATUM_PACKED(row->tts_values[log->columns[ACCOUNT_KEY] - 1]);
 
 	return HashAccountKey(key, HashTableName(VARDATA_ANY(schema), VARSIZE_ANY_EXHDR(schema),
 											 VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)));
@@ -465,7 +469,11 @@ is_clean(FailureLog *log, const AccountKey *account)
 static HTAB *
 create_known(MemoryContext mcxt)
 {
-	HASHCTL		control = {.keysize = sizeof(uint64), .entrysize = sizeof(Known), .hcxt = mcxt};
+	HASHCTL		control = {
+		.keysize = sizeof(uint64),
+		.entrysize = sizeof(Known),
+		.hcxt = mcxt
+	};
 
 	return hash_create("failures", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
@@ -590,7 +598,10 @@ begin_look(FailureLog *log, const FailureSubject *subject, TimestampTz *deadline
 	if (!lock_log(log, index_for(subject), deadline))
 		return false;
 
-	/* What is learned in the end holds for what the snapshot shows: this comes first. */
+	/*
+	 * What is learned in the end holds for what the snapshot shows: this
+	 * comes first.
+	 */
 	if (log->generation != log_generation)
 		forget(log);
 	log->generation = log_generation;
@@ -693,7 +704,10 @@ SourceReachedLimit(FailureLog *log, const char *source, TimestampTz *deadline)
 			return true;
 	}
 
-	/* Failures have aged out since, or nothing is known: look, and know it next time. */
+	/*
+	 * Failures have aged out since, or nothing is known: look, and know it
+	 * next time.
+	 */
 	until = source_locked_until(log, source, deadline);
 	known = log->known == NULL ? NULL : find_known(log, hash);
 	if (known != NULL && until != 0)

@@ -28,7 +28,8 @@ typedef struct FailureLimits
 {
 	int			window;			/* seconds that a failure counts */
 	int			failures;		/* at one account */
-	int			accounts;		/* that one source failed at; either may be 0: no limit */
+	int			accounts;		/* that one source failed at; either may be 0:
+								 * no limit */
 } FailureLimits;
 
 extern void WatchFailureLog(void);

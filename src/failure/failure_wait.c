@@ -84,9 +84,9 @@ static void
 report_too_late(void)
 {
 	ereport_without_context(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-					errmsg("port order refused: other orders for its account took too long"),
-					errdetail("Orders for one account are answered one after the other."),
-					errhint("Submit the order again."));
+							errmsg("port order refused: other orders for its account took too long"),
+							errdetail("Orders for one account are answered one after the other."),
+							errhint("Submit the order again."));
 }
 
 /*
@@ -99,7 +99,7 @@ queue_for_lock(const LOCKTAG *tag, TimestampTz deadline)
 	MemoryContext mcxt = CurrentMemoryContext;
 	int			own_timeout = LockTimeout;
 	int			patience = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline) -
-		RECORD_PATIENCE;
+	RECORD_PATIENCE;
 
 	if (patience <= 0)
 		report_too_late();

@@ -55,7 +55,8 @@ typedef struct FailureRequest
 	Oid			database;
 	Oid			domain;
 	int			pid;
-	Size		key_offset;		/* of two arrays of text, the fields and the key */
+	Size		key_offset;		/* of two arrays of text, the fields and the
+								 * key */
 	char		arrays[FLEXIBLE_ARRAY_MEMBER];
 } FailureRequest;
 

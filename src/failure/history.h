@@ -25,7 +25,8 @@ typedef enum HistoryEvent
 typedef struct RecordedOrder
 {
 	Oid			table;			/* the whole one, if it has partitions */
-	ArrayType  *key;			/* text[]; NULL where orders have no primary key */
+	ArrayType  *key;			/* text[]; NULL where orders have no primary
+								 * key */
 } RecordedOrder;
 
 extern void WriteHistory(Oid domain, HistoryEvent event, const AccountKey *account,

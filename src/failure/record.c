@@ -157,10 +157,11 @@ client_address(void)
 RecordedSession
 DescribeSession(void)
 {
-	return (RecordedSession) {
-		.role_name = GetUserNameFromId(GetOuterUserId(), true),
-		.login_name = GetUserNameFromId(GetSessionUserId(), true),
-		.client_addr = client_address(),
-		.application_name = application_name
-	};
+	RecordedSession session = {0};
+
+	session.role_name = GetUserNameFromId(GetOuterUserId(), true);
+	session.login_name = GetUserNameFromId(GetSessionUserId(), true);
+	session.client_addr = client_address();
+	session.application_name = application_name;
+	return session;
 }

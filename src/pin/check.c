@@ -37,6 +37,7 @@ static const struct
 	const char *message;
 	const char *hint;
 }			verdicts[] =
+
 {
 	[PORT_ACCEPTED] = {
 		"accepted", ERRCODE_SUCCESSFUL_COMPLETION, NULL, NULL

@@ -349,7 +349,7 @@ IsHashOf(const char *hash, Size length, text *password)
 	text	   *stored = cstring_to_text_with_len(hash, length);
 	text	   *computed = compute_hash(method_of(hash, length), password, stored);
 	bool		same = VARSIZE_ANY_EXHDR(computed) == length &&
-		timingsafe_bcmp(VARDATA_ANY(computed), hash, length) == 0;
+	timingsafe_bcmp(VARDATA_ANY(computed), hash, length) == 0;
 
 	WipePin(computed);
 	pfree(stored);

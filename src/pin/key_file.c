@@ -224,18 +224,18 @@ static void
 refuse_file(int sqlstate, const char *problem, const char *hint)
 {
 	ereport_without_context(errcode(sqlstate),
-					errmsg("the key file of port PINs %s", problem),
-					errdetail_log("portpin.key_file is \"%s\".", key_file),
-					errhint("%s", hint));
+							errmsg("the key file of port PINs %s", problem),
+							errdetail_log("portpin.key_file is \"%s\".", key_file),
+							errhint("%s", hint));
 }
 
 static void
 refuse_access(void)
 {
 	ereport_without_context(errcode_for_file_access(),
-					errmsg("could not read the key file of port PINs: %m"),
-					errdetail_log("portpin.key_file is \"%s\".", key_file),
-					errhint("portpin.key_file must name a file that the server's user can read. " MAKE_KEY_HINT));
+							errmsg("could not read the key file of port PINs: %m"),
+							errdetail_log("portpin.key_file is \"%s\".", key_file),
+							errhint("portpin.key_file must name a file that the server's user can read. " MAKE_KEY_HINT));
 }
 
 /* Keys in the data directory would be in every base backup, beside what they seal. */
@@ -320,10 +320,10 @@ load_keys(void)
 
 	if (problem != NULL)
 		ereport_without_context(errcode(ERRCODE_CONFIG_FILE_ERROR),
-						errmsg("line %d of the key file of port PINs is wrong", line),
-						errdetail("%s", problem),
-						errdetail_log("%s portpin.key_file is \"%s\".", problem, key_file),
-						errhint("Correct the line."));
+								errmsg("line %d of the key file of port PINs is wrong", line),
+								errdetail("%s", problem),
+								errdetail_log("%s portpin.key_file is \"%s\".", problem, key_file),
+								errhint("Correct the line."));
 	if (count == 0)
 		refuse_file(ERRCODE_CONFIG_FILE_ERROR, "has no key", MAKE_KEY_HINT);
 	nkeys = count;
@@ -334,8 +334,8 @@ need_keys(void)
 {
 	if (key_file == NULL || key_file[0] == '\0')
 		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("there is no key for sealed port PINs"),
-						errhint("Set portpin.key_file to a file with a key, outside the data directory, and reload the configuration. " MAKE_KEY_HINT));
+								errmsg("there is no key for sealed port PINs"),
+								errhint("Set portpin.key_file to a file with a key, outside the data directory, and reload the configuration. " MAKE_KEY_HINT));
 	if (nkeys == 0)
 		load_keys();
 }
@@ -370,10 +370,10 @@ FindSealKey(const char *name)
 	key = find_key(keys, nkeys, fingerprint);
 	if (key == NULL)
 		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("a port PIN is sealed with a key that the key file does not have"),
-						errdetail("The key has the id \"%.*s\" and the fingerprint %s.",
-								  (int) (fingerprint - name - 1), name, fingerprint),
-						errhint("Add that key to the file that portpin.key_file names; port_pin_seal_keys() shows the keys that are there. If the key is lost, the customer must set a new port PIN."));
+								errmsg("a port PIN is sealed with a key that the key file does not have"),
+								errdetail("The key has the id \"%.*s\" and the fingerprint %s.",
+										  (int) (fingerprint - name - 1), name, fingerprint),
+								errhint("Add that key to the file that portpin.key_file names; port_pin_seal_keys() shows the keys that are there. If the key is lost, the customer must set a new port PIN."));
 	return key;
 }
 

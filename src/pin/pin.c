@@ -227,9 +227,9 @@ port_pin_check_format(PG_FUNCTION_ARGS)
 
 	if (!PinIsBlank(pin) && !PinIsValid(pin))
 		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
-						errmsg("a port PIN has %d to %d digits, or is blank",
-							   PORT_PIN_MIN_DIGITS, PORT_PIN_MAX_DIGITS),
-						errhint("port_pin_problem() tells what is wrong with a value."));
+								errmsg("a port PIN has %d to %d digits, or is blank",
+									   PORT_PIN_MIN_DIGITS, PORT_PIN_MAX_DIGITS),
+								errhint("port_pin_problem() tells what is wrong with a value."));
 	PG_RETURN_BOOL(true);
 }
 

@@ -141,8 +141,8 @@ keyed_pin(const SealKey *key, const char *digits, Size length)
 
 	if (!ComputeHmac(key->secret, SEAL_KEY_BYTES, digits, length, digest))
 		ereport_without_context(errcode(ERRCODE_INTERNAL_ERROR),
-						errmsg("could not compute the HMAC of a port PIN"),
-						errhint("The server's cryptographic library refused HMAC-SHA-256."));
+								errmsg("could not compute the HMAC of a port PIN"),
+								errhint("The server's cryptographic library refused HMAC-SHA-256."));
 	if (pg_b64_encode((void *) digest, sizeof(digest),
 					  base64, sizeof(base64)) != KEYED_PIN_LENGTH)
 		elog(ERROR, "could not encode a digest");
@@ -277,8 +277,8 @@ port_pin_seal(PG_FUNCTION_ARGS)
 
 	if (!PinIsValid(pin))
 		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
-						errmsg("what is to be sealed is not a port PIN"),
-						errhint("A port PIN has 6 to 10 digits."));
+								errmsg("what is to be sealed is not a port PIN"),
+								errhint("A port PIN has 6 to 10 digits."));
 	PG_RETURN_TEXT_P(SealPin(pin));
 }
 

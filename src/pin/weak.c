@@ -222,7 +222,7 @@ DigitsAreWeak(const char *digits, int length)
 
 	for (Size i = 0; i < lengthof(rules); i++)
 	{
-		if (rules[i](digits, length))
+		if (rules[i] (digits, length))
 			return true;
 	}
 	return false;

@@ -173,9 +173,9 @@ refuse_pin_in_key(Relation table, AttrNumber pin, const AccountIdentity *identit
 	{
 		if (identity->columns[i] == pin)
 			ereport_without_context(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-							errmsg("the port PIN is part of the key of its account"),
-							errhint("Give the accounts a primary key without the PIN: failed attempts are recorded under it."),
-							errtablecol(table, pin));
+									errmsg("the port PIN is part of the key of its account"),
+									errhint("Give the accounts a primary key without the PIN: failed attempts are recorded under it."),
+									errtablecol(table, pin));
 	}
 }
 
@@ -340,7 +340,9 @@ write_key(const AccountIdentity *identity, const Datum *values)
 static AccountKey
 account_key(const AccountIdentity *identity, ArrayType *columns)
 {
-	return (AccountKey) {identity->table, identity->table_hash, columns};
+	AccountKey	key = {identity->table, identity->table_hash, columns};
+
+	return key;
 }
 
 AccountKey

@@ -119,10 +119,10 @@ check_column_is_stored(Relation rel, AttrNumber column)
 
 	if (attribute->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
 		ereport_without_context(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("portpin can't look at column \"%s\": it is a virtual generated column",
-							   NameStr(attribute->attname)),
-						errhint("Generate it STORED: the value of a virtual column is not in the row that a trigger sees."),
-						errtablecol(rel, column));
+								errmsg("portpin can't look at column \"%s\": it is a virtual generated column",
+									   NameStr(attribute->attname)),
+								errhint("Generate it STORED: the value of a virtual column is not in the row that a trigger sees."),
+								errtablecol(rel, column));
 }
 
 /* A column whose name differs in case only, as a hint. */
@@ -172,11 +172,11 @@ FindColumnOfType(Relation rel, const char *name, Oid type)
 
 	if (getBaseType(attribute->atttypid) != type)
 		ereport_without_context(errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("column \"%s\" is of type %s, not %s", name,
-							   format_type_be(attribute->atttypid),
-							   format_type_be(type)),
-						errhint("Name a column of type %s.", format_type_be(type)),
-						errtablecol(rel, column));
+								errmsg("column \"%s\" is of type %s, not %s", name,
+									   format_type_be(attribute->atttypid),
+									   format_type_be(type)),
+								errhint("Name a column of type %s.", format_type_be(type)),
+								errtablecol(rel, column));
 	return column;
 }
 
@@ -199,7 +199,7 @@ ColumnNames(Relation rel, int ncolumns, const AttrNumber *columns)
 	for (int i = 0; i < ncolumns; i++)
 	{
 		Form_pg_attribute attribute =
-			TupleDescAttr(RelationGetDescr(rel), columns[i] - 1);
+		TupleDescAttr(RelationGetDescr(rel), columns[i] - 1);
 
 		names = lappend(names, pstrdup(NameStr(attribute->attname)));
 	}
@@ -275,10 +275,10 @@ find_named_pin(Relation rel, const char *name)
 
 	if (base != TEXTOID && base != VARCHAROID)
 		ereport_without_context(errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("column \"%s\" can't hold a port PIN: its type is %s",
-							   name, format_type_be(attribute->atttypid)),
-						errhint("A port PIN is of type port_pin, or in a legacy table text or varchar: numbers lose leading zeros, char(n) pads."),
-						errtablecol(rel, column));
+								errmsg("column \"%s\" can't hold a port PIN: its type is %s",
+									   name, format_type_be(attribute->atttypid)),
+								errhint("A port PIN is of type port_pin, or in a legacy table text or varchar: numbers lose leading zeros, char(n) pads."),
+								errtablecol(rel, column));
 	return column;
 }
 
@@ -363,7 +363,7 @@ bool
 SameColumnValue(TupleTableSlot *a, TupleTableSlot *b, AttrNumber column)
 {
 	Form_pg_attribute attribute =
-		TupleDescAttr(a->tts_tupleDescriptor, column - 1);
+	TupleDescAttr(a->tts_tupleDescriptor, column - 1);
 	bool		anull;
 	bool		bnull;
 	Datum		avalue = slot_getattr(a, column, &anull);

@@ -104,14 +104,14 @@ check_key_is_enforced(Relation rel, Form_pg_constraint constraint)
 {
 	if (!ForeignKeyIsEnforced(constraint))
 		ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
-						errmsg("the foreign key that leads to the port PIN is not enforced"),
-						errhint("Make it ENFORCED."),
-						errtableconstraint(rel, NameStr(constraint->conname)));
+								errmsg("the foreign key that leads to the port PIN is not enforced"),
+								errhint("Make it ENFORCED."),
+								errtableconstraint(rel, NameStr(constraint->conname)));
 	if (ForeignKeyHasPeriod(constraint))
 		ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
-						errmsg("the foreign key that leads to the port PIN has a PERIOD"),
-						errhint("Use a foreign key that references one row."),
-						errtableconstraint(rel, NameStr(constraint->conname)));
+								errmsg("the foreign key that leads to the port PIN has a PERIOD"),
+								errhint("Use a foreign key that references one row."),
+								errtableconstraint(rel, NameStr(constraint->conname)));
 }
 
 /*
@@ -132,9 +132,9 @@ find_cast(Oid from, Oid to)
 	path = find_coercion_pathway(to, from, COERCION_IMPLICIT, &function);
 	if (path != COERCION_PATH_FUNC && path != COERCION_PATH_RELABELTYPE)
 		ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
-						errmsg("the foreign key that leads to the port PIN has lost its cast from type %s to type %s",
-							   format_type_be(from), format_type_be(to)),
-						errhint("Create the implicit cast again."));
+								errmsg("the foreign key that leads to the port PIN has lost its cast from type %s to type %s",
+									   format_type_be(from), format_type_be(to)),
+								errhint("Create the implicit cast again."));
 	return path == COERCION_PATH_FUNC ? function : InvalidOid;
 }
 

@@ -17,7 +17,8 @@ typedef struct ForeignKey
 {
 	Oid			referenced;		/* the relation that it points to */
 	Oid			index;			/* that relation's unique index */
-	char		on_update;		/* referential actions, as pg_constraint has them */
+	char		on_update;		/* referential actions, as pg_constraint has
+								 * them */
 	char		on_delete;
 	bool		deferrable;
 	int			nkeys;
@@ -25,7 +26,8 @@ typedef struct ForeignKey
 	AttrNumber	to[INDEX_MAX_KEYS]; /* columns of the referenced one */
 	AttrNumber	position[INDEX_MAX_KEYS];	/* of the latter in the index */
 	Oid			equal[INDEX_MAX_KEYS];	/* function: referenced = referencing */
-	Oid			operand[INDEX_MAX_KEYS];	/* type of that operator's right side */
+	Oid			operand[INDEX_MAX_KEYS];	/* type of that operator's right
+											 * side */
 	Oid			cast[INDEX_MAX_KEYS];	/* function to that type; often none */
 } ForeignKey;
 

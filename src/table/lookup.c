@@ -53,7 +53,8 @@ typedef struct KeyedTable
 
 	/* If it has rows; each slot is empty between two look-ups: */
 	TupleTableSlot *slot;
-	TupleTableSlot *columns;	/* the same row, with the columns of the whole table */
+	TupleTableSlot *columns;	/* the same row, with the columns of the whole
+								 * table */
 	TupleConversionMap *map;	/* from one to the other; NULL if they are one */
 	IndexScanDesc scan;			/* NULL until it is used; see open_scan */
 	uint64		generation;		/* of the catalogs, in which it was begun */
@@ -70,7 +71,8 @@ struct KeyLookup
 	const ForeignKey *key;
 	MemoryContext mcxt;			/* of the statement */
 	FmgrInfo   *equal;			/* for each column of the key */
-	FmgrInfo   *cast;			/* likewise; fn_oid is invalid where none is needed */
+	FmgrInfo   *cast;			/* likewise; fn_oid is invalid where none is
+								 * needed */
 	KeyedTable *table;			/* NULL until it is looked into */
 };
 
@@ -286,7 +288,10 @@ begin_kept_scan(KeyLookup *lookup, KeyedTable *keyed, Snapshot snapshot)
 	keyed->scan = begin_index_scan(table, index, snapshot, lookup->key->nkeys);
 	MemoryContextSwitchTo(caller);
 
-	/* The scan took a reference to the index; both are held by those opened here. */
+	/*
+	 * The scan took a reference to the index; both are held by those opened
+	 * here.
+	 */
 	RelationDecrementReferenceCount(index);
 }
 
@@ -507,7 +512,10 @@ RowHadKey(KeyLookup *lookup, const KeyValue *value, ReferencedRow *row)
 	IndexScanDesc scan;
 	bool		had = false;
 
-	/* Chains of versions are the heap's; of other access methods nothing is known. */
+	/*
+	 * Chains of versions are the heap's; of other access methods nothing is
+	 * known.
+	 */
 	if (table->rd_rel->relam == HEAP_TABLE_AM_OID)
 	{
 		scan = begin_key_scan(lookup, value, table, index, SnapshotAny);

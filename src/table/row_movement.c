@@ -52,7 +52,8 @@ typedef struct RowMovement
 	ItemPointerData source_tid;
 	MemoryContext statement;	/* that expects the move; only a name */
 	HeapTuple	old;
-	Oid			target;			/* partition that it came to, once that is known */
+	Oid			target;			/* partition that it came to, once that is
+								 * known */
 	ItemPointerData target_tid;
 	List	   *recalled_by;	/* triggers BEFORE INSERT there, by OID */
 } RowMovement;
@@ -98,7 +99,7 @@ forget_from(List *list, int depth)
 
 	foreach(lc, list)
 	{
-		RowMovement	   *movement = lfirst(lc);
+		RowMovement *movement = lfirst(lc);
 
 		if (movement->depth >= depth)
 		{
@@ -137,7 +138,7 @@ remember(List **list, TriggerData *trigdata, HeapTuple row)
 	int			depth = trigger_depth();
 	Oid			root = RootOfPartitions(trigdata->tg_relation);
 	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
-	RowMovement	   *movement = palloc0(sizeof(RowMovement));
+	RowMovement *movement = palloc0(sizeof(RowMovement));
 
 	if (!forgetting_at_end)
 	{
@@ -160,7 +161,7 @@ void
 RememberRowMovement(TriggerData *trigdata)
 {
 	HeapTuple	old = trigdata->tg_trigtuple;
-	RowMovement	   *movement;
+	RowMovement *movement;
 
 	if (!HeapTupleHeaderIndicatesMovedPartitions(old->t_data))
 		return;
@@ -239,7 +240,7 @@ forget_expected(void *statement)
 
 	foreach(lc, expected)
 	{
-		RowMovement	   *movement = lfirst(lc);
+		RowMovement *movement = lfirst(lc);
 
 		if (movement->statement == statement)
 		{
@@ -273,7 +274,7 @@ void
 ExpectRowMovement(FunctionCallInfo fcinfo, HeapTuple updated)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	RowMovement	   *movement;
+	RowMovement *movement;
 
 	if (!trigdata->tg_relation->rd_rel->relispartition)
 		return;
@@ -339,7 +340,7 @@ RecallExpectedRowMovement(TriggerData *trigdata)
 	depth = trigger_depth();
 	foreach(lc, expected)
 	{
-		RowMovement	   *movement = lfirst(lc);
+		RowMovement *movement = lfirst(lc);
 
 		if (movement->depth != depth ||
 			movement->root != RootOfPartitions(trigdata->tg_relation) || !has_moved(movement))

@@ -122,7 +122,10 @@ read_row(PathStep *step, ReferencedRow *found, Account *account)
 	bool		isnull;
 	Datum		value;
 
-	/* NULL is not locked, for a lock is what somebody asked for; but it is in scope. */
+	/*
+	 * NULL is not locked, for a lock is what somebody asked for; but it is in
+	 * scope.
+	 */
 	account->locked |= row_flag(row, step->lock, false) || is_ahead(row, step->lock_until);
 	account->in_scope &= row_flag(row, step->scope, true);
 	if (account->pin != NULL || step->pin == InvalidAttrNumber)

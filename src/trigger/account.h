@@ -27,7 +27,8 @@ typedef struct Account
 	bool		found;
 	bool		in_scope;
 	bool		locked;
-	PortVerdict unusable;		/* why the PIN ports nothing, be it right; or accepted */
+	PortVerdict unusable;		/* why the PIN ports nothing, be it right; or
+								 * accepted */
 	TimestampTz usable_from;	/* if it is too new */
 	text	   *pin;			/* NULL where blank */
 	Datum		stored;			/* the same as the row has it */

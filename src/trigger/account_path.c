@@ -401,7 +401,7 @@ refuse_ambiguous_key(Relation rel, const ForeignKeyCacheInfo *a,
 					 const ForeignKeyCacheInfo *b, const char *argument)
 {
 	bool		same_columns = a->nkeys == b->nkeys &&
-		memcmp(a->conkey, b->conkey, a->nkeys * sizeof(AttrNumber)) == 0;
+	memcmp(a->conkey, b->conkey, a->nkeys * sizeof(AttrNumber)) == 0;
 
 	ereport_without_context(errcode(ERRCODE_AMBIGUOUS_COLUMN),
 							errmsg("table \"%s\" has more than one foreign key that could lead to a port PIN",

@@ -17,7 +17,8 @@
 typedef struct PathStep
 {
 	ForeignKey	key;			/* leads here */
-	bool		guarded;		/* some guard speaks for it, if for a lock alone */
+	bool		guarded;		/* some guard speaks for it, if for a lock
+								 * alone */
 	AttrNumber	scope;			/* of the row */
 	AttrNumber	lock;
 	AttrNumber	lock_until;
@@ -39,9 +40,11 @@ typedef struct AccountPath
 	int			nsteps;
 	bool		scoped;			/* a row on the way can be out of scope */
 	bool		sealed;			/* a PIN on the way is in a sealed column */
-	bool		notes_use;		/* that an order used a PIN on the way is written down */
+	bool		notes_use;		/* that an order used a PIN on the way is
+								 * written down */
 	bool		allows_unset;	/* an account without a PIN may be ported */
-	bool		was_chosen;		/* of several keys, by what other tables are like */
+	bool		was_chosen;		/* of several keys, by what other tables are
+								 * like */
 	PathStep	steps[MAX_PATH_STEPS];
 } AccountPath;
 
@@ -50,7 +53,8 @@ typedef struct PathNames
 {
 	List	   *fk;				/* key columns of the order */
 	List	   *via;			/* key columns of the number, to its account */
-	char	   *account_pin;	/* which one, where a table has two that are guarded */
+	char	   *account_pin;	/* which one, where a table has two that are
+								 * guarded */
 	List	   *guarded;		/* steps that had a guard at install */
 } PathNames;
 

@@ -156,6 +156,7 @@ port_pin_lift_lockout(PG_FUNCTION_ARGS)
 	Oid			domain = PortPinDomain(function);
 	Relation	accounts;
 	AccountKey	account;
+	FailureSubject subject = {0};
 	int64		lifted;
 
 	PreventCommandIfReadOnly("port_pin_lift_lockout()");
@@ -165,10 +166,11 @@ port_pin_lift_lockout(PG_FUNCTION_ARGS)
 				errmsg("the table of the account must not be NULL"));
 	accounts = open_accounts(PG_GETARG_OID(0), function);
 	account = find_key_as_owner(accounts, key_arguments(fcinfo));
-	check_may_lift(account.table, function);	/* of a partition, the whole table */
+	check_may_lift(account.table, function);	/* of a partition, the whole
+												 * table */
 	table_close(accounts, NoLock);
-	lifted = LiftFailures(domain, &(const FailureSubject) {.account = &account},
-						  FailuresCountSince());
+	subject.account = &account;
+	lifted = LiftFailures(domain, &subject, FailuresCountSince());
 	if (lifted > 0)
 		WriteLockoutLifted(&account, domain);
 	PG_RETURN_INT64(lifted);
@@ -183,10 +185,10 @@ port_pin_lift_lockout(PG_FUNCTION_ARGS)
 Datum
 port_pin_lift_source_lockout(PG_FUNCTION_ARGS)
 {
-	char	   *source = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	FailureSubject subject = {0};
 
 	PreventCommandIfReadOnly("port_pin_lift_source_lockout()");
-	PG_RETURN_INT64(LiftFailures(PortPinDomain(fcinfo->flinfo->fn_oid),
-								 &(const FailureSubject) {.source = RecordedSource(source)},
+	subject.source = RecordedSource(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	PG_RETURN_INT64(LiftFailures(PortPinDomain(fcinfo->flinfo->fn_oid), &subject,
 								 FailuresCountSince()));
 }

@@ -136,22 +136,22 @@ check_columns_are_known_before(Relation orders, const Gate *gate)
 {
 	const ForeignKey *key = &gate->path.steps[0].key;
 	bool		generated = ColumnIsGenerated(orders, gate->pin) ||
-		ColumnIsGenerated(orders, gate->source) || ColumnIsGenerated(orders, gate->verdict);
+	ColumnIsGenerated(orders, gate->source) || ColumnIsGenerated(orders, gate->verdict);
 
 	for (int i = 0; i < key->nkeys; i++)
 		generated |= ColumnIsGenerated(orders, key->from[i]);
 	if (generated)
 		ereport_without_context(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("a gate that records verdicts or redacts needs a key, PIN, source and verdict that are not generated"),
-						errhint("Only scope= may name a generated column."),
-						errtable(orders));
+								errmsg("a gate that records verdicts or redacts needs a key, PIN, source and verdict that are not generated"),
+								errhint("Only scope= may name a generated column."),
+								errtable(orders));
 	if (ColumnIsGenerated(orders, gate->scope) &&
 		(ColumnIsGeneratedFrom(orders, gate->scope, gate->verdict) ||
 		 (gate->redact && ColumnIsGeneratedFrom(orders, gate->scope, gate->pin))))
 		ereport_without_context(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("the scope of a gate must not be generated from what the gate writes"),
-						errhint("Generate it from other columns than the verdict and the redacted PIN."),
-						errtablecol(orders, gate->scope));
+								errmsg("the scope of a gate must not be generated from what the gate writes"),
+								errhint("Generate it from other columns than the verdict and the redacted PIN."),
+								errtablecol(orders, gate->scope));
 }
 
 /* A source is recorded and logged; a PIN is neither. */
@@ -161,9 +161,9 @@ check_source(Relation orders, const Gate *gate)
 	if (gate->source == gate->pin ||
 		ColumnIsGeneratedFrom(orders, gate->source, gate->pin))
 		ereport_without_context(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the source of port orders must not be their port PIN"),
-						errhint("Name the column that says who asks, and that your site itself writes."),
-						errtablecol(orders, gate->source));
+								errmsg("the source of port orders must not be their port PIN"),
+								errhint("Name the column that says who asks, and that your site itself writes."),
+								errtablecol(orders, gate->source));
 }
 
 /*
@@ -199,7 +199,7 @@ static void
 check_verdict_can_be_null(Relation orders, const Gate *gate)
 {
 	Form_pg_attribute attribute =
-		TupleDescAttr(RelationGetDescr(orders), gate->verdict - 1);
+	TupleDescAttr(RelationGetDescr(orders), gate->verdict - 1);
 
 	if (attribute->attnotnull && (gate->scope != InvalidAttrNumber || gate->path.scoped))
 		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -218,15 +218,15 @@ static void
 check_redactable(Relation orders, AttrNumber column)
 {
 	Form_pg_attribute attribute =
-		TupleDescAttr(RelationGetDescr(orders), column - 1);
+	TupleDescAttr(RelationGetDescr(orders), column - 1);
 
 	if (attribute->attnotnull ? get_typtype(attribute->atttypid) == TYPTYPE_DOMAIN :
 		DomainForbidsNull(attribute->atttypid))
 		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("column \"%s\" can't be redacted: it can't be blank",
-							   NameStr(attribute->attname)),
-						errhint("Allow NULL in the column, and in its domain if that is one of your own."),
-						errtablecol(orders, column));
+								errmsg("column \"%s\" can't be redacted: it can't be blank",
+									   NameStr(attribute->attname)),
+								errhint("Allow NULL in the column, and in its domain if that is one of your own."),
+								errtablecol(orders, column));
 }
 
 /* An order can't vouch for another: the PIN there is one that somebody supplied. */
@@ -240,9 +240,9 @@ check_pin_is_of_account(Relation orders, const Gate *gate)
 		strcmp(get_attname(referenced, step->pin, false),
 			   get_attname(RelationGetRelid(orders), gate->pin, false)) == 0)
 		ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
-						errmsg("the foreign key of the orders leads to orders, and to the PIN that they carry"),
-						errhint("Name the foreign key to the table of the number or account with fk => 'column, ...', or with account_pin => 'column' another column of this one."),
-						errtable(orders));
+								errmsg("the foreign key of the orders leads to orders, and to the PIN that they carry"),
+								errhint("Name the foreign key to the table of the number or account with fk => 'column, ...', or with account_pin => 'column' another column of this one."),
+								errtable(orders));
 }
 
 

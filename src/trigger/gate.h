@@ -47,7 +47,8 @@ typedef struct Gate
 	AttrNumber	pin;			/* the PIN that the order carries */
 	AttrNumber	scope;			/* 0 where every order is judged */
 	AttrNumber	source;			/* who asks; 0 where nobody says */
-	AttrNumber	verdict;		/* 0 where a bad order is refused, not recorded */
+	AttrNumber	verdict;		/* 0 where a bad order is refused, not
+								 * recorded */
 	bool		redact;			/* the PIN is not stored once judged */
 	AccountPath path;
 	int			nrelations;

@@ -89,7 +89,10 @@ catalog_changed(Datum arg pg_attribute_unused(),
 static void
 create_gate_cache(void)
 {
-	HASHCTL		control = {.keysize = sizeof(Oid), .entrysize = sizeof(GateCacheEntry)};
+	HASHCTL		control = {
+		.keysize = sizeof(Oid),
+		.entrysize = sizeof(GateCacheEntry)
+	};
 
 	gate_cache = hash_create("gates of portpin", 16, &control, HASH_ELEM | HASH_BLOBS);
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);

@@ -15,7 +15,8 @@
 
 typedef struct GateState
 {
-	uint64		generation;		/* of the gate cache; 0 if the gate must be found again */
+	uint64		generation;		/* of the gate cache; 0 if the gate must be
+								 * found again */
 	MemoryContext mcxt;			/* of all that follows */
 	Gate		gate;
 	AccountReader reader;

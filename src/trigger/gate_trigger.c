@@ -35,7 +35,8 @@ PG_FUNCTION_INFO_V1(port_pin_used_trigger);
 /* What is to be done with an order. */
 typedef struct Decision
 {
-	bool		keeps_verdict;	/* it is in scope, and nothing that counts has changed */
+	bool		keeps_verdict;	/* it is in scope, and nothing that counts has
+								 * changed */
 	bool		judged;
 	PortVerdict verdict;		/* if it was judged */
 	TimestampTz usable_from;	/* if the PIN is too new */
@@ -146,7 +147,7 @@ recorded_verdict(TriggerData *trigdata, const Gate *gate, TupleTableSlot *old,
 				 const Decision *decision, bool *isnull)
 {
 	Form_pg_attribute attribute =
-		TupleDescAttr(RelationGetDescr(trigdata->tg_relation), gate->verdict - 1);
+	TupleDescAttr(RelationGetDescr(trigdata->tg_relation), gate->verdict - 1);
 
 	*isnull = !decision->judged;
 	if (decision->judged)
@@ -159,7 +160,7 @@ static Datum
 blank_pin(Relation orders, AttrNumber column, bool *isnull)
 {
 	Form_pg_attribute attribute =
-		TupleDescAttr(RelationGetDescr(orders), column - 1);
+	TupleDescAttr(RelationGetDescr(orders), column - 1);
 
 	*isnull = !attribute->attnotnull;
 	return *isnull ? (Datum) 0 : CStringGetTextDatum("");
@@ -318,7 +319,10 @@ port_pin_gate_trigger(PG_FUNCTION_ARGS)
 	ErrorContextCallback *context = error_context_stack;
 	Datum		result;
 
-	/* Waiting for a lock can fail, too, and COPY would show the row that it is at. */
+	/*
+	 * Waiting for a lock can fail, too, and COPY would show the row that it
+	 * is at.
+	 */
 	error_context_stack = NULL;
 	result = pass_gate(fcinfo);
 	error_context_stack = context;
@@ -364,7 +368,7 @@ note_use(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigdata = CheckTriggerCall(fcinfo, USED_TRIGGER);
 	TupleTableSlot *new = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
-		trigdata->tg_newslot : trigdata->tg_trigslot;
+	trigdata->tg_newslot : trigdata->tg_trigslot;
 	GateState  *state;
 	TupleTableSlot *old;
 

@@ -169,7 +169,10 @@ judge(GateState *state, PinAttempt *attempt, const Account *account,
 {
 	bool		is_attempt = false;
 
-	/* Hash even where there is no PIN to compare, so that timing hides the reason. */
+	/*
+	 * Hash even where there is no PIN to compare, so that timing hides the
+	 * reason.
+	 */
 	if (state->gate.path.sealed && (account->pin == NULL || account->locked))
 		DummyHash(account->pin);
 
@@ -257,7 +260,10 @@ JudgeOrder(GateState *state, const TriggerData *trigdata, TupleTableSlot *order)
 {
 	const char *source = source_of(&state->gate, order);
 	PinAttempt	attempt;
-	Judgment	judgment = {.judged = true,.verdict = PORT_SOURCE_LOCKED_OUT};
+	Judgment	judgment = {
+		.judged = true,
+		.verdict = PORT_SOURCE_LOCKED_OUT
+	};
 
 	BeginAttempt(&attempt, state->gate.domain, trigdata->tg_relation, source);
 	if (SourceIsLockedOut(&attempt))

@@ -47,7 +47,8 @@ typedef struct Protection
 	uint64		generation;
 	AttrNumber	pin;			/* 0 in a guard of a lock alone */
 	bool		clearable;
-	List	   *key;			/* columns of a row that stays; NIL if it need not */
+	List	   *key;			/* columns of a row that stays; NIL if it need
+								 * not */
 	AccountHistory *history;	/* NULL if none is kept */
 	bool		asks_for_new;	/* of readable PINs, by the rules that follow */
 	NewPinRules new_pin;
@@ -108,7 +109,7 @@ guard_of_trigger(const TriggerData *trigdata, Oid domain)
 	Relation	table = trigdata->tg_relation;
 	AccountGuard *guard = ReadAccountGuard(table, trigdata->tg_trigger, domain);
 	AccountGuard *stated = StatesRules(trigdata->tg_trigger) ? guard :
-		GuardOfPin(FindAccountGuards(table, domain), OptionColumn(guard->rules[RULE_PIN]));
+	GuardOfPin(FindAccountGuards(table, domain), OptionColumn(guard->rules[RULE_PIN]));
 
 	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event) &&
 		(stated == NULL || !StampsRows(stated->rules)))
@@ -237,7 +238,7 @@ static void
 pass_inserted_row(TriggerData *trigdata, const Protection *protection)
 {
 	TupleTableSlot *old = trigdata->tg_relation->rd_rel->relispartition ?
-		RecallRowMovement(trigdata) : NULL;
+	RecallRowMovement(trigdata) : NULL;
 
 	pass_row(trigdata, protection, old, trigdata->tg_trigslot);
 	if (old != NULL)
@@ -336,7 +337,7 @@ ForbidsDelete(Relation accounts, const AccountGuard *guard,
 	bool		partitioned = accounts->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 	int16		events = 0;
 	int16		needed = TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE |
-		(partitioned ? TRIGGER_TYPE_INSERT : 0);
+	(partitioned ? TRIGGER_TYPE_INSERT : 0);
 	ListCell   *lc;
 
 	foreach(lc, CopyTriggers(accounts, PortPinTrigger(PROTECT_TRIGGER, domain)))

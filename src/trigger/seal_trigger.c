@@ -55,7 +55,8 @@ typedef struct Sealing
 {
 	uint64		generation;
 	AttrNumber	column;
-	bool		compares;		/* it matters whether digits are those of before */
+	bool		compares;		/* it matters whether digits are those of
+								 * before */
 	NewPinRules new_pin;
 } Sealing;
 
@@ -67,10 +68,10 @@ check_call(FunctionCallInfo fcinfo)
 
 	if (!TRIGGER_FIRED_FOR_ROW(event))
 		ReportTriggerMisuse(SEAL_TRIGGER, "must be fired for each row",
-						 "Create the trigger with FOR EACH ROW.");
+							"Create the trigger with FOR EACH ROW.");
 	if (!TRIGGER_FIRED_BEFORE(event) || TRIGGER_FIRED_BY_DELETE(event))
 		ReportTriggerMisuse(SEAL_TRIGGER, "must be fired BEFORE INSERT or UPDATE",
-						 "It changes what is stored, so it must come first.");
+							"It changes what is stored, so it must come first.");
 	return trigdata;
 }
 
@@ -86,9 +87,9 @@ find_sealed_column(TriggerData *trigdata, Oid domain)
 	column = FindPinColumn(rel, OptionColumn(pin), domain);
 	if (!ColumnIsSealed(rel, column, domain))
 		ereport_without_context(errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("a column whose port PINs are sealed must be of type port_pin_sealed"),
-						errhint("ALTER TABLE ... ALTER COLUMN ... TYPE port_pin_sealed does not rewrite the table."),
-						errtablecol(rel, column));
+								errmsg("a column whose port PINs are sealed must be of type port_pin_sealed"),
+								errhint("ALTER TABLE ... ALTER COLUMN ... TYPE port_pin_sealed does not rewrite the table."),
+								errtablecol(rel, column));
 	return column;
 }
 
@@ -137,9 +138,9 @@ check_may_be_copied(TriggerData *trigdata, const text *sealed)
 
 	if (!object_ownercheck(RelationRelationId, RelationGetRelid(rel), GetUserId()))
 		ereport_without_context(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("only the table's owner may write a port PIN that is sealed already"),
-						errhint("Write the digits: they are sealed on their way in."),
-						errtable(rel));
+								errmsg("only the table's owner may write a port PIN that is sealed already"),
+								errhint("Write the digits: they are sealed on their way in."),
+								errtable(rel));
 	(void) FindSealKey(KeyOfSealedPin(sealed));
 }
 
@@ -228,9 +229,9 @@ seal_row(FunctionCallInfo fcinfo, const Sealing *sealing, TupleTableSlot *old,
 	WipePin(pin);
 	if (!valid)
 		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
-						errmsg("what is to be sealed is not a port PIN"),
-						errhint("A port PIN has 6 to 10 digits; NULL is blank."),
-						errtablecol(rel, sealing->column));
+								errmsg("what is to be sealed is not a port PIN"),
+								errhint("A port PIN has 6 to 10 digits; NULL is blank."),
+								errtablecol(rel, sealing->column));
 	return row;
 }
 
@@ -269,7 +270,7 @@ port_pin_seal_trigger(PG_FUNCTION_ARGS)
 	TupleTableSlot *new = update ? trigdata->tg_newslot : trigdata->tg_trigslot;
 	HeapTuple	row = update ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
 	bool		stays = update ? SameColumnValue(old, new, column) :
-		is_moved_here(trigdata, column);
+	is_moved_here(trigdata, column);
 	bool		isnull;
 	Datum		value = slot_getattr(new, column, &isnull);
 	text	   *pin = CopyPin(value, isnull);
@@ -312,7 +313,7 @@ port_pin_check_sealed(PG_FUNCTION_ARGS)
 {
 	if (!PinIsSealed(PG_GETARG_TEXT_PP(0)))
 		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
-						errmsg("a port PIN that is not sealed can't be stored in a sealed column"),
-						errhint("Enable the trigger that seals, or create it with port_pin_protect(); rows from before are sealed by CALL port_pin_seal_column()."));
+								errmsg("a port PIN that is not sealed can't be stored in a sealed column"),
+								errhint("Enable the trigger that seals, or create it with port_pin_protect(); rows from before are sealed by CALL port_pin_seal_column()."));
 	PG_RETURN_BOOL(true);
 }

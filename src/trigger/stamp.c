@@ -28,7 +28,8 @@
 
 const Stamp stamps[NUM_STAMPS] = {
 	{RULE_CHANGED, true},
-	{RULE_USED, false}			/* the gate writes it, past all triggers (use.c) */
+	{RULE_USED, false}			/* the gate writes it, past all triggers
+								 * (use.c) */
 };
 
 bool
@@ -117,7 +118,7 @@ StampRow(FunctionCallInfo fcinfo, const StampedColumns *stamped)
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	bool		update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
 	TupleTableSlot *old = update ? trigdata->tg_trigslot :
-		RecallExpectedRowMovement(trigdata);
+	RecallExpectedRowMovement(trigdata);
 	TupleTableSlot *new = update ? trigdata->tg_newslot : trigdata->tg_trigslot;
 	HeapTuple	row = update ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
 
@@ -175,7 +176,7 @@ CheckStamps(const TriggerData *trigdata, const StampedColumns *stamped,
 			TupleTableSlot *old, TupleTableSlot *new)
 {
 	bool		sealed = old != NULL && pin_is(old, stamped->pin, is_readable) &&
-		pin_is(new, stamped->pin, PinIsSealed);
+	pin_is(new, stamped->pin, PinIsSealed);
 	PinChange	change = sealed ? PIN_CHANGED : ComparePins(old, new, stamped->pin);
 	bool		may_stay = old != NULL && (sealed || change == PIN_SAME);
 	bool		may_be_new = !may_stay || sealed;

@@ -17,8 +17,8 @@ void
 ReportTriggerMisuse(const char *function, const char *problem, const char *hint)
 {
 	ereport_without_context(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-					errmsg("function \"%s\" %s", function, problem),
-					errhint("%s", hint));
+							errmsg("function \"%s\" %s", function, problem),
+							errhint("%s", hint));
 }
 
 /*
@@ -33,20 +33,20 @@ CheckTriggerCall(FunctionCallInfo fcinfo, const char *function)
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ReportTriggerMisuse(function, "was not called by a trigger",
-						 "It can only be used in CREATE TRIGGER.");
+							"It can only be used in CREATE TRIGGER.");
 
 	trigdata = (TriggerData *) fcinfo->context;
 	if (TRIGGER_FIRED_INSTEAD(trigdata->tg_event))
 		ReportTriggerMisuse(function, "can't be used INSTEAD OF",
-						 "Attach it to the table that is under the view.");
+							"Attach it to the table that is under the view.");
 	if (trigdata->tg_trigger->tgnattr > 0)
 		ReportTriggerMisuse(function, "must not be attached with a list of columns",
-						 "Leave out OF: other triggers can change a column that the statement does not name.");
+							"Leave out OF: other triggers can change a column that the statement does not name.");
 	if (trigdata->tg_trigger->tgdeferrable)
 		ReportTriggerMisuse(function, "must not be attached as DEFERRABLE",
-						 "Create the trigger without DEFERRABLE.");
+							"Create the trigger without DEFERRABLE.");
 	if (OidIsValid(trigdata->tg_trigger->tgconstrrelid))
 		ReportTriggerMisuse(function, "must not be attached with FROM",
-						 "Leave out FROM: the order's foreign key tells which table is meant.");
+							"Leave out FROM: the order's foreign key tells which table is meant.");
 	return trigdata;
 }
