@@ -291,7 +291,7 @@ port_pin_failure_limits(PG_FUNCTION_ARGS)
  * When the window of failures that count began, for this statement.
  */
 Datum
-port_pin_failures_since(PG_FUNCTION_ARGS)
+port_pin_failures_since(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	PG_RETURN_TIMESTAMPTZ(GetCurrentStatementStartTimestamp() -
 						  (TimestampTz) limits.window * USECS_PER_SEC);
