@@ -68,6 +68,9 @@ begin_index_scan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
 #endif
 }
 
+/* To start a scan again lets go of its pin on a page of the table, up to 18. */
+#define RescanReleasesPins (PG_VERSION_NUM < 190000)
+
 /* So does a scan of a whole table. */
 static inline TableScanDesc
 begin_table_scan(Relation table, Snapshot snapshot)

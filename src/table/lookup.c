@@ -311,13 +311,24 @@ open_scan(KeyLookup *lookup, KeyedTable *keyed, Snapshot snapshot)
 	return keyed->scan;
 }
 
-/* Let go of all that the scan holds, but not of the scan. */
+/* Let go of all that the scan holds, but not of the scan, where that can be done. */
 static void
-close_scan(KeyLookup *lookup, IndexScanDesc scan)
+close_scan(KeyLookup *lookup, KeyedTable *keyed)
 {
-	index_rescan(scan, NULL, lookup->key->nkeys, NULL, 0);
-	RelationDecrementReferenceCount(scan->indexRelation);
-	RelationDecrementReferenceCount(scan->heapRelation);
+	IndexScanDesc scan = keyed->scan;
+	Relation	table = scan->heapRelation;
+
+	if (RescanReleasesPins)
+	{
+		index_rescan(scan, NULL, lookup->key->nkeys, NULL, 0);
+		RelationDecrementReferenceCount(scan->indexRelation);
+	}
+	else
+	{
+		index_endscan(scan);
+		keyed->scan = NULL;
+	}
+	RelationDecrementReferenceCount(table);
 }
 
 /* Is there a second row?  The versions that follow in the index mostly are none. */
@@ -356,7 +367,7 @@ find_in_table(Search *search, KeyedTable *keyed, ReferencedRow *row)
 								errmsg("more than one row has the key that leads to a port PIN"),
 								errhint("Reindex the table; its unique index is damaged."),
 								errtable(scan->heapRelation));
-	close_scan(search->lookup, scan);
+	close_scan(search->lookup, keyed);
 	MemoryContextSwitchTo(caller);
 	if (!found)
 		return;
