@@ -3,7 +3,7 @@
  *		Where portpin's own types, functions and tables are, and whether the
  *		catalogs have changed.
  *
- * Everything of portpin is in one schema.  Whoever asks names any function of
+ * Everything of portpin is in one schema.  A caller names any function of
  * portpin, or the domain port_pin, and needs no search_path.
  */
 #ifndef PORTPIN_CATALOG_H

@@ -24,7 +24,7 @@
 /*
  * Raise an error that can't show a PIN.  COPY and PL/pgSQL add the row or the
  * literal to the CONTEXT of an error, so the context callbacks are cut off first
- * (whoever catches the error gets them back); the server log leaves out the
+ * (the code that catches the error gets them back); the server log leaves out the
  * statement.
  */
 #define ereport_without_context(...) \

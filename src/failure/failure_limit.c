@@ -10,7 +10,7 @@
  * An order's PIN is looked at, and hashed, before anything is told of it.  Then the
  * order takes its account's attempt lock, right or wrong, and counts; only then is
  * it accepted, or recorded and refused.  So each order counts all failures that
- * others were told of, and no more than the limit are ever told.  Whoever is stopped
+ * others were told of, and no more than the limit are ever told.  A session that is stopped
  * while hashing holds nobody up.  An order that had to wait for the lock reads its
  * account anew, for it may have waited long.  One that does not get the lock in
  * time gets an error and no verdict: nothing is known of its PIN.
@@ -18,7 +18,7 @@
  * A failure that can't be recorded ends the session: an error alone would be an
  * answer that was not counted.  It ends late, and keeps the lock until then, so that
  * an account has one attempt in FAILURE_PATIENCE while nothing can be recorded,
- * whoever makes it and from however many sessions.  From the count to the record
+ * by any role and from however many sessions.  From the count to the record
  * cancelling and terminating the session have to wait.
  */
 #include "postgres.h"

@@ -5,7 +5,7 @@
  * Failures are counted by an index, as of now, whatever this transaction's snapshot
  * is.  That costs several times what it takes to judge an order, and hardly any
  * account has failures.  So a session comes to know all accounts and sources that
- * have some, and keeps that until a failure is recorded: whoever writes to the table
+ * have some, and keeps that until a failure is recorded: a write to the table
  * invalidates FAILURE_SIGNAL, in the transaction that writes, and its commit is
  * told to all sessions before anybody is told of the failure.
  *

@@ -101,7 +101,7 @@ set_field(RecordWriter *writer, FailureField field, const char *value)
 		SetRecordText(writer, failure_columns[field], value);
 }
 
-/* Write a failure down.  Whoever calls this commits it. */
+/* Write a failure down.  The caller commits it. */
 void
 AppendFailure(Oid domain, const Failure *failure)
 {

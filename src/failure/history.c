@@ -3,7 +3,7 @@
  *		The table port_pin_history: what became of an account's PIN, by whom.
  *
  * A row is written in the transaction whose doing it is, and goes with it.  That is
- * done through the access method, as failed attempts are recorded: whoever changes
+ * done through the access method, as failed attempts are recorded: a role that changes
  * accounts needs no privilege on the history, and so can't forge it.  There is neither
  * a PIN nor a seal in it, and no NOTIFY: every role may LISTEN, and it would stand in
  * the way of PREPARE TRANSACTION.

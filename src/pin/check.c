@@ -200,7 +200,7 @@ VerdictValue(Oid type, PortVerdict verdict)
 /*
  * port_pin_check(stored text, supplied text) returns port_pin_verdict
  *
- * NULL, '' and blanks are blank on either side.  Whoever may call this can guess,
+ * NULL, '' and blanks are blank on either side.  A role that can call this can guess,
  * so EXECUTE is not granted to PUBLIC.
  */
 Datum

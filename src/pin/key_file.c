@@ -10,7 +10,7 @@
  * computes: two servers whose keys were made under one id have different keys,
  * and a PIN that one of them sealed must not look wrong to the other.
  *
- * Whoever has the file and a dump can guess, so it is refused where it would be in
+ * With the file and a dump one can guess, so it is refused where it would be in
  * every base backup, and where other users can read it.  Nothing of its content is
  * ever in a message.
  *
@@ -219,7 +219,7 @@ parse_content(const char *content, Size size, SealKey *list, int *count, int *li
 
 /* ----- The file ----- */
 
-/* The path is for those who may see the setting: in the log, not in the message. */
+/* The path is for roles that can read the setting: in the log, not in the message. */
 static void
 refuse_file(int sqlstate, const char *problem, const char *hint)
 {

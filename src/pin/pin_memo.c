@@ -11,7 +11,7 @@
  * order, so a PIN that has changed is another pair.
  *
  * What is kept is no PIN but HMAC-SHA-256(HMAC-SHA-256(key, stored), supplied), the
- * key being random and the memo's own.  Whoever reads the memory of the session finds
+ * key being random and the memo's own.  A reader of the session's memory finds
  * both, and can guess fast; so they are wiped when the statement ends.
  */
 #include "postgres.h"

@@ -2,7 +2,7 @@
  * account_key.c
  *		What an account is called in the record: its table's name, and its key.
  *
- * The same row must have the same name whoever asks and by whatever way, or a
+ * The same row must have the same name for every role and by whatever way, or a
  * limit on failed attempts could be had more than once.  So the key is taken from
  * the stored row, not from the order, which may spell it in other ways; it is the
  * primary key, whichever unique key the order refers to; of a partition it is the

@@ -3,7 +3,7 @@
  *		Look a key up: the row that a foreign key leads to.
  *
  * The row is read through the key's own unique index: no SQL, so no search_path,
- * no privileges of whoever fires the trigger and no row security.  (account.c asks
+ * no privileges of the role that fires the trigger and no row security.  (account.c asks
  * for the privileges that count.)
  *
  * Of a partitioned table only the partition that can have the key is asked, or

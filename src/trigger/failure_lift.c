@@ -2,7 +2,7 @@
  * failure_lift.c
  *		Lift lock-outs: let failures on record count no more.
  *
- * That is for the owner of the accounts, and for roles that a GRANT names: whoever
+ * That is for the owner of the accounts, and for roles that a GRANT names: a role that
  * lifts lock-outs can guess without end, so PUBLIC is no name.  It is an act of its
  * transaction, as any other, and is told in the history of an account that has one.
  */

@@ -211,8 +211,8 @@ check_verdict_can_be_null(Relation orders, const Gate *gate)
 
 /*
  * A PIN that can't be blank can't be redacted.  Only the catalogs are asked here: a
- * CHECK of somebody's domain would be run by whoever installs or watches the gate.
- * It is asked when a row is written, by whoever writes that.
+ * CHECK of somebody's domain would run as the role that installs or watches the gate.
+ * It is asked when a row is written, as the role that writes it.
  */
 static void
 check_redactable(Relation orders, AttrNumber column)

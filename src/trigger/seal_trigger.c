@@ -9,7 +9,7 @@
  *
  * What is sealed already passes if it stays where it is.  Otherwise it takes the
  * rights of the table's owner: anybody else could copy another account's PIN to
- * an account of his own, and guess there.
+ * an account of their own, and guess there.
  *
  * This trigger is the last to see the digits.  Where the guard has rules that go by
  * them, it asks those of a new PIN, and where the digits are those that the row has
