@@ -339,8 +339,9 @@ note_what_is_left(const GuardPlan *plan)
  * gets other digits; no order gets in while the PIN is younger than min_age, or when
  * it is older than max_age.  used is the column (timestamptz) in which the gate writes
  * that an order has used the PIN: then it ports no more.  history writes all that
- * becomes of the PIN to port_pin_history; it needs a primary key.  unlike names columns whose digits a new PIN must not
- * repeat, and forbid_weak refuses new PINs that guessers try first.
+ * becomes of the PIN to port_pin_history; it needs a primary key.  unlike names
+ * columns whose digits a new PIN must not repeat, and forbid_weak refuses new PINs
+ * that guessers try first.
  * 42710 where the PIN is guarded already, unless the guard is to be replaced.
  */
 Datum

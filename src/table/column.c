@@ -79,21 +79,6 @@ ColumnIsSealed(Relation rel, AttrNumber column, Oid domain)
 	return type_is_domain(attribute->atttypid, PortPinType("port_pin_sealed", domain));
 }
 
-/* Has a table that is not open a column that is to be sealed? */
-bool
-HasSealedColumn(Oid relid, Oid domain)
-{
-	Oid			sealed = PortPinType("port_pin_sealed", domain);
-
-	for (AttrNumber i = 1;
-		 SearchSysCacheExists2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(i)); i++)
-	{
-		if (type_is_domain(get_atttype(relid, i), sealed))
-			return true;
-	}
-	return false;
-}
-
 /* Look a user column up by name; InvalidAttrNumber where there is none. */
 static AttrNumber
 column_named(Relation rel, const char *name)

@@ -20,7 +20,6 @@ extern bool ColumnIsGenerated(Relation rel, AttrNumber column);
 extern bool ColumnIsGeneratedFrom(Relation rel, AttrNumber column, AttrNumber source);
 extern bool ColumnIsPortPin(Relation rel, AttrNumber column, Oid domain);
 extern bool ColumnIsSealed(Relation rel, AttrNumber column, Oid domain);
-extern bool HasSealedColumn(Oid relid, Oid domain);
 extern List *ColumnNames(Relation rel, int ncolumns, const AttrNumber *columns);
 extern char *ColumnName(Relation rel, AttrNumber column);
 extern char *ColumnList(List *names);
