@@ -55,7 +55,7 @@ static const struct
 	[PORT_LOCKED] = {
 		"port_locked", ERRCODE_PORT_LOCKED,
 		"port order refused: its number or account is locked against porting",
-		"The customer must have the lock removed first."
+		"The account holder must have the lock removed first."
 	},
 	[PORT_TOO_MANY_ATTEMPTS] = {
 		"too_many_attempts", ERRCODE_PORT_TOO_MANY_ATTEMPTS,
@@ -65,7 +65,7 @@ static const struct
 	[PORT_PIN_NOT_SET] = {
 		"pin_not_set", ERRCODE_PORT_PIN_NOT_SET,
 		"port order refused: its account has no port PIN",
-		"The customer must set a port PIN first: without one no number can be ported."
+		"The account holder must set a port PIN first: without one no number can be ported."
 	},
 	[PORT_PIN_REQUIRED] = {
 		"pin_required", ERRCODE_PORT_PIN_REQUIRED,
@@ -75,12 +75,12 @@ static const struct
 	[PORT_PIN_EXPIRED] = {
 		"pin_expired", ERRCODE_PORT_PIN_EXPIRED,
 		"port order refused: the account's port PIN has expired",
-		"The customer must set a new port PIN."
+		"The account holder must set a new port PIN."
 	},
 	[PORT_PIN_USED] = {
 		"pin_used", ERRCODE_PORT_PIN_USED,
 		"port order refused: the account's port PIN has been used",
-		"The customer must set a new port PIN: each is good for one port."
+		"The account holder must set a new port PIN: each is good for one port."
 	},
 	[PORT_PIN_TOO_NEW] = {
 		"pin_too_new", ERRCODE_PORT_PIN_TOO_NEW,

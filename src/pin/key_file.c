@@ -373,7 +373,7 @@ FindSealKey(const char *name)
 								errmsg("a port PIN is sealed with a key that the key file does not have"),
 								errdetail("The key has the id \"%.*s\" and the fingerprint %s.",
 										  (int) (fingerprint - name - 1), name, fingerprint),
-								errhint("Add that key to the file that portpin.key_file names; port_pin_seal_keys() shows the keys that are there. If the key is lost, the customer must set a new port PIN."));
+								errhint("Add that key to the file that portpin.key_file names; port_pin_seal_keys() shows the keys that are there. If the key is lost, the account holder must set a new port PIN."));
 	return key;
 }
 

@@ -2,7 +2,7 @@
  * pin_memo.c
  *		PINs that were right once in a statement are not hashed again in it.
  *
- * A customer's numbers are ported together: one statement, hundreds of orders, one
+ * An account's numbers are ported together: one statement, hundreds of orders, one
  * account.  Each would take the time of a slow hash, all of them the same one.  So a
  * statement remembers which PIN was right for which stored hash.
  *

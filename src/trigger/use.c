@@ -3,8 +3,8 @@
  *		A PIN that ports once: whether it was used, and that it is.
  *
  * An order that is accepted stamps the account in its own transaction: both are
- * there, or neither.  All orders of one transaction may use one PIN, as those of a
- * customer who moves all numbers do.
+ * there, or neither.  All orders of one transaction may use one PIN, as those of an
+ * account holder who moves all numbers do.
  *
  * Two sessions can't both use a PIN: before an order is accepted, the gate locks the
  * account as an UPDATE does, and judges anew if it has changed meanwhile.  A wrong
