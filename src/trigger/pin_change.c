@@ -119,6 +119,6 @@ CheckNewPin(const TriggerData *trigdata, const NewPinRules *rules,
 	ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
 							errmsg("the new port PIN repeats digits of column \"%s\"",
 								   ColumnName(table, like)),
-							errhint("Choose another one: a PIN must not be told by what others know of its account."),
+							errhint("Choose one that can't be guessed from what others know about the account."),
 							errtablecol(table, column));
 }
