@@ -22,7 +22,7 @@ without_llvm=yes
 find_postgres "$@"
 open_work
 copy_sources
-say "Building for $("$pg_config" --version) ..."
+say "Building for $("$pg_config" --version), which takes up to a minute ..."
 build "$@"
 
 cd "$work"

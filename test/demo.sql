@@ -57,7 +57,7 @@ UPDATE accounts SET pin = '0482130' WHERE name = 'Ada';
 \echo @rows :ROW_COUNT 1
 SELECT name, is_us, left(pin, 36) AS pin FROM accounts ORDER BY id;
 
-\echo '== Once set it can be changed, but not cleared, whoever asks and however'
+\echo '== Once set it can be changed, but not cleared, however it is tried'
 \echo
 UPDATE accounts SET pin = '7306482' WHERE name = 'Ada';
 \echo @rows :ROW_COUNT 1
@@ -78,7 +78,7 @@ INSERT INTO port_orders (number, carrier, pin) VALUES ('+12025550101', 'Other Mo
 \echo @rows :ROW_COUNT 1
 
 \echo
-\echo '== Bea has no PIN yet, so her number stays, also where the order brings the PIN of Ada'
+\echo '== Bea has no PIN yet, so her number stays, also if the order brings the PIN of Ada'
 \echo
 INSERT INTO port_orders (number, carrier, pin) VALUES ('+12025550103', 'Other Mobile', '7306482');
 \echo @error 23PN4
@@ -92,17 +92,16 @@ INSERT INTO port_orders (number, carrier) VALUES ('+16135550104', 'Autre Mobile'
 \echo @rows :ROW_COUNT 1
 
 \echo
-\echo '== One bad order refuses the whole batch. The clerk who brings it has no right on accounts, and needs none'
+\echo '== One bad order refuses the whole batch. The clerk has no right on accounts, and needs none'
 \echo
 CREATE ROLE clerk;
 GRANT INSERT ON port_orders TO clerk;
 SET ROLE clerk;
 SELECT pin FROM accounts;
 \echo @error 42501
-COPY port_orders (number, carrier, pin) FROM STDIN (FORMAT csv);
-+12025550102,Other Mobile,7306482
-+12025550101,Other Mobile,7777123
-\.
+INSERT INTO port_orders (number, carrier, pin) VALUES
+    ('+12025550102', 'Other Mobile', '7306482'),
+    ('+12025550101', 'Other Mobile', '7777123');
 \echo @error 23PN7
 RESET ROLE;
 SELECT id, number, carrier, pin FROM port_orders;
@@ -124,7 +123,7 @@ FROM port_orders o LEFT JOIN port_pin_reject_codes r ON r.verdict = o.verdict AN
 WHERE o.verdict IS NOT NULL ORDER BY o.id;
 \echo @rows :ROW_COUNT 4
 
-\echo '== Somebody guesses, and rolls back so that nobody sees it'
+\echo '== Three wrong PINs were counted so far. Now somebody guesses, and rolls back so that nobody sees it'
 \echo
 BEGIN;
 INSERT INTO port_orders (number, carrier, pin)
