@@ -121,15 +121,23 @@ is($before{$grants}, 't|f|f', 'a grant');
 
 # A session that has used its gate, one that updates, and one that comes in between.
 my $client = $node->background_psql('postgres', on_error_stop => 0);
-my $place = "\\set VERBOSITY sqlstate\nINSERT INTO port_orders VALUES (0, '111222');";
+my $updater = $node->background_psql('postgres', on_error_stop => 0);
 $client->query("INSERT INTO accounts VALUES (0, '004211'); INSERT INTO port_orders VALUES (0, '004211');");
-my $updater = $node->background_psql('postgres');
+
+# In a session, which may be in a transaction: the wrong order in a savepoint of it.
+sub refuses
+{
+	my ($session, $when) = @_;
+	$session->query("\\set VERBOSITY sqlstate\nSAVEPOINT s;\nINSERT INTO port_orders VALUES (0, '111222');\nROLLBACK TO s;");
+	like($session->{stderr}, qr/ERROR:  23PN7/, $when);
+	$session->{stderr} = '';
+	return;
+}
 
 $updater->query('BEGIN; ALTER EXTENSION portpin UPDATE;');
 guards_hold('postgres', 'while it is under way');
-$client->query($place);
-like($client->{stderr}, qr/23PN7/, 'while it is under way: a session that was there');
-$client->{stderr} = '';
+refuses($client, 'while it is under way: a session that was there');
+refuses($updater, 'while it is under way: the one that updates');
 $updater->query('ROLLBACK;');
 guards_hold('postgres', 'after it was rolled back');
 
@@ -143,8 +151,8 @@ $updater->query('BEGIN; ALTER EXTENSION portpin UPDATE;');
 guards_hold('postgres', 'under way again');
 $updater->query('COMMIT;');
 guards_hold('postgres', 'after it');
-$client->query($place);
-like($client->{stderr}, qr/23PN7/, 'after it: a session that was there');
+refuses($client, 'after it: a session that was there');
+refuses($updater, 'after it: the one that updated');
 $client->quit;
 $updater->quit;
 
