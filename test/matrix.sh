@@ -3,7 +3,7 @@
 # has it.
 #
 #   sh test/matrix.sh [VERSION...] [make arguments...]       without: 15 17 18 19, but for this Debian's own
-#   sh test/matrix.sh --package [VERSION...]                 test/package.sh; without: 15 17
+#   sh test/matrix.sh --package [--quick] [VERSION...]       test/package.sh; without: 15 17
 #   sh test/matrix.sh --upgrade [VERSION...]                 pg_upgrade from each to the next; without: 15 17 18
 #
 # Needs root, on a Debian.  The Debians are chroots, made once, in about a
@@ -206,7 +206,7 @@ upgrade() {
 
 case $script in
 check.sh) for v in $versions; do ! have_chroot || run "$v" "PG_CONFIG=/usr/lib/postgresql/$v/bin/pg_config" "$@"; done ;;
-package.sh) for v in $versions; do ! have_chroot || run "$v" --here; done ;;
+package.sh) for v in $versions; do ! have_chroot || run "$v" --here "$@"; done ;;
 upgrade.sh) upgrade ;;
 esac
 
