@@ -35,14 +35,10 @@ static const SysCacheIdentifier asked_for[] = {
 /* Only ever counted up, by the callbacks below, so it never goes stale itself. */
 static uint64 catalog_generation = 1;
 
-/* The one relation that guards never look at, but others invalidate all the time. */
-static Oid	disregarded = InvalidOid;
-
 static void
-relation_changed(Datum arg pg_attribute_unused(), Oid relid)
+relation_changed(Datum arg pg_attribute_unused(), Oid relid pg_attribute_unused())
 {
-	if (!OidIsValid(relid) || relid != disregarded)
-		catalog_generation++;
+	catalog_generation++;
 }
 
 static void
@@ -58,13 +54,6 @@ uint64
 CatalogGeneration(void)
 {
 	return catalog_generation;
-}
-
-/* Let a relation be changed without consequences; the last one that was named. */
-void
-DisregardChangesOf(Oid relation)
-{
-	disregarded = relation;
 }
 
 /* To be called once, when the module is loaded. */

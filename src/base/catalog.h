@@ -11,7 +11,6 @@
 
 extern void WatchCatalogs(void);
 extern uint64 CatalogGeneration(void);
-extern void DisregardChangesOf(Oid relation);
 
 extern Oid	PortPinDomain(Oid function);
 extern Oid	PortPinType(const char *name, Oid domain);

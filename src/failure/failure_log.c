@@ -299,7 +299,6 @@ describe(FailureLog *log, TimestampTz *deadline)
 	log->table = PortPinTable(FAILURE_TABLE, log->domain);
 	log->signal = PortPinTable(FAILURE_SIGNAL, log->domain);
 	log->description = description_generation;
-	DisregardChangesOf(log->signal);
 
 	(void) lock_in_time(log->table, deadline);
 	table = table_open(log->table, NoLock);
