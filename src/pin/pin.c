@@ -88,8 +88,9 @@ PinIsValid(const text *pin)
 }
 
 /*
- * A PIN where it lies in its row, for as long as the row is there.  One that is
- * compressed or stored apart has to be copied: PinFreeIfCopy wipes that.
+ * A PIN where it lies in its row, for as long as the row is there: so there is no
+ * copy of it to be wiped.  What is compressed or stored apart has to be copied, which
+ * PinFreeIfCopy frees.  It can be a seal, but is too long for a PIN.
  */
 text *
 PinFromDatum(Datum value, bool isnull)
@@ -102,13 +103,6 @@ PinFreeIfCopy(text *pin, Datum value)
 {
 	if (pin != NULL && PointerGetDatum(pin) != value)
 		WipePin(pin);
-}
-
-/* A copy of a PIN, which can be wiped; whatever becomes of the row. */
-text *
-CopyPin(Datum value, bool isnull)
-{
-	return isnull ? NULL : DatumGetTextPCopy(value);
 }
 
 void

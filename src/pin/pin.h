@@ -13,7 +13,6 @@ extern bool PinIsValid(const text *pin);
 extern bool PinIsLike(const text *pin, const char *value);
 extern text *PinFromDatum(Datum value, bool isnull);
 extern void PinFreeIfCopy(text *pin, Datum value);
-extern text *CopyPin(Datum value, bool isnull);
 extern void WipePin(text *pin);
 
 #endif							/* PORTPIN_PIN_H */

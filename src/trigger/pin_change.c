@@ -92,33 +92,28 @@ find_like(const NewPinRules *rules, Relation table, const text *pin, TupleTableS
 }
 
 /*
- * Refuse digits that the rules forbid; the caller's copy of them is wiped first.  What
- * is no PIN is not judged: a column's type or CHECK says what may be stored.
+ * Refuse digits that the rules forbid.  What is no PIN is not judged: a column's type or
+ * CHECK says what may be stored.
  */
 void
 CheckNewPin(const TriggerData *trigdata, const NewPinRules *rules,
-			AttrNumber column, text *pin, TupleTableSlot *row)
+			AttrNumber column, const text *pin, TupleTableSlot *row)
 {
 	Relation	table = trigdata->tg_relation;
 	AttrNumber	like;
-	bool		weak;
 
 	if (!PinIsValid(pin))
 		return;
-	weak = rules->forbid_weak && DigitsAreWeak(VARDATA_ANY(pin), VARSIZE_ANY_EXHDR(pin));
-	like = find_like(rules, table, pin, row);
-	if (!weak && like == InvalidAttrNumber)
-		return;
-
-	WipePin(pin);
-	if (weak)
+	if (rules->forbid_weak && DigitsAreWeak(VARDATA_ANY(pin), VARSIZE_ANY_EXHDR(pin)))
 		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
 								errmsg("the new port PIN is one that guessers try first"),
 								errhint("Choose another one; port_pin_generate() draws PINs that are not easy to guess."),
 								errtablecol(table, column));
-	ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
-							errmsg("the new port PIN repeats digits of column \"%s\"",
-								   ColumnName(table, like)),
-							errhint("Choose one that can't be guessed from what others know about the account."),
-							errtablecol(table, column));
+	like = find_like(rules, table, pin, row);
+	if (like != InvalidAttrNumber)
+		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
+								errmsg("the new port PIN repeats digits of column \"%s\"",
+									   ColumnName(table, like)),
+								errhint("Choose one that can't be guessed from what others know about the account."),
+								errtablecol(table, column));
 }

@@ -32,6 +32,6 @@ extern PinChange ComparePins(TupleTableSlot *old, TupleTableSlot *new, AttrNumbe
 extern bool AsksForNewPins(char **rules);
 extern void FindNewPinRules(Relation table, char **rules, NewPinRules *new_pin);
 extern void CheckNewPin(const TriggerData *trigdata, const NewPinRules *rules,
-						AttrNumber column, text *pin, TupleTableSlot *row);
+						AttrNumber column, const text *pin, TupleTableSlot *row);
 
 #endif							/* PORTPIN_PIN_CHANGE_H */

@@ -210,9 +210,9 @@ check_new_digits(TriggerData *trigdata, const Protection *protection,
 
 	if (change != PIN_SET && change != PIN_CHANGED)
 		return;
-	pin = CopyPin(value, isnull);
+	pin = PinFromDatum(value, isnull);
 	CheckNewPin(trigdata, &protection->new_pin, protection->pin, pin, new);
-	WipePin(pin);
+	PinFreeIfCopy(pin, value);
 }
 
 /*

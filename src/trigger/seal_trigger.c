@@ -186,18 +186,18 @@ present_seal(const Sealing *sealing, TupleTableSlot *old, const text *digits)
 	if (!sealing->compares || old == NULL || digits == NULL)
 		return NULL;
 	value = slot_getattr(old, sealing->column, &isnull);
-	present = CopyPin(value, isnull);
+	present = PinFromDatum(value, isnull);
 	if (present != NULL && PinIsSealed(present) &&
 		HasSealKey(KeyOfSealedPin(present)) && SameDigits(present, digits))
 		return present;
-	WipePin(present);
+	PinFreeIfCopy(present, value);
 	return NULL;
 }
 
 /* Seal digits that are new to the row, if they may be. */
 static text *
 seal_new_digits(FunctionCallInfo fcinfo, const Sealing *sealing, TupleTableSlot *new,
-				bool stays, text *pin)
+				bool stays, const text *pin)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	text	   *sealed;
@@ -213,32 +213,26 @@ seal_new_digits(FunctionCallInfo fcinfo, const Sealing *sealing, TupleTableSlot 
 /* The row as it is to be stored, for a PIN that is set and not sealed. */
 static HeapTuple
 seal_row(FunctionCallInfo fcinfo, const Sealing *sealing, TupleTableSlot *old,
-		 TupleTableSlot *new, HeapTuple row, bool stays, text *pin)
+		 TupleTableSlot *new, HeapTuple row, bool stays, const text *pin)
 {
 	Relation	rel = ((TriggerData *) fcinfo->context)->tg_relation;
-	bool		valid = PinIsValid(pin);
 	text	   *sealed;
 
-	if (valid)
-	{
-		sealed = present_seal(sealing, old, pin);
-		if (sealed == NULL)
-			sealed = seal_new_digits(fcinfo, sealing, new, stays, pin);
-		row = replace_pin(rel, row, sealing->column, sealed);
-	}
-	WipePin(pin);
-	if (!valid)
+	if (!PinIsValid(pin))
 		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
 								errmsg("what is to be sealed is not a port PIN"),
 								errhint("A port PIN has 6 to 10 digits; NULL is blank."),
 								errtablecol(rel, sealing->column));
-	return row;
+	sealed = present_seal(sealing, old, pin);
+	if (sealed == NULL)
+		sealed = seal_new_digits(fcinfo, sealing, new, stays, pin);
+	return replace_pin(rel, row, sealing->column, sealed);
 }
 
 /* The row as it is to be stored, for a PIN that comes sealed. */
 static HeapTuple
 pass_sealed(FunctionCallInfo fcinfo, const Sealing *sealing, TupleTableSlot *old,
-			HeapTuple row, text *pin)
+			HeapTuple row, const text *pin)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	text	   *present;
@@ -273,7 +267,7 @@ port_pin_seal_trigger(PG_FUNCTION_ARGS)
 	is_moved_here(trigdata, column);
 	bool		isnull;
 	Datum		value = slot_getattr(new, column, &isnull);
-	text	   *pin = CopyPin(value, isnull);
+	text	   *pin = PinFromDatum(value, isnull);
 
 	if (pin == NULL)
 		return PointerGetDatum(row);
@@ -283,6 +277,7 @@ port_pin_seal_trigger(PG_FUNCTION_ARGS)
 		row = seal_row(fcinfo, sealing, old, new, row, stays, pin);
 	else if (!stays)
 		row = pass_sealed(fcinfo, sealing, old, row, pin);
+	PinFreeIfCopy(pin, value);
 
 	if (update)
 		ExpectRowMovement(fcinfo, row);
