@@ -7,7 +7,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use JSON::PP;
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(time usleep);
 
 my $node = PostgreSQL::Test::Cluster->new('settings');
 $node->init(allows_streaming => 1);
@@ -64,9 +64,20 @@ recorded('the first use of the module', 1);
 recorded('an empty search_path', 2);
 
 in_odd("SET application_name = 'p\\ \"o''clock\"'; SET ROLE desk;\n$wrong", user => 'clerk');
-# A line in the server log says the same, for programs.
-my ($line) = slurp_file($node->logfile) =~ /LOG:  failed port PIN: (\{.*"desk".*)/;
-my $logged = decode_json($line);
+# A line in the server log says the same, for programs; after the session is told.
+sub logged_failure
+{
+	my ($what) = @_;
+	my $line;
+	for (1 .. 1800)
+	{
+		($line) = slurp_file($node->logfile) =~ /LOG:  failed port PIN: (\{.*\Q$what\E.*\})/;
+		return decode_json($line) if $line;
+		usleep(100_000);
+	}
+	die "no line in the log has $what";
+}
+my $logged = logged_failure('"desk"');
 ok(delete $logged->{pid}, 'the log has a line with the process');
 is_deeply($logged, {
 	account_schema => 'public', account_table => 'accounts', account_key => ['1'],
@@ -87,7 +98,7 @@ is((in_odd(q{SELECT role_name, login_name FROM pins.port_pin_failures ORDER BY f
 like($err, qr/its port PIN is wrong/, 'over TCP');
 is((in_odd(q{SELECT client_addr FROM pins.port_pin_failures WHERE account_key = '{3}'}))[0],
 	'127.0.0.1', 'over TCP: the address is on record');
-like(slurp_file($node->logfile), qr/failed port PIN: .*"client_addr": "127\.0\.0\.1"/, 'over TCP: and in the log');
+is(logged_failure('"client_addr"')->{client_addr}, '127.0.0.1', 'over TCP: and in the log');
 in_odd(q{DELETE FROM pins.port_pin_failures WHERE account_key = '{3}'});
 
 # Nobody sets the limit for himself, not even before the module is loaded.
