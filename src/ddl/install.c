@@ -36,8 +36,8 @@
  * The functions are not STRICT, for the sake of their optional arguments.  A NULL
  * table must not look like one that has been guarded.
  */
-Oid
-TableArgument(FunctionCallInfo fcinfo)
+static Oid
+table_argument(FunctionCallInfo fcinfo)
 {
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -47,8 +47,8 @@ TableArgument(FunctionCallInfo fcinfo)
 }
 
 /* Open a table that the caller may put triggers on, and that rows are stored in. */
-Relation
-OpenTableToGuard(Oid relid, LOCKMODE lock)
+static Relation
+open_table_to_guard(Oid relid, LOCKMODE lock)
 {
 	Relation	table;
 	AclResult	allowed;
@@ -228,8 +228,8 @@ option_argument(FunctionCallInfo fcinfo, int number, const GuardOption *option)
 }
 
 /* The options of a call, which follow the table; returns the number of the next argument. */
-int
-OptionArguments(FunctionCallInfo fcinfo, GuardKind kind, char **values)
+static int
+option_arguments(FunctionCallInfo fcinfo, GuardKind kind, char **values)
 {
 	const GuardKindInfo *info = &guard_kinds[kind];
 	int			number = 1;
@@ -668,9 +668,9 @@ WriteInstallation(GuardPlan *plan, bool replace, Script *script)
 
 /* Open a table to remove a guard from.  A partition's belongs to the whole table. */
 Relation
-OpenGuardedTable(Oid relid)
+OpenGuardedTable(FunctionCallInfo fcinfo)
 {
-	Relation	table = OpenTableToGuard(relid, AccessExclusiveLock);
+	Relation	table = open_table_to_guard(table_argument(fcinfo), AccessExclusiveLock);
 
 	if (table->rd_rel->relispartition)
 		ereport(ERROR,
@@ -754,8 +754,8 @@ KeepsOption(const GuardPlan *plan, int option)
 }
 
 /* A guard that takes the place of another one keeps no options but its own: tell which. */
-void
-NoteLostOptions(const GuardPlan *plan)
+static void
+note_lost_options(const GuardPlan *plan)
 {
 	const GuardKindInfo *info = &guard_kinds[plan->kind];
 	char	   *present[MAX_GUARD_OPTIONS];
@@ -778,15 +778,42 @@ NoteLostOptions(const GuardPlan *plan)
 						GuardDefinition(plan->kind, plan->table, present, plan->domain)));
 }
 
+/*
+ * Read the arguments of an installer, check them and write the guard's statements.
+ * Returns the table under the lock that the strongest of them takes: to take it later
+ * invites a deadlock.  Looks first, to know which; then locks, and looks again.
+ */
+Relation
+PrepareInstallation(FunctionCallInfo fcinfo, GuardKind kind, WriteGuard write,
+					GuardPlan *plan, Script *script)
+{
+	Oid			relid = table_argument(fcinfo);
+	Oid			domain = PortPinDomain(fcinfo->flinfo->fn_oid);
+	char	   *given[MAX_GUARD_OPTIONS];
+	bool		replace = SwitchArgument(fcinfo, option_arguments(fcinfo, kind, given));
+	LOCKMODE	lock = AccessShareLock;
+	Relation	table;
+
+	for (;;)
+	{
+		char	  **options = palloc(sizeof(given));
+
+		table = open_table_to_guard(relid, lock);
+		memcpy(options, given, sizeof(given));
+		memset(script, 0, sizeof(Script));
+		write(table, options, replace, domain, plan, script);
+		if (lock != AccessShareLock)
+			break;
+		lock = script->exclusive ? AccessExclusiveLock : ShareRowExclusiveLock;
+		relation_close(table, AccessShareLock);
+	}
+	if (replace)
+		note_lost_options(plan);
+	return table;
+}
+
 
 /* ----- Running them ----- */
-
-/* The lock that the strongest statement takes: to take it later invites a deadlock. */
-LOCKMODE
-ScriptLock(const Script *script)
-{
-	return script->exclusive ? AccessExclusiveLock : ShareRowExclusiveLock;
-}
 
 static void
 return_statement(ReturnSetInfo *result, const char *statement)

@@ -15,7 +15,6 @@
 
 #include "fmgr.h"
 #include "nodes/pg_list.h"
-#include "storage/lockdefs.h"
 #include "utils/rel.h"
 
 #include "ddl/plan.h"
@@ -28,24 +27,25 @@ typedef struct Script
 	bool		drops;			/* run one by one they would leave a gap */
 } Script;
 
-extern Oid	TableArgument(FunctionCallInfo fcinfo);
-extern Relation OpenTableToGuard(Oid relid, LOCKMODE lock);
+/* Completes the options, checks what is asked of the table, and writes the statements. */
+typedef void (*WriteGuard) (Relation table, char **options, bool replace, Oid domain,
+							GuardPlan *plan, Script *script);
+
+extern Relation PrepareInstallation(FunctionCallInfo fcinfo, GuardKind kind,
+									WriteGuard write, GuardPlan *plan, Script *script);
 extern void CheckIsNotPartOfAnother(Relation table);
 extern List *NamesArgument(FunctionCallInfo fcinfo, int number, const GuardOption *option);
 extern bool SwitchArgument(FunctionCallInfo fcinfo, int number);
-extern int	OptionArguments(FunctionCallInfo fcinfo, GuardKind kind, char **values);
 
 extern void AddStatement(Script *script, char *statement);
 extern void WriteInstallation(GuardPlan *plan, bool replace, Script *script);
-extern Relation OpenGuardedTable(Oid relid);
+extern Relation OpenGuardedTable(FunctionCallInfo fcinfo);
 extern bool IdentifyGuard(Relation table, GuardKind kind, List *names, Oid domain,
 						  char **values);
 extern void ReportNoGuard(Relation table, bool if_exists);
 extern void WriteRemoval(GuardPlan *plan, Script *script);
 extern bool IsEmptyTable(Relation table);
 extern bool KeepsOption(const GuardPlan *plan, int option);
-extern void NoteLostOptions(const GuardPlan *plan);
-extern LOCKMODE ScriptLock(const Script *script);
 extern void RunScript(Script *script, FunctionCallInfo fcinfo);
 
 #endif							/* PORTPIN_INSTALL_H */

@@ -149,7 +149,6 @@ write_gate(Relation orders, char **options, bool replace, Oid domain,
 	check_actions(orders, &gate);
 	PlanGate(orders, options, &gate, domain, plan);
 	check_other_gates(plan, &gate);
-	memset(script, 0, sizeof(Script));
 	WriteInstallation(plan, replace, script);
 	if (ChangesOrders(&gate))
 		check_fires_last(plan);
@@ -181,29 +180,10 @@ note_early_triggers(const GuardPlan *plan)
 Datum
 port_pin_gate(PG_FUNCTION_ARGS)
 {
-	Oid			relid = TableArgument(fcinfo);
-	Oid			domain = PortPinDomain(fcinfo->flinfo->fn_oid);
-	char	   *given[NUM_GATE_OPTIONS];
-	char	   *options[NUM_GATE_OPTIONS];
-	bool		replace = SwitchArgument(fcinfo, OptionArguments(fcinfo, GUARD_GATE, given));
-	LOCKMODE	lock = AccessShareLock;
-	Relation	orders;
 	GuardPlan	plan;
 	Script		script;
+	Relation	orders = PrepareInstallation(fcinfo, GUARD_GATE, write_gate, &plan, &script);
 
-	/* Look first, to know which lock it takes; then lock, and look again. */
-	for (;;)
-	{
-		orders = OpenTableToGuard(relid, lock);
-		memcpy(options, given, sizeof(options));
-		write_gate(orders, options, replace, domain, &plan, &script);
-		if (lock != AccessShareLock)
-			break;
-		lock = ScriptLock(&script);
-		relation_close(orders, AccessShareLock);
-	}
-	if (replace)
-		NoteLostOptions(&plan);
 	note_early_triggers(&plan);
 	relation_close(orders, NoLock);
 	RunScript(&script, fcinfo);
@@ -223,7 +203,7 @@ Datum
 port_pin_ungate(PG_FUNCTION_ARGS)
 {
 	Oid			domain = PortPinDomain(fcinfo->flinfo->fn_oid);
-	Relation	orders = OpenGuardedTable(TableArgument(fcinfo));
+	Relation	orders = OpenGuardedTable(fcinfo);
 	List	   *fk = NamesArgument(fcinfo, 1, &gate_options[GATE_FK]);
 	char	   *options[NUM_GATE_OPTIONS];
 	Script		script = {0};

@@ -252,7 +252,6 @@ write_protection(Relation table, char **rules, bool replace, Oid domain,
 	check_pin_is_no_key(plan);
 	(void) FindAccountHistory(table, rules, domain);
 	check_keeps_pin(plan);
-	memset(script, 0, sizeof(Script));
 	WriteInstallation(plan, replace, script);
 }
 
@@ -347,29 +346,11 @@ note_what_is_left(const GuardPlan *plan)
 Datum
 port_pin_protect(PG_FUNCTION_ARGS)
 {
-	Oid			relid = TableArgument(fcinfo);
-	Oid			domain = PortPinDomain(fcinfo->flinfo->fn_oid);
-	char	   *given[NUM_ACCOUNT_RULES];
-	char	   *rules[NUM_ACCOUNT_RULES];
-	bool		replace = SwitchArgument(fcinfo, OptionArguments(fcinfo, GUARD_PROTECT, given));
-	LOCKMODE	lock = AccessShareLock;
-	Relation	table;
 	GuardPlan	plan;
 	Script		script;
+	Relation	table = PrepareInstallation(fcinfo, GUARD_PROTECT, write_protection, &plan, &script);
+	Oid			relid = RelationGetRelid(table);
 
-	/* Look first, to know which lock it takes; then lock, and look again. */
-	for (;;)
-	{
-		table = OpenTableToGuard(relid, lock);
-		memcpy(rules, given, sizeof(rules));
-		write_protection(table, rules, replace, domain, &plan, &script);
-		if (lock != AccessShareLock)
-			break;
-		lock = ScriptLock(&script);
-		relation_close(table, AccessShareLock);
-	}
-	if (replace)
-		NoteLostOptions(&plan);
 	note_unknown_age(&plan);
 	note_late_triggers(&plan);
 	relation_close(table, NoLock);
@@ -416,7 +397,7 @@ Datum
 port_pin_unprotect(PG_FUNCTION_ARGS)
 {
 	Oid			domain = PortPinDomain(fcinfo->flinfo->fn_oid);
-	Relation	table = OpenGuardedTable(TableArgument(fcinfo));
+	Relation	table = OpenGuardedTable(fcinfo);
 	List	   *pin = NamesArgument(fcinfo, 1, &account_rules[RULE_PIN]);
 	char	   *rules[NUM_ACCOUNT_RULES];
 	Script		script = {0};
