@@ -31,6 +31,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/resowner.h"
 #include "utils/syscache.h"
@@ -48,6 +49,12 @@
 /* A guard that can't be inspected is reported as a problem. */
 #define LOCKED "the guard can't be looked at: another session has locked its tables"
 
+/*
+ * So many tables are looked at until the caches of the session are emptied.  They would
+ * keep 7 kB of each for good, in a session that may never need it again.
+ */
+#define MAX_CACHED_TABLES 250
+
 PG_FUNCTION_INFO_V1(port_pin_inspect);
 
 /* One guard and what is wrong with it. */
@@ -56,6 +63,9 @@ typedef struct Finding
 	GuardKind	kind;
 	char	  **values;			/* its options, as one of its triggers has
 								 * them */
+	List	   *triggers;		/* on the table that is no partition */
+	GuardPlan	plan;			/* what the options ask for, if they can be
+								 * met */
 	Oid			relation;
 	char	   *pin;			/* NULL if unknown, or for a lock alone */
 	char	   *trigger;		/* with the problem, else the first; NULL
@@ -74,6 +84,7 @@ typedef struct Inspection
 	Relation	table;
 	Oid			domain;
 	ReturnSetInfo *result;
+	int		   *looked_at;		/* how many tables, in this query */
 } Inspection;
 
 
@@ -192,12 +203,13 @@ compare_triggers(const GuardPlan *plan, Relation table, List *triggers, Finding 
 	foreach(lc, plan->triggers)
 	{
 		PlannedTrigger *planned = lfirst(lc);
-		Oid			function = PortPinTrigger(planned->function, plan->domain);
+		Oid			function;
 		bool		covered = false;
 		ListCell   *other;
 
 		if (planned->table != RelationGetRelid(table))
 			continue;
+		function = PortPinTrigger(planned->function, plan->domain);
 		foreach(other, triggers)
 		{
 			Trigger    *trigger = lfirst(other);
@@ -352,21 +364,25 @@ inspect_surroundings(const GuardPlan *plan, const Gate *gate, Finding *finding)
 		finding->problem = "the accounts' PINs are sealed, but orders keep theirs readable; install the gate with redact and blank the PINs of old orders";
 }
 
-/* The guard that a finding is about: enough to find its triggers. */
-static void
-identify_guard(const Inspection *inspection, const Finding *finding, GuardPlan *plan)
+/* The triggers of the guard that a finding is about. */
+static List *
+find_triggers(const Inspection *inspection, const Finding *finding)
 {
+	GuardPlan	plan;
+
 	if (finding->kind == GUARD_GATE)
-		IdentifyGate(inspection->table, finding->values, inspection->domain, plan);
+		IdentifyGate(inspection->table, finding->values, inspection->domain, &plan);
 	else
-		IdentifyProtection(inspection->table, finding->values, inspection->domain, plan);
+		IdentifyProtection(inspection->table, finding->values, inspection->domain, &plan);
+	return GuardTriggers(&plan, inspection->table);
 }
 
 /* What the guard's options ask for.  A gate without pin= finds the PIN of its orders. */
 static void
-plan_guard(const Inspection *inspection, Finding *finding, GuardPlan *plan, Gate *gate)
+plan_guard(const Inspection *inspection, Finding *finding, Gate *gate)
 {
 	Relation	table = inspection->table;
+	GuardPlan  *plan = &finding->plan;
 
 	if (finding->kind == GUARD_GATE)
 	{
@@ -386,26 +402,24 @@ plan_guard(const Inspection *inspection, Finding *finding, GuardPlan *plan, Gate
 static void
 inspect_guard(const Inspection *inspection, Finding *finding)
 {
-	GuardPlan	plan;
+	const GuardPlan *plan = &finding->plan;
 	Gate		gate;
-	List	   *triggers;
 
-	identify_guard(inspection, finding, &plan);
-	triggers = GuardTriggers(&plan, inspection->table);
-	ask_triggers(inspection, triggers, finding);
+	finding->triggers = find_triggers(inspection, finding);
+	ask_triggers(inspection, finding->triggers, finding);
 	if (finding->problem != NULL)
 		return;
 
-	plan_guard(inspection, finding, &plan, &gate);
-	compare_triggers(&plan, inspection->table, triggers, finding);
+	plan_guard(inspection, finding, &gate);
+	compare_triggers(plan, inspection->table, finding->triggers, finding);
 	if (finding->problem == NULL)
-		compare_checks(&plan, finding);
+		compare_checks(plan, finding);
 	if (finding->problem == NULL)
-		inspect_late_triggers(&plan, finding);
+		inspect_late_triggers(plan, finding);
 	if (finding->problem == NULL && finding->kind == GUARD_GATE)
-		compare_options(triggers, finding);
+		compare_options(finding->triggers, finding);
 	if (finding->problem == NULL && finding->kind == GUARD_GATE)
-		inspect_surroundings(&plan, &gate, finding);
+		inspect_surroundings(plan, &gate, finding);
 }
 
 
@@ -507,6 +521,26 @@ report(const Inspection *inspection, const Finding *finding)
 	values[6] = text_or_null(finding->problem, &nulls[6]);
 	tuplestore_putvalues(inspection->result->setResult, inspection->result->setDesc,
 						 values, nulls);
+}
+
+
+/* ----- Memory ----- */
+
+/* How many tables this call of the function has looked at, over all rows of its query. */
+static int *
+tables_looked_at(FmgrInfo *flinfo)
+{
+	if (flinfo->fn_extra == NULL)
+		flinfo->fn_extra = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(int));
+	return flinfo->fn_extra;
+}
+
+/* A table has been looked at: let go of what the caches have of those before, in time. */
+static void
+bound_caches(const Inspection *inspection)
+{
+	if (++*inspection->looked_at % MAX_CACHED_TABLES == 0)
+		InvalidateSystemCaches();
 }
 
 
@@ -688,14 +722,12 @@ find_clone(Relation partition, const Trigger *parent)
 
 /* A clone can be disabled by itself.  Returns the clones, up to the first problem. */
 static List *
-inspect_clones(const Inspection *inspection, Relation partition, Finding *finding)
+inspect_clones(Relation partition, Finding *finding)
 {
 	List	   *clones = NIL;
-	GuardPlan	plan;
 	ListCell   *lc;
 
-	identify_guard(inspection, finding, &plan);
-	foreach(lc, GuardTriggers(&plan, inspection->table))
+	foreach(lc, finding->parent->triggers)
 	{
 		const Trigger *parent = lfirst(lc);
 		Trigger    *clone = find_clone(partition, parent);
@@ -725,18 +757,17 @@ inspect_rest(const Inspection *inspection, Relation partition, List *clones,
 		.table = partition,
 		.domain = inspection->domain
 	};
-	GuardPlan	plan;
+	const GuardPlan *plan = &finding->parent->plan;
 	List	   *own;
 
 	ask_triggers(&here, clones, finding);
 	if (finding->problem != NULL || finding->kind == GUARD_GATE)
 		return;
-	PlanProtect(inspection->table, finding->values, inspection->domain, &plan);
-	own = GuardTriggers(&plan, partition);
+	own = GuardTriggers(plan, partition);
 	if (own != NIL)
 		ask_triggers(&here, own, finding);
 	if (finding->problem == NULL)
-		compare_triggers(&plan, partition, own, finding);
+		compare_triggers(plan, partition, own, finding);
 }
 
 /* The partitioned table's guard on one partition; the first problem is enough. */
@@ -744,7 +775,7 @@ static void
 inspect_partition(const Inspection *inspection, Finding *finding)
 {
 	Relation	partition = relation_open(finding->relation, AccessShareLock);
-	List	   *clones = inspect_clones(inspection, partition, finding);
+	List	   *clones = inspect_clones(partition, finding);
 
 	if (finding->problem == NULL && finding->parent->problem == NULL)
 		inspect_rest(inspection, partition, clones, finding);
@@ -800,6 +831,7 @@ report_children(const Inspection *inspection, List *findings)
 			continue;
 		foreach(other, findings)
 			report_child(inspection, lfirst(other), lfirst_oid(lc));
+		bound_caches(inspection);
 	}
 }
 
@@ -817,7 +849,10 @@ Datum
 port_pin_inspect(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_GETARG_OID(0);
-	Inspection	inspection = {.domain = PortPinDomain(fcinfo->flinfo->fn_oid)};
+	Inspection	inspection = {
+		.domain = PortPinDomain(fcinfo->flinfo->fn_oid),
+		.looked_at = tables_looked_at(fcinfo->flinfo)
+	};
 	List	   *findings;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -843,5 +878,6 @@ port_pin_inspect(PG_FUNCTION_ARGS)
 	report_unguarded(&inspection, findings);
 	report_children(&inspection, findings);
 	relation_close(inspection.table, AccessShareLock);
+	bound_caches(&inspection);
 	return (Datum) 0;
 }

@@ -48,6 +48,7 @@ guarded (relation) AS (
 		JOIN pg_catalog.pg_trigger t ON t.oid OPERATOR(pg_catalog.=) d.objid
 	WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_trigger'::pg_catalog.regclass::pg_catalog.oid
 		AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid
+		AND t.tgparentid OPERATOR(pg_catalog.=) '0'
 	UNION
 	SELECT a.attrelid
 	FROM pin_type AS p

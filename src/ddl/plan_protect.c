@@ -129,7 +129,7 @@ plan_truncate(GuardPlan *plan)
 {
 	ListCell   *lc;
 
-	foreach(lc, find_all_inheritors(RelationGetRelid(plan->table), AccessShareLock, NULL))
+	foreach(lc, find_all_inheritors(RelationGetRelid(plan->table), NoLock, NULL))
 		AddTrigger(plan,
 				   .table = lfirst_oid(lc),
 				   .function = PROTECT_TRIGGER,
