@@ -22,7 +22,7 @@
 
 #include "base/compat.h"
 
-/* So many tables, or partitions, of orders: about 5 MB.  Beyond, all are found again. */
+/* So many tables, or partitions, of orders: 2 MB.  Beyond, all are found again. */
 #define MAX_CACHED_GATES 1024
 
 /* The key is the gate's first field. */
