@@ -38,6 +38,7 @@
 #include "base/error.h"
 #include "table/column.h"
 #include "table/partition.h"
+#include "table/shard.h"
 
 /* A key that is longer is cut: it must fit into an index, beside other columns. */
 #define MAX_KEY_BYTES	1024
@@ -48,6 +49,8 @@
 /* ----- Tables ----- */
 
 /*
+ * A shard has the name of its table, wherever it is moved.
+ *
  * Sessions use the schemas of their temporary tables one after the other, so the
  * name of such a table is that of the session: pg_temp, which no schema is called,
  * and behind its own name what log_line_prefix shows for %c.
@@ -55,8 +58,12 @@
 RecordedTable
 RecordedNameOf(Oid relid)
 {
-	RecordedTable table = {.name = get_rel_name(relid)};
+	RecordedTable table;
+	Oid			whole = TableOfShard(relid);
 
+	if (OidIsValid(whole))
+		relid = whole;
+	table.name = get_rel_name(relid);
 	if (table.name == NULL)
 		elog(ERROR, "cache lookup failed for relation %u", relid);
 	if (get_rel_persistence(relid) == RELPERSISTENCE_TEMP)

@@ -28,6 +28,7 @@
 #include "failure/failure_limit.h"
 #include "failure/failure_record.h"
 #include "table/account_search.h"
+#include "table/shard.h"
 #include "trigger/account_history.h"
 
 PG_FUNCTION_INFO_V1(port_pin_lift_lockout);
@@ -142,6 +143,17 @@ find_key_as_owner(Relation accounts, List *key)
 	return account;
 }
 
+/* Failures are on record where they were made, so that none on this node means little. */
+static void
+note_other_nodes(Oid accounts)
+{
+	if (IsCitusTable(accounts))
+		ereport(NOTICE,
+				errmsg("no failed attempts at this account of table \"%s\" count on this node",
+					   get_rel_name(accounts)),
+				errhint("They are on record where its shard is: call the function on all nodes, with run_command_on_all_nodes()."));
+}
+
 /*
  * port_pin_lift_lockout(accounts regclass, VARIADIC key "any") returns bigint
  *
@@ -173,6 +185,8 @@ port_pin_lift_lockout(PG_FUNCTION_ARGS)
 	lifted = LiftFailures(domain, &subject, FailuresCountSince());
 	if (lifted > 0)
 		WriteLockoutLifted(&account, domain);
+	else
+		note_other_nodes(account.table);
 	PG_RETURN_INT64(lifted);
 }
 

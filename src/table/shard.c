@@ -1,0 +1,104 @@
+/*
+ * shard.c
+ *		Tables whose rows Citus keeps in shards.
+ *
+ * A shard is a table of its own, on any of the nodes, with the triggers and CHECKs of
+ * the table that it belongs to.  That one has no rows; it is there on every node, and
+ * the catalogs of Citus know its shards.  They are read by name, so portpin is built
+ * without Citus, and where it is not installed there is nothing to be read.
+ */
+#include "postgres.h"
+
+#include "table/shard.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+/* The table in the row of a catalog of Citus's that a key finds. */
+static Oid
+table_in_catalog(const char *name, const char *index, const char *column,
+				 RegProcedure equal, Datum key)
+{
+	Oid			catalogid = get_relname_relid(name, PG_CATALOG_NAMESPACE);
+	Oid			indexid = get_relname_relid(index, PG_CATALOG_NAMESPACE);
+	Oid			found = InvalidOid;
+	Relation	catalog;
+	ScanKeyData scankey;
+	SysScanDesc scan;
+	HeapTuple	row;
+
+	if (!OidIsValid(catalogid))
+		return InvalidOid;
+	catalog = table_open(catalogid, AccessShareLock);
+	ScanKeyInit(&scankey, get_attnum(catalogid, column), BTEqualStrategyNumber, equal, key);
+	scan = systable_beginscan(catalog, indexid, OidIsValid(indexid), NULL, 1, &scankey);
+	row = systable_getnext(scan);
+	if (HeapTupleIsValid(row))
+	{
+		bool		isnull;
+
+		found = DatumGetObjectId(heap_getattr(row, get_attnum(catalogid, "logicalrelid"),
+											  RelationGetDescr(catalog), &isnull));
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return found;
+}
+
+/* Is it a table of Citus's: distributed, on every node, or local to the coordinator? */
+bool
+IsCitusTable(Oid relid)
+{
+	return OidIsValid(table_in_catalog("pg_dist_partition", "pg_dist_partition_logical_relid_index",
+									   "logicalrelid", F_OIDEQ, ObjectIdGetDatum(relid)));
+}
+
+/* The number behind the last underscore of a name, which a shard's has; 0 if there is none. */
+static int64
+number_in_name(const char *name)
+{
+	const char *underscore = name == NULL ? NULL : strrchr(name, '_');
+	char	   *end;
+	int64		number;
+
+	if (underscore == NULL)
+		return 0;
+	number = strtoi64(underscore + 1, &end, 10);
+	return *end == '\0' ? number : 0;
+}
+
+/* Only Citus can tell its shards from tables that somebody gave such a name. */
+static bool
+is_known_shard(Oid relid)
+{
+	const Oid	argument = REGCLASSOID;
+	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+										   CStringGetDatum("relation_is_a_known_shard"),
+										   PointerGetDatum(buildoidvector(&argument, 1)),
+										   ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
+
+	return OidIsValid(function) &&
+		DatumGetBool(OidFunctionCall1(function, ObjectIdGetDatum(relid)));
+}
+
+/* The table that this one is a shard of; InvalidOid if it is none. */
+Oid
+TableOfShard(Oid relid)
+{
+	int64		number = number_in_name(get_rel_name(relid));
+	Oid			whole = number == 0 ? InvalidOid :
+	table_in_catalog("pg_dist_shard", "pg_dist_shard_shardid_index", "shardid",
+					 F_INT8EQ, Int64GetDatum(number));
+
+	return OidIsValid(whole) && is_known_shard(relid) ? whole : InvalidOid;
+}
