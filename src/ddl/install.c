@@ -27,6 +27,7 @@
 #include "base/catalog.h"
 #include "base/compat.h"
 #include "table/column.h"
+#include "table/shard.h"
 #include "table/triggers.h"
 
 
@@ -458,13 +459,15 @@ write_triggers(const GuardPlan *plan, Script *script)
 	}
 }
 
-/* Of a table without rows nothing is left to be looked at. */
+/* Of a table without rows nothing is left to be looked at; what is in shards is not seen here. */
 bool
 IsEmptyTable(Relation table)
 {
 	BlockNumber blocks = 0;
 	ListCell   *lc;
 
+	if (IsCitusTable(RelationGetRelid(table)))
+		return false;
 	foreach(lc, find_all_inheritors(RelationGetRelid(table), AccessShareLock, NULL))
 	{
 		Relation	part = table_open(lfirst_oid(lc), NoLock);
@@ -576,11 +579,11 @@ write_drops(const GuardPlan *plan, bool replace, Script *script)
 		write_check_drops(plan, replace, script);
 }
 
-/* Statistics would go on showing PINs that the rows no longer hold. */
+/* Statistics would go on showing PINs that the rows no longer hold; Citus takes no such statement. */
 static void
 write_statistics(const GuardPlan *plan, int target, Script *script)
 {
-	if (plan->sealed)
+	if (plan->sealed && !IsCitusTable(RelationGetRelid(plan->table)))
 		AddStatement(script, psprintf("ALTER TABLE %s ALTER COLUMN %s SET STATISTICS %d",
 									  QualifiedTable(plan->table),
 									  quote_identifier(ColumnName(plan->table, plan->pin)),
@@ -824,6 +827,24 @@ return_statement(ReturnSetInfo *result, const char *statement)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+#define CITUS_TRIGGERS "citus.enable_unsafe_triggers"
+
+/* Citus does not say what makes it take triggers; nor has its error a code of its own. */
+static void
+add_citus_hint(void *arg pg_attribute_unused())
+{
+	if (geterrcode() == ERRCODE_INTERNAL_ERROR)
+		errhint("Citus takes triggers where " CITUS_TRIGGERS " is on: set it with ALTER DATABASE, and connect again.");
+}
+
+static bool
+citus_may_refuse(Oid table)
+{
+	const char *triggers = GetConfigOption(CITUS_TRIGGERS, true, false);
+
+	return triggers != NULL && strcmp(triggers, "off") == 0 && IsCitusTable(table);
+}
+
 /*
  * Run the statements and return them as rows, in a transaction where it takes one.
  * Their operators are pg_catalog's, whatever search_path the caller has.
@@ -832,9 +853,12 @@ void
 RunScript(Script *script, FunctionCallInfo fcinfo)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ErrorContextCallback hint = {.previous = error_context_stack,.callback = add_citus_hint};
 	int			settings = NewGUCNestLevel();
 	ListCell   *lc;
 
+	if (citus_may_refuse(table_argument(fcinfo)))
+		error_context_stack = &hint;
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
 							 true, 0, false);
@@ -854,5 +878,6 @@ RunScript(Script *script, FunctionCallInfo fcinfo)
 	if (script->drops)
 		return_statement(result, "COMMIT");
 	SPI_finish();
+	error_context_stack = hint.previous;
 	AtEOXact_GUC(true, settings);
 }

@@ -19,6 +19,7 @@
 #include "ddl/pin_statistics.h"
 #include "table/column.h"
 #include "table/row_movement.h"
+#include "table/shard.h"
 #include "table/triggers.h"
 #include "trigger/account_history.h"
 #include "trigger/account_rules.h"
@@ -286,6 +287,18 @@ note_late_triggers(const GuardPlan *plan)
 				errhint("If one of them changes the port PIN or its stamp, the row is refused: BEFORE triggers fire in the order of their names."));
 }
 
+/* Samples of readable PINs stay in the shards' statistics until these are made anew. */
+static void
+note_shard_statistics(const GuardPlan *plan)
+{
+	if (plan->sealed && IsCitusTable(RelationGetRelid(plan->table)))
+		ereport(NOTICE,
+				errmsg("statistics of the shards of table \"%s\" are left as they are",
+					   RelationGetRelationName(plan->table)),
+				errdetail("Citus takes no SET STATISTICS, so ANALYZE keeps samples of port PINs that are not sealed."),
+				errhint("When all are sealed: VACUUM ANALYZE %s;", QualifiedTable(plan->table)));
+}
+
 /* Tell what the statements leave to be done. */
 static void
 note_what_is_left(const GuardPlan *plan)
@@ -360,6 +373,7 @@ port_pin_protect(PG_FUNCTION_ARGS)
 	plan.table = table;
 	if (plan.sealed)
 		RemovePinStatistics(table, ColumnName(table, plan.pin));
+	note_shard_statistics(&plan);
 	note_what_is_left(&plan);
 	table_close(table, NoLock);
 	return (Datum) 0;
