@@ -23,6 +23,7 @@
 
 #include "base/catalog.h"
 #include "table/column.h"
+#include "table/shard.h"
 #include "trigger/account_rules.h"
 #include "trigger/pin_change.h"
 #include "trigger/seal_trigger.h"
@@ -123,12 +124,17 @@ pin_argument(const GuardPlan *plan)
 	return PlanArguments(GUARD_PROTECT, values);
 }
 
-/* TRUNCATE fires the triggers of the tables that it names, so each partition needs one. */
+/*
+ * TRUNCATE fires the triggers of the tables that it names, so each partition needs one;
+ * a shard does not, for it is the whole table that is truncated.
+ */
 static void
 plan_truncate(GuardPlan *plan)
 {
 	ListCell   *lc;
 
+	if (OidIsValid(TableOfShard(RelationGetRelid(plan->table))))
+		return;
 	foreach(lc, find_all_inheritors(RelationGetRelid(plan->table), NoLock, NULL))
 		AddTrigger(plan,
 				   .table = lfirst_oid(lc),
