@@ -16,7 +16,7 @@ PIECES = src/portpin.sql \
 	src/failure/failure_log.sql src/failure/failure_limit.sql src/failure/history.sql \
 	src/trigger/protect_trigger.sql src/trigger/seal_trigger.sql src/trigger/gate_trigger.sql src/trigger/failure_lift.sql \
 	src/ddl/install_protect.sql src/ddl/install_gate.sql src/ddl/seal_column.sql \
-	src/ddl/guards.sql \
+	src/ddl/shards.sql src/ddl/guards.sql \
 	src/stats.sql \
 	src/privileges.sql
 DATA_built = $(SCRIPT)

@@ -103,6 +103,9 @@ FROM guarded AS g
 	LATERAL port_pin_inspect(g.relation::pg_catalog.regclass) AS i
 WHERE NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)
 UNION ALL
+SELECT s.relation, s.pin_column, s.guard, s.trigger_name, s.enabled, s.definition, s.problem
+FROM port_pin_inspect_nodes(ARRAY(SELECT g.relation::pg_catalog.regclass FROM guarded AS g)) AS s
+UNION ALL
 SELECT n.relation::pg_catalog.regclass, NULL, 'grant', NULL, NULL,
 	pg_catalog.format('REVOKE %s FROM %s;', n.privilege, n.role),
 	CASE WHEN n.danger IS NOT NULL THEN
@@ -111,7 +114,7 @@ FROM named AS n;
 
 COMMENT ON VIEW port_pin_guards IS
 'every guard of port PINs, every column of them without one, and every grant that can get past them; problem is NULL where all is well';
-COMMENT ON COLUMN port_pin_guards.relation IS 'table that is guarded, or should be; a partition or child only where something is wrong with it; NULL for a grant on a function';
+COMMENT ON COLUMN port_pin_guards.relation IS 'table that is guarded, or should be; a partition or child only where something is wrong with it, and of a shard the table that it belongs to; NULL for a grant on a function';
 COMMENT ON COLUMN port_pin_guards.pin_column IS 'column that holds the port PIN; NULL where the guard is for a lock or scope alone, or does not find it';
 COMMENT ON COLUMN port_pin_guards.guard IS 'protect: the PIN is never cleared, and sealed where its column is; gate: no order gets in without it; grant: what a role was granted beside the owner; NULL where the table is locked';
 COMMENT ON COLUMN port_pin_guards.trigger_name IS 'the trigger with the problem, else the guard''s first; NULL where it is missing';
