@@ -30,6 +30,16 @@ have prove || need perl
 perl -MIPC::Run -e 1 2>/dev/null || need libipc-run-perl
 perl -MDBD::Pg -e 1 2>/dev/null || need libdbd-pg-perl
 find_postgres "$@"
+
+# Tools that the guards are tried with; the test of one that is not there is skipped.
+want pgbouncer
+case $bindir in
+/usr/lib/postgresql/*/bin)
+    major=${bindir%/bin} major=${major##*/}
+    want "postgresql-$major-cron" "postgresql-$major-partman" "postgresql-$major-pgaudit" "postgresql-$major-repack"
+    ;;
+esac
+install_missing
 [ -z "$only_packages" ] || exit 0
 
 settings=$(cat "${TEMP_CONFIG:-/dev/null}")

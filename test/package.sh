@@ -22,12 +22,12 @@ install_missing
 open_work
 copy_sources
 say "Installing what debian/control asks for"
-forbid_clusters
+forbid_services
 apt -q -y --no-install-recommends build-dep "$work/src" >"$work/log" 2>&1 || {
     cat "$work/log" >&2
     die "apt could not install it"
 }
-allow_clusters
+allow_services
 
 passed=0 failed=0
 check() {

@@ -6,6 +6,7 @@
 # packages that were missing.  It knows nothing of a server that already runs.
 #
 #   need PACKAGE...             one more package to install with the rest
+#   want PACKAGE...             the same, but it can be done without
 #   find_postgres [ARG...]      sets $pg_config and $bindir; installs what is missing,
 #                             all but llvm if $without_llvm is set
 #   open_work                 makes $work, owned by $user, and goes there
@@ -21,6 +22,7 @@ missing=
 work=
 keep=
 no_cluster=
+no_service=
 without_llvm=
 headers=
 
@@ -34,7 +36,7 @@ as_user() { if is_root; then runuser -u "$user" -- "$@"; else "$@"; fi; }
 clean_up() {
     status=$?
     trap - EXIT
-    allow_clusters
+    allow_services
     if [ -n "$work" ] && [ -z "$keep" ]; then
         cd /
         stop_servers
@@ -58,6 +60,15 @@ trap 'exit 143' TERM
 
 need() { missing="$missing $*"; }
 
+# Only if it can be had: not every Debian has everything for every server.
+want() {
+    have apt-get && { is_root || have sudo; } || return 0
+    for package; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+            ! apt-get -q -s --no-install-recommends install "$package" >/dev/null 2>&1 || need "$package"
+    done
+}
+
 apt() { as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get "$@" </dev/null; }
 
 # Once, and only when something is missing: $missing, or what is named here.
@@ -70,14 +81,20 @@ update_packages() {
     updated=yes
 }
 
-# A server package makes a cluster and starts it, unless told not to.
-forbid_clusters() {
+# A server's package makes a cluster and starts it, PgBouncer's starts that, unless told not to.
+forbid_services() {
     no_cluster=/etc/postgresql-common/createcluster.d/zz-portpin.conf
     as_root mkdir -p "${no_cluster%/*}"
     echo 'create_main_cluster = false' | as_root tee "$no_cluster" >/dev/null
+    [ ! -e /usr/sbin/policy-rc.d ] || return 0
+    no_service=/usr/sbin/policy-rc.d
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$no_service" >/dev/null
+    as_root chmod 755 "$no_service"
 }
 
-allow_clusters() {
+allow_services() {
+    [ -z "$no_service" ] || as_root rm -f "$no_service"
+    no_service=
     [ -n "$no_cluster" ] || return 0
     as_root rm -f "$no_cluster"
     as_root rmdir -p --ignore-fail-on-non-empty "${no_cluster%/*}"
@@ -88,7 +105,7 @@ install_missing() {
     [ -n "$missing" ] || return 0
     update_packages
     say "Installing$missing"
-    forbid_clusters
+    forbid_services
     log=$(mktemp)
     # apt makes the file that it reports to non-blocking: it must be nobody's output.  sudo passes only 1 and 2.
     {
@@ -101,7 +118,9 @@ install_missing() {
         die "apt could not install$missing"
     }
     rm "$log" "$log.done"
-    allow_clusters
+    # Nor is it to start with the machine.
+    case "$missing " in *" pgbouncer "*) as_root update-rc.d pgbouncer disable >/dev/null 2>&1 || : ;; esac
+    allow_services
     missing=
 }
 
