@@ -103,7 +103,7 @@ like($out, qr/too many wrong port PINs/, 'and the session that knew the record k
 
 my $connstr = $node->connstr . ' dbname=porting';
 my $subscriber = PostgreSQL::Test::Cluster->new('subscriber');
-$subscriber->init;
+$subscriber->init(allows_streaming => 'logical');
 $subscriber->start;
 
 sub subscribe
@@ -154,6 +154,69 @@ is($subscriber->psql('with_schema', "INSERT INTO ten.port_orders VALUES (99, 1, 
 $node->safe_psql('porting', "SELECT port_pin_purge_failures('0')");
 is_replicated('purging arrives', $_, 'SELECT count(*) FROM port_pin_failures')
   for ('without_schema', 'with_schema');
+
+# Without the record in the publication, each server counts for itself.
+$subscriber->safe_psql($_, "DROP SUBSCRIPTION $_")
+  for ('without_schema', 'without_schema_binary', 'with_schema');
+$node->safe_psql('porting', 'DROP PUBLICATION with_schema; TRUNCATE port_pin_failures');
+$subscriber->safe_psql('with_schema', 'TRUNCATE port_pin_failures, ten.accounts CASCADE');
+subscribe('accounts_alone', $schema, 'FOR TABLE ten.accounts', '');
+$node->psql('porting', "$wrong;\n" x 10, on_error_stop => 0);
+$node->safe_psql('porting', "UPDATE ten.accounts SET pin = '735518' WHERE id = 1");
+is_replicated('the new PIN arrives', 'accounts_alone', 'SELECT * FROM ten.accounts ORDER BY id');
+is_refused($node, 'porting', $right, '23PN3', 'accounts_alone: locked out where the attempts were made');
+is_refused($subscriber, 'accounts_alone', $right, '23PN7', 'accounts_alone: and not where none was');
+
+# The record goes one way and the accounts the other: orders are placed at the front.
+$subscriber->safe_psql('accounts_alone', 'DROP SUBSCRIPTION accounts_alone');
+$node->safe_psql('postgres', 'CREATE DATABASE centre');
+$node->safe_psql('centre', $schema . 'ALTER SEQUENCE ten.port_orders_id_seq RESTART 1000');
+$subscriber->safe_psql('postgres', 'CREATE DATABASE front');
+$subscriber->safe_psql('front', $schema);
+sub link_up
+{
+	my ($from, $from_database, $to, $to_database, $name, $tables, $options) = @_;
+	my $connection = $from->connstr . " dbname=$from_database";
+	$from->safe_psql($from_database, "CREATE PUBLICATION $name FOR TABLE $tables");
+	$to->safe_psql($to_database, "CREATE SUBSCRIPTION $name CONNECTION '$connection' PUBLICATION $name $options");
+	$to->wait_for_subscription_sync($from, $name, $to_database);
+}
+link_up($node, 'centre', $subscriber, 'front', 'accounts', 'ten.accounts', '');
+link_up($subscriber, 'front', $node, 'centre', 'orders', 'ten.port_orders, port_pin_failures', '');
+$node->safe_psql('centre', "INSERT INTO ten.accounts VALUES (1, '735517'), (2, '735517')");
+$node->wait_for_catchup('accounts');
+$subscriber->safe_psql('front', $right);
+$subscriber->psql('front', "$wrong;\n" x 10, on_error_stop => 0);
+$subscriber->wait_for_catchup('orders');
+is($node->safe_psql('centre', 'SELECT count(*) FROM ten.port_orders'), '1', 'centre: orders arrive');
+is($node->safe_psql('centre', "SELECT account_table, failures FROM port_pin_lockouts"), 'accounts|10', 'centre: with the lock-out');
+is_refused($node, 'centre', $right, '23PN3', 'centre: which holds there');
+is($subscriber->safe_psql('front', "SELECT port_pin_lift_lockout('ten.accounts', 1)"), '10', 'front: lifted where the orders are placed');
+$subscriber->wait_for_catchup('orders');
+is($node->safe_psql('centre', 'SELECT count(*) FROM port_pin_lockouts'), '0', 'centre: and so there');
+
+# Both ways at once, where a server can be told not to send back what it was sent.
+SKIP:
+{
+	skip 'no subscription has an origin before 16', 1 if $node->pg_version < 16;
+	$node->safe_psql('centre', 'TRUNCATE port_pin_failures');
+	$subscriber->safe_psql('front', 'TRUNCATE port_pin_failures; DROP SUBSCRIPTION accounts; DROP PUBLICATION orders');
+	$node->safe_psql('centre', 'DROP SUBSCRIPTION orders; DROP PUBLICATION accounts');
+	my $alone = 'WITH (origin = none, copy_data = false)';
+	link_up($node, 'centre', $subscriber, 'front', 'there', 'port_pin_failures', $alone);
+	link_up($subscriber, 'front', $node, 'centre', 'back', 'port_pin_failures', $alone);
+	$node->psql('centre', "$wrong;\n" x 5, on_error_stop => 0);
+	$subscriber->psql('front', "$wrong;\n" x 5, on_error_stop => 0);
+	$node->wait_for_catchup('there');
+	$subscriber->wait_for_catchup('back');
+	is_refused($node, 'centre', $right, '23PN3', 'both ways: five attempts here and five there lock an account out');
+	is_refused($subscriber, 'front', $right, '23PN3', 'both ways: on both servers');
+	is($node->safe_psql('centre', "SELECT port_pin_lift_lockout('ten.accounts', 1)"), '10', 'both ways: lifted on one');
+	$node->wait_for_catchup('there');
+	is($subscriber->safe_psql('front', 'SELECT count(*) FROM port_pin_lockouts'), '0', 'both ways: it is on the other');
+	$node->safe_psql('centre', 'DROP SUBSCRIPTION back');
+	$subscriber->safe_psql('front', 'DROP SUBSCRIPTION there');
+}
 
 # ---- A standby ----
 
