@@ -142,5 +142,54 @@ is($node->safe_psql('in_two', 'SELECT count(*) FROM app.accounts'), '0', 'in_two
 command_ok([ @data_only, '--disable-triggers' ], 'in_two: restored with --disable-triggers');
 is_as_before('in_two');
 
+# Other ways to say the same.
+my $as_it_was = dump_of('origin');
+my @script = ('psql', '-X', '-q', '-1', '-v', 'ON_ERROR_STOP=1', '-f');
+my @archive = ('pg_restore', '--exit-on-error', '--single-transaction', '--no-owner');
+my %ways = (
+	inserts => [ [ '--inserts', '--rows-per-insert=2', '--quote-all-identifiers' ], @script ],
+	columns => [ [ '--column-inserts', '--load-via-partition-root', '--no-owner', '--no-privileges' ], @script ],
+	tar => [ ['-Ft'], @archive ],
+	directory => [ ['-Fd'], @archive ],
+	rooted => [ [ '-Fc', '--load-via-partition-root' ], @archive ]);
+for my $way (sort keys %ways)
+{
+	my ($options, @restore) = @{ $ways{$way} };
+	command_ok([ 'pg_dump', @$options, '-f', "$dir/$way", $origin ], "$way: dumped with @$options");
+	restore($way, @restore, "$dir/$way");
+	is(dump_of($way), $as_it_was, "$way: as before");
+}
+
+# Rows alone, as a script, into tables that are there.
+command_ok([ 'pg_dump', '--data-only', '--disable-triggers', '-f', "$dir/rows.sql", $origin ], 'rows dumped');
+restore('rows', 'pg_restore', '--exit-on-error', '-s', "$dir/custom");
+command_ok([ @script, "$dir/rows.sql", '-d', $node->connstr('rows') ], 'rows: restored with --disable-triggers');
+is(dump_of('rows'), $as_it_was, 'rows: as before');
+
+# A part of it takes along the guards that belong to it.
+command_ok([ 'pg_dump', '-T', 'app.port_orders*', '-T', 'app."Order"', '-f', "$dir/accounts.sql", $origin ], 'dumped without the orders');
+restore('accounts', @script, "$dir/accounts.sql");
+is_refused('accounts', '23PN0', 'UPDATE app.accounts SET pin = NULL');
+is_refused('accounts', '23PN0', 'TRUNCATE app.accounts');
+is_refused('accounts', '23PN0', q{UPDATE app."Customer" SET "Pin" = ''});
+
+# Without the extension it goes where that is.
+my $guarded = q{SELECT port.port_pin_assert_guarded('app.accounts', 'app."Customer"'), count(*) FROM port.port_pin_guards WHERE problem IS NULL};
+for my $part ([ 'of_schema', 4, '-n', 'app' ], [ 'of_tables', 2, '-t', 'app.accounts', '-t', 'app."Customer"' ])
+{
+	my ($database, $guards, @options) = @$part;
+	command_ok([ 'pg_dump', @options, '-f', "$dir/$database", $origin ], "$database: dumped with @options");
+	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	$node->safe_psql($database, q{
+		CREATE SCHEMA crypto;
+		CREATE EXTENSION pgcrypto SCHEMA crypto;
+		CREATE EXTENSION citext SCHEMA crypto;
+		CREATE SCHEMA port;
+		CREATE EXTENSION portpin SCHEMA port} . ($options[0] eq '-t' ? '; CREATE SCHEMA app' : ''));
+	command_ok([ @script, "$dir/$database", '-d', $node->connstr($database) ], "$database: restored");
+	is($node->safe_psql($database, $guarded), "|$guards", "$database: guarded");
+	is_refused($database, '23PN0', 'UPDATE app.accounts SET pin = NULL');
+}
+
 $node->stop;
 done_testing();
