@@ -101,6 +101,11 @@ SELECT place_all() FROM generate_series(1, 10) OFFSET 9;
 CREATE TRIGGER tell BEFORE INSERT ON port_orders
 	FOR EACH ROW EXECUTE FUNCTION port_pin_failures_trigger();
 INSERT INTO port_orders VALUES (9, '735517');
+-- Of an order that meets it, the PIN is not shown.
+\set SHOW_CONTEXT always
+COPY port_orders FROM STDIN;
+9	735517
+\.
 
 SELECT port_pin_purge_failures('0') > 0 AS purged;
 TRUNCATE port_pin_failures;

@@ -26,6 +26,7 @@
 
 #include "base/catalog.h"
 #include "base/compat.h"
+#include "base/error.h"
 #include "failure/failure_log.h"
 #include "failure/failure_wait.h"
 #include "failure/record.h"
@@ -81,10 +82,9 @@ port_pin_failures_trigger(PG_FUNCTION_ARGS)
 {
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
 		!TRIGGER_FIRED_AFTER(((TriggerData *) fcinfo->context)->tg_event))
-		ereport(ERROR,
-				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				errmsg("port_pin_failures_trigger() is a trigger of the table port_pin_failures alone"),
-				errhint("Drop this one: the extension has made those that are needed."));
+		ereport_without_context(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+								errmsg("port_pin_failures_trigger() is a trigger of the table port_pin_failures alone"),
+								errhint("Drop this one: the extension has made those that are needed."));
 	tell_all_sessions(PortPinDomain(fcinfo->flinfo->fn_oid));
 	PG_RETURN_POINTER(NULL);
 }
