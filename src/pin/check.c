@@ -175,7 +175,7 @@ CheckPin(const text *stored, const text *supplied, PinMemo *memo)
 			((set.ends ^ given.ends) | (set.rest ^ given.rest)) == 0;
 	else if (PinIsBlank(stored))
 		return PORT_PIN_NOT_SET;
-	else if (PinIsHashed(stored))
+	else
 		same = HashMatches(stored, supplied, memo);
 
 	if (same)

@@ -30,7 +30,7 @@
 
 #include "base/compat.h"
 #include "base/error.h"
-#include "pin/hmac.h"
+#include "pin/crypto.h"
 #include "pin/pin.h"
 
 /*
@@ -78,7 +78,7 @@ IsBcryptHash(const char *hash, Size length)
 	int			cost;
 
 	if (length != BCRYPT_LENGTH || strncmp(hash, "$2", 2) != 0 ||
-		hash[2] == '\0' || strchr("abxy", hash[2]) == NULL ||
+		memchr("abxy", hash[2], 4) == NULL ||
 		hash[3] != '$' || hash[6] != '$' ||
 		hash[4] < '0' || hash[4] > '9' || hash[5] < '0' || hash[5] > '9')
 		return false;
@@ -185,13 +185,10 @@ static void
 append_base64(StringInfo string, const uint8 *bytes, int nbytes)
 {
 	int			size = pg_b64_enc_len(nbytes);
-	int			length;
 
 	enlargeStringInfo(string, size);
-	length = pg_b64_encode((const void *) bytes, nbytes, string->data + string->len, size);
-	if (length < 0)
-		elog(ERROR, "could not encode bytes in base64");
-	string->len += length;
+	string->len += pg_b64_encode((const void *) bytes, nbytes,
+								 string->data + string->len, size);
 	string->data[string->len] = '\0';
 }
 
@@ -201,10 +198,7 @@ new_pbkdf2_setting(int cost)
 	uint8		salt[PBKDF2_SALT_BYTES];
 	StringInfoData setting;
 
-	if (!pg_strong_random(salt, sizeof(salt)))
-		ereport(ERROR,
-				errcode(ERRCODE_INTERNAL_ERROR),
-				errmsg("could not make a salt: no strong random numbers"));
+	DrawRandomBytes(salt, sizeof(salt));
 	initStringInfo(&setting);
 	appendStringInfo(&setting, PBKDF2_PREFIX "%d$", PBKDF2_ITERATIONS(cost));
 	append_base64(&setting, salt, sizeof(salt));

@@ -39,7 +39,7 @@
 #include "utils/tuplestore.h"
 
 #include "base/error.h"
-#include "pin/hmac.h"
+#include "pin/crypto.h"
 
 /* 32 bytes are 44 characters of base64; a megabyte is more keys than anybody has. */
 #define KEY_BASE64_LENGTH 44
@@ -54,7 +54,7 @@
 
 PG_FUNCTION_INFO_V1(port_pin_seal_keys);
 
-static char *key_file = NULL;
+static char *key_file;
 
 /*
  * The keys of the file, in TopMemoryContext.  They go when a transaction ends, and
@@ -135,29 +135,27 @@ IsSealKeyName(const char *name, Size length)
 	return true;
 }
 
-static bool
+static void
 take_fingerprint(SealKey *key)
 {
 	uint8		digest[HMAC_BYTES];
 
-	if (!ComputeHmac(key->secret, SEAL_KEY_BYTES, FINGERPRINT_OF,
-					 sizeof(FINGERPRINT_OF) - 1, digest))
-		return false;
+	ComputeHmac(key->secret, SEAL_KEY_BYTES, FINGERPRINT_OF,
+				sizeof(FINGERPRINT_OF) - 1, digest);
 	(void) hex_encode((const char *) digest, SEAL_KEY_FINGERPRINT_LENGTH / 2,
 					  key->fingerprint);
 	key->fingerprint[SEAL_KEY_FINGERPRINT_LENGTH] = '\0';
-	return true;
 }
 
-static const SealKey *
-find_key(const SealKey *list, int count, const char *fingerprint)
+static bool
+has_secret(const SealKey *list, int count, const uint8 *secret)
 {
 	for (int i = 0; i < count; i++)
 	{
-		if (strcmp(list[i].fingerprint, fingerprint) == 0)
-			return &list[i];
+		if (memcmp(list[i].secret, secret, SEAL_KEY_BYTES) == 0)
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
 /* Read one key; what is wrong with the line, or NULL.  The words can't quote it. */
@@ -175,8 +173,6 @@ parse_line(const char *line, Size length, SealKey *key)
 		pg_b64_decode(colon + 1, KEY_BASE64_LENGTH,
 					  (void *) key->secret, SEAL_KEY_BYTES) != SEAL_KEY_BYTES)
 		return "A key is 32 bytes in base64.";
-	if (!take_fingerprint(key))
-		return "The server's cryptographic library refused to compute the key's fingerprint.";
 
 	memcpy(key->id, line, id_length);
 	key->id[id_length] = '\0';
@@ -206,8 +202,7 @@ parse_content(const char *content, Size size, SealKey *list, int *count, int *li
 		if (length > 0 && content[0] != '#')
 		{
 			problem = parse_line(content, length, &list[*count]);
-			if (problem == NULL &&
-				find_key(list, *count, list[*count].fingerprint) != NULL)
+			if (problem == NULL && has_secret(list, *count, list[*count].secret))
 				problem = "Its key is that of a line before it.";
 			(*count)++;
 		}
@@ -326,18 +321,33 @@ load_keys(void)
 								errhint("Correct the line."));
 	if (count == 0)
 		refuse_file(ERRCODE_CONFIG_FILE_ERROR, "has no key", MAKE_KEY_HINT);
+	for (int i = 0; i < count; i++)
+		take_fingerprint(&keys[i]);
 	nkeys = count;
 }
 
 static void
 need_keys(void)
 {
-	if (key_file == NULL || key_file[0] == '\0')
+	if (key_file[0] == '\0')
 		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 								errmsg("there is no key for sealed port PINs"),
 								errhint("Set portpin.key_file to a file with a key, outside the data directory, and reload the configuration. " MAKE_KEY_HINT));
 	if (nkeys == 0)
 		load_keys();
+}
+
+/* The key of a sealed PIN, named as id.fingerprint; NULL if it is not there. */
+static const SealKey *
+find_key(const char *name)
+{
+	need_keys();
+	for (int i = 0; i < nkeys; i++)
+	{
+		if (strcmp(keys[i].fingerprint, strchr(name, '.') + 1) == 0)
+			return &keys[i];
+	}
+	return NULL;
 }
 
 /* The key that seals.  It is good for the command at hand. */
@@ -352,8 +362,7 @@ FirstSealKey(void)
 bool
 HasSealKey(const char *name)
 {
-	need_keys();
-	return find_key(keys, nkeys, strchr(name, '.') + 1) != NULL;
+	return find_key(name) != NULL;
 }
 
 /*
@@ -363,16 +372,14 @@ HasSealKey(const char *name)
 const SealKey *
 FindSealKey(const char *name)
 {
-	const char *fingerprint = strchr(name, '.') + 1;
-	const SealKey *key;
+	const SealKey *key = find_key(name);
+	const char *dot = strchr(name, '.');
 
-	need_keys();
-	key = find_key(keys, nkeys, fingerprint);
 	if (key == NULL)
 		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 								errmsg("a port PIN is sealed with a key that the key file does not have"),
 								errdetail("The key has the id \"%.*s\" and the fingerprint %s.",
-										  (int) (fingerprint - name - 1), name, fingerprint),
+										  (int) (dot - name), name, dot + 1),
 								errhint("Add that key to the file that portpin.key_file names; port_pin_seal_keys() shows the keys that are there. If the key is lost, the account holder must set a new port PIN."));
 	return key;
 }

@@ -21,6 +21,7 @@
 
 #include "base/compat.h"
 #include "base/error.h"
+#include "pin/crypto.h"
 #include "pin/weak.h"
 
 /* Bytes drawn from 0 to 249 give each digit the same chance. */
@@ -255,12 +256,8 @@ draw_digit(void)
 	uint8		byte;
 
 	do
-	{
-		if (!pg_strong_random(&byte, sizeof(byte)))
-			ereport(ERROR,
-					errcode(ERRCODE_INTERNAL_ERROR),
-					errmsg("could not generate a port PIN: no strong random numbers"));
-	} while (byte >= DIGIT_DRAW_LIMIT);
+		DrawRandomBytes(&byte, sizeof(byte));
+	while (byte >= DIGIT_DRAW_LIMIT);
 
 	return (char) ('0' + byte % 10);
 }

@@ -21,7 +21,7 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
-#include "pin/hmac.h"
+#include "pin/crypto.h"
 
 /*
  * A digest lies in the first free place from the one that its first bytes name; if
@@ -64,19 +64,17 @@ CreatePinMemo(MemoryContext statement)
 	return memo;
 }
 
-static bool
+static void
 digest_pair(const MemoTable *table, const text *stored, const text *supplied,
 			uint8 *digest)
 {
 	uint8		key[HMAC_BYTES];
-	bool		done;
 
-	done = ComputeHmac(table->key, HMAC_BYTES,
-					   VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored), key) &&
-		ComputeHmac(key, HMAC_BYTES,
-					VARDATA_ANY(supplied), VARSIZE_ANY_EXHDR(supplied), digest);
+	ComputeHmac(table->key, HMAC_BYTES,
+				VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored), key);
+	ComputeHmac(key, HMAC_BYTES,
+				VARDATA_ANY(supplied), VARSIZE_ANY_EXHDR(supplied), digest);
 	explicit_bzero(key, sizeof(key));
-	return done;
 }
 
 /* The place of a digest, or that of another or of none, where it is to go. */
@@ -97,18 +95,18 @@ find_place(MemoTable *table, const uint8 *digest)
 	return table->digests[first % MEMO_PLACES];
 }
 
-/* In doubt it has not. */
 bool
 PinMemoHas(PinMemo *memo, const text *stored, const text *supplied)
 {
 	uint8		digest[HMAC_BYTES];
 
-	return memo != NULL && memo->table != NULL &&
-		digest_pair(memo->table, stored, supplied, digest) &&
-		timingsafe_bcmp(find_place(memo->table, digest), digest, HMAC_BYTES) == 0;
+	if (memo == NULL || memo->table == NULL)
+		return false;
+	digest_pair(memo->table, stored, supplied, digest);
+	return timingsafe_bcmp(find_place(memo->table, digest), digest, HMAC_BYTES) == 0;
 }
 
-/* For a PIN that is right; where that can't be remembered, it is hashed again. */
+/* For a PIN that is right. */
 void
 PinMemoAdd(PinMemo *memo, const text *stored, const text *supplied)
 {
@@ -118,12 +116,9 @@ PinMemoAdd(PinMemo *memo, const text *stored, const text *supplied)
 		return;
 	if (memo->table == NULL)
 	{
-		MemoTable  *table = MemoryContextAllocZero(memo->statement, sizeof(MemoTable));
-
-		if (!pg_strong_random(table->key, sizeof(table->key)))
-			return;
-		memo->table = table;
+		memo->table = MemoryContextAllocZero(memo->statement, sizeof(MemoTable));
+		DrawRandomBytes(memo->table->key, sizeof(memo->table->key));
 	}
-	if (digest_pair(memo->table, stored, supplied, digest))
-		memcpy(find_place(memo->table, digest), digest, HMAC_BYTES);
+	digest_pair(memo->table, stored, supplied, digest);
+	memcpy(find_place(memo->table, digest), digest, HMAC_BYTES);
 }

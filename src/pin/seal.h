@@ -8,7 +8,6 @@
 #include "pin/pin_memo.h"
 
 extern bool PinIsSealed(const text *stored);
-extern bool PinIsHashed(const text *stored);
 extern char *KeyOfSealedPin(const text *stored);
 extern text *SealPin(const text *pin);
 extern bool PinWasSealedJustNow(const text *sealed);
