@@ -233,9 +233,13 @@ RESET portpin.max_failures_per_account;
 -- Without its table and the key of that table no order gets in.
 ALTER TABLE port_pin_failures RENAME TO hidden;
 INSERT INTO port_orders VALUES (1, '735517');
+CREATE VIEW public.port_pin_failures AS TABLE hidden;
+INSERT INTO port_orders VALUES (1, '735517');
+DROP VIEW public.port_pin_failures;
 ALTER TABLE hidden RENAME TO port_pin_failures;
 BEGIN;
 ALTER TABLE port_pin_failures DROP CONSTRAINT port_pin_failures_pkey;
+CREATE INDEX of_a_part ON port_pin_failures (account_schema, account_table, account_key, failed_at) WHERE lifted_at IS NULL;
 INSERT INTO port_orders VALUES (1, '735517');
 ROLLBACK;
 SELECT port_pin_lift_lockout('accounts', '1');

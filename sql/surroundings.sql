@@ -86,6 +86,17 @@ INSERT INTO sealed VALUES (1, '482913');
 ALTER TABLE sealed ENABLE TRIGGER USER;
 SELECT relation, guard, problem FROM port_pin_guards ORDER BY relation::text COLLATE "C";
 
+--
+-- What portpin asks for of its own has another name: refused, and told which it is
+--
+ALTER DOMAIN port_pin RENAME TO pin;
+INSERT INTO port_orders VALUES (1, '482914');
+ALTER DOMAIN pin RENAME TO port_pin;
+ALTER FUNCTION port_pin_gate_trigger() RENAME TO gate_trigger;
+SELECT port_pin_gate('port_orders', replace => true);
+ALTER FUNCTION gate_trigger() RENAME TO port_pin_gate_trigger;
+INSERT INTO port_orders VALUES (1, '482914');
+
 RESET search_path;
 DROP TABLE of_mine;
 DROP SCHEMA surroundings CASCADE;

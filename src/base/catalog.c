@@ -68,6 +68,14 @@ WatchCatalogs(void)
 
 /* ----- Objects of portpin ----- */
 
+static void
+report_missing(const char *kind, const char *name)
+{
+	ereport_without_context(errcode(ERRCODE_UNDEFINED_OBJECT),
+							errmsg("the %s %s is not in the schema of portpin", kind, name),
+							errhint("Give it back its name and its schema."));
+}
+
 static Oid
 type_in_schema(const char *name, Oid schema)
 {
@@ -76,9 +84,7 @@ type_in_schema(const char *name, Oid schema)
 									   ObjectIdGetDatum(schema));
 
 	if (!OidIsValid(type))
-		ereport_without_context(errcode(ERRCODE_UNDEFINED_OBJECT),
-								errmsg("the type %s is not in the schema of portpin's functions", name),
-								errhint("Drop the extension portpin and create it again."));
+		report_missing("type", name);
 	return type;
 }
 
@@ -121,9 +127,7 @@ function_of_portpin(const char *name, const oidvector *arguments, Oid domain)
 										   ObjectIdGetDatum(schema_of_domain(domain)));
 
 	if (!OidIsValid(function))
-		ereport_without_context(errcode(ERRCODE_UNDEFINED_FUNCTION),
-								errmsg("the function %s is not in the schema of portpin's types", name),
-								errhint("Drop the extension portpin and create it again."));
+		report_missing("function", name);
 	return function;
 }
 
@@ -150,9 +154,7 @@ PortPinTable(const char *name, Oid domain)
 	Oid			table = get_relname_relid(name, schema_of_domain(domain));
 
 	if (!OidIsValid(table))
-		ereport_without_context(errcode(ERRCODE_UNDEFINED_TABLE),
-								errmsg("the table %s is not in the schema of portpin's functions", name),
-								errhint("Give it back its name and its schema."));
+		report_missing("table", name);
 	return table;
 }
 

@@ -260,10 +260,8 @@ RecordFailure(Oid domain, const Failure *failure, TimestampTz *deadline)
 	Assert(InterruptHoldoffCount > 0);
 	if (start_worker(segment, &handle, deadline))
 		problem = wait_for_record(dsm_segment_address(segment), handle, deadline);
-	else if (IsUnderPostmaster)
-		problem = "No background worker could be started: max_worker_processes is exhausted.";
 	else
-		problem = "A single-user server has no background workers.";
+		problem = "No background worker could be started: max_worker_processes is exhausted, or the server is in single-user mode.";
 	dsm_detach(segment);
 	return problem;
 }
