@@ -88,6 +88,15 @@ BEGIN
 END $$;
 ROLLBACK;
 
+-- A key is named, unless the PIN is in it.
+CREATE TABLE holders (id int PRIMARY KEY, pin port_pin, frozen boolean, UNIQUE (id, pin));
+INSERT INTO holders VALUES (1, '246001', true);
+SELECT count(*) FROM port_pin_protect('holders', lock => 'frozen');
+CREATE TABLE orders_3 (holder int, pin port_pin, FOREIGN KEY (holder, pin) REFERENCES holders (id, pin));
+SELECT count(*) FROM port_pin_gate('orders_3');
+INSERT INTO orders_3 VALUES (1, '246001');
+INSERT INTO port_orders VALUES (1, 3, '246003');
+
 --
 -- As a program sees it: all fields of all refusals, searched
 --

@@ -401,5 +401,30 @@ DROP TRIGGER "A_rebuild" ON port_orders;
 CREATE TRIGGER z_rebuild AFTER INSERT ON port_orders FOR EACH ROW EXECUTE FUNCTION rebuild();
 INSERT INTO port_orders VALUES (1, 1, '222000'), (2, 1, '222000'), (3, 1, '222000');
 SELECT count(*) FROM port_orders;
+DROP TABLE port_orders, accounts CASCADE;
+
+--
+-- A cast is given what its function takes: the value, the type modifier too, or beside
+-- both whether it is explicit.
+--
+CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin);
+INSERT INTO accounts VALUES (1, '111000'), (2, '222000');
+SELECT count(*) > 0 AS guarded FROM port_pin_protect('accounts');
+CREATE TYPE town AS ENUM ('first', 'second');
+CREATE FUNCTION account_of(place town, modifier int) RETURNS int LANGUAGE sql IMMUTABLE
+    AS $$SELECT CASE WHEN modifier = -1 THEN array_position('{first,second}', place) END$$;
+CREATE CAST (town AS int) WITH FUNCTION account_of(town, int) AS IMPLICIT;
+CREATE TABLE orders_of_towns (account town REFERENCES accounts, pin text);
+SELECT count(*) > 0 AS gated FROM port_pin_gate('orders_of_towns', pin => 'pin');
+INSERT INTO orders_of_towns VALUES ('second', '222000');
+INSERT INTO orders_of_towns VALUES ('second', '111000');
+CREATE TYPE street AS ENUM ('first', 'second');
+CREATE FUNCTION account_of(place street, modifier int, explicit boolean) RETURNS int LANGUAGE sql IMMUTABLE
+    AS $$SELECT CASE WHEN modifier = -1 AND explicit IS NOT NULL THEN array_position('{first,second}', place) END$$;
+CREATE CAST (street AS int) WITH FUNCTION account_of(street, int, boolean) AS IMPLICIT;
+CREATE TABLE orders_of_streets (account street REFERENCES accounts, pin text);
+SELECT count(*) > 0 AS gated FROM port_pin_gate('orders_of_streets', pin => 'pin');
+INSERT INTO orders_of_streets VALUES ('second', '222000');
+INSERT INTO orders_of_streets VALUES ('second', '111000');
 
 DROP SCHEMA keys CASCADE;

@@ -115,6 +115,22 @@ UPDATE port_orders SET account_id = 2, pin = '135790';
 COPY port_orders FROM STDIN;
 2	1	246801
 \.
+-- An error names the order's account to a role that may read that column, as long as
+-- no policy hides rows.
+SET ROLE regress_portpin_desk;
+GRANT SELECT (account_id) ON port_orders TO regress_portpin_clerk;
+SET ROLE regress_portpin_clerk;
+INSERT INTO port_orders VALUES (2, 1, '999999');
+SET ROLE regress_portpin_desk;
+ALTER TABLE port_orders ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everything ON port_orders USING (true);
+SET ROLE regress_portpin_clerk;
+INSERT INTO port_orders VALUES (2, 1, '999999');
+SET ROLE regress_portpin_desk;
+DROP POLICY everything ON port_orders;
+ALTER TABLE port_orders DISABLE ROW LEVEL SECURITY;
+REVOKE SELECT (account_id) ON port_orders FROM regress_portpin_clerk;
+SET ROLE regress_portpin_clerk;
 -- And sees no PIN, neither stored nor supplied.
 SELECT pin FROM accounts;
 SELECT id FROM accounts;

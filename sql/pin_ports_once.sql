@@ -100,6 +100,23 @@ SELECT * FROM used_now;
 SELECT event, account_key, order_table, order_key FROM port_pin_history
 WHERE order_table = 'requests' ORDER BY event_at;
 
+-- A gate that redacts and refuses spends the PIN of each order that it lets in.  The
+-- history names the order by its primary key, if it has one without the PIN.
+INSERT INTO accounts (id, pin) VALUES (21, '735521'), (22, '735522'), (23, '735523');
+CREATE TABLE redacted (id int PRIMARY KEY, account int REFERENCES accounts, pin port_pin);
+CREATE TABLE keyless (account int REFERENCES accounts, pin port_pin);
+CREATE TABLE keyed_by_pin (account int REFERENCES accounts, pin port_pin, PRIMARY KEY (account, pin));
+SELECT count(*) FROM port_pin_gate('redacted', redact => true);
+SELECT count(*) FROM port_pin_gate('keyless');
+SELECT count(*) FROM port_pin_gate('keyed_by_pin');
+INSERT INTO redacted VALUES (1, 21, '999999');
+INSERT INTO redacted VALUES (1, 21, '735521');
+INSERT INTO redacted VALUES (2, 21, '735521');
+INSERT INTO keyless VALUES (22, '735522');
+INSERT INTO keyed_by_pin VALUES (23, '735523');
+SELECT event, account_key, order_table, order_key FROM port_pin_history
+WHERE order_table IN ('redacted', 'keyless', 'keyed_by_pin') ORDER BY event_at;
+
 -- Without its trigger that notes use, the gate refuses.
 ALTER TABLE requests DISABLE TRIGGER _port_pin_gate_used;
 INSERT INTO requests VALUES (7, 9, '735519');

@@ -74,13 +74,18 @@ FROM (VALUES
 	(17, 'other method', 'sealed:v1:first.5f28e6b6ca40476e:$1$abcdefgh$wPcVE9J0ihvWPHXvPaZFN/'),
 	(18, 'cost too low', 'sealed:v1:first.5f28e6b6ca40476e:$2a$03$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
 	(19, 'cost too high', 'sealed:v1:first.5f28e6b6ca40476e:$2a$16$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
-	(20, 'no hash', 'sealed:v1:first.5f28e6b6ca40476e'),
-	(21, 'no more than an id', 'sealed:v1:first'),
-	(22, 'the start alone', 'sealed:v1:'),
-	(23, 'a word', 'sealed'),
-	(24, 'empty', ''),
-	(25, 'a PIN', '004211'),
-	(26, 'a bare hash', '$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy')) AS t (n, what, stored)
+	(20, 'no cost', 'sealed:v1:first.5f28e6b6ca40476e:$2a$xx$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(21, 'half a number', 'sealed:v1:first.5f28e6b6ca40476e:$2a$5x$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(22, 'a cost without its end', 'sealed:v1:first.5f28e6b6ca40476e:$2a$055abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(23, 'other letter', 'sealed:v1:first.5f28e6b6ca40476e:$2c$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(24, 'no end of the method', 'sealed:v1:first.5f28e6b6ca40476e:$2a105$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
+	(25, 'no hash', 'sealed:v1:first.5f28e6b6ca40476e'),
+	(26, 'no more than an id', 'sealed:v1:first'),
+	(27, 'the start alone', 'sealed:v1:'),
+	(28, 'a word', 'sealed'),
+	(29, 'empty', ''),
+	(30, 'a PIN', '004211'),
+	(31, 'a bare hash', '$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy')) AS t (n, what, stored)
 ORDER BY n;
 
 --

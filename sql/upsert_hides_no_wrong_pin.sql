@@ -90,6 +90,36 @@ INSERT INTO port_orders (ref, account, pin) VALUES ('a', 1, '482913')
     DO UPDATE SET pin = excluded.pin, verdict = excluded.verdict RETURNING ref, verdict;
 DROP TABLE port_orders;
 
+-- A row that the index has not got conflicts with none, whichever of the two it is.
+CREATE TABLE port_orders (ref text, carrier text, account int REFERENCES accounts, pin port_pin, verdict port_pin_verdict);
+CREATE UNIQUE INDEX ON port_orders (account) WHERE carrier = 'Contoso';
+SELECT count(*) > 0 AS gated FROM port_pin_gate('port_orders', verdict => 'verdict', redact => true);
+INSERT INTO port_orders VALUES ('A', 'Contoso', 1, '999999');
+MERGE INTO port_orders o USING (VALUES ('B', '482913'), ('A', NULL)) AS s (ref, pin) ON o.ref = s.ref
+    WHEN MATCHED THEN UPDATE SET carrier = 'Northwind'
+    WHEN NOT MATCHED THEN INSERT VALUES (s.ref, 'Northwind', 1, s.pin);
+MERGE INTO port_orders o USING (VALUES ('C', '482913'), ('A', NULL)) AS s (ref, pin) ON o.ref = s.ref
+    WHEN MATCHED THEN UPDATE SET carrier = 'Fabrikam'
+    WHEN NOT MATCHED THEN INSERT VALUES (s.ref, 'Contoso', 1, s.pin);
+SELECT ref, carrier, verdict FROM port_orders ORDER BY ref;
+DROP TABLE port_orders;
+
+-- NULL conflicts with nothing, unless the index says so.
+CREATE TABLE port_orders (ref text UNIQUE, slip int UNIQUE NULLS NOT DISTINCT, account int REFERENCES accounts,
+    pin port_pin, verdict port_pin_verdict);
+SELECT count(*) > 0 AS gated FROM port_pin_gate('port_orders', verdict => 'verdict', redact => true);
+INSERT INTO port_orders VALUES (NULL, NULL, 1, '999999') RETURNING verdict;
+INSERT INTO port_orders VALUES ('A', NULL, 1, '482913')
+    ON CONFLICT (slip) DO UPDATE SET ref = excluded.ref, verdict = excluded.verdict RETURNING ref, verdict;
+INSERT INTO port_orders VALUES ('A', NULL, 1, '999999')
+    ON CONFLICT (slip) DO UPDATE SET ref = NULL, verdict = excluded.verdict RETURNING ref, verdict;
+MERGE INTO port_orders o USING (VALUES (1, '482913'), (NULL, NULL)) AS s (slip, pin)
+    ON o.slip IS NOT DISTINCT FROM s.slip
+    WHEN MATCHED THEN UPDATE SET ref = NULL
+    WHEN NOT MATCHED THEN INSERT (slip, account, pin) VALUES (s.slip, 1, s.pin);
+SELECT ref, slip, verdict FROM port_orders ORDER BY slip;
+DROP TABLE port_orders;
+
 -- A partition whose columns lie in another order.
 CREATE TABLE port_orders (ref text, region text, account int REFERENCES accounts, pin port_pin,
     verdict port_pin_verdict, UNIQUE (ref, region)) PARTITION BY LIST (region);

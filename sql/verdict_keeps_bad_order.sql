@@ -270,6 +270,10 @@ CREATE DOMAIN bad AS port_pin_verdict CHECK (VALUE <> 'accepted');
 ALTER TABLE port_orders ADD bad bad, ADD doubled port_pin_verdict GENERATED ALWAYS AS ('accepted') STORED;
 SELECT port_pin_gate('port_orders', verdict => 'bad');
 SELECT port_pin_gate('port_orders', verdict => 'doubled');
+-- Nor may an order bring a verdict by default.
+ALTER TABLE port_orders ADD preset port_pin_verdict DEFAULT 'accepted';
+SELECT port_pin_gate('port_orders', verdict => 'preset');
+ALTER TABLE port_orders DROP preset;
 -- NOT NULL is well without a scope ...
 ALTER TABLE port_orders ALTER verdict SET NOT NULL, ADD is_us boolean;
 SELECT port_pin_gate('port_orders', verdict => 'verdict', scope => 'is_us');

@@ -89,6 +89,9 @@ for my $mode (0640, 0604, 0620, 0660, 0644)
 	is_refused(sprintf('mode %04o', $mode), qr/can be used by other users.*chmod 0600/s);
 }
 
+write_keys("first:$first64\n", 0000);
+is_refused('a file that the server can\'t read', qr/could not read the key file of port PINs: Permission denied/);
+
 my $inside = $node->data_dir . '/keys';
 write_keys("first:$first64\n", 0600, $inside);
 unlink $file;

@@ -48,15 +48,15 @@ $node->safe_psql('postgres', q{
 				WHEN 'UPDATE' THEN 'UPDATE orders_view SET id = 3'
 				WHEN 'DELETE' THEN 'DELETE FROM orders_view'
 				ELSE 'TRUNCATE port_orders' END)
-	FROM (VALUES ('protect'), ('gate')) f (function),
+	FROM (VALUES ('protect'), ('gate'), ('used')) f (function),
 		(VALUES ('BEFORE'), ('AFTER'), ('INSTEAD OF')) t (timing),
 		(VALUES ('ROW'), ('STATEMENT')) l (level),
 		(VALUES ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) e (event);
 });
 
 # What comes of each way, of those that PostgreSQL lets through.  DELETE goes to
-# protect because it forbids that, to gate because it follows a row that moves; so
-# does INSERT to protect.
+# protect because it forbids that, to gate and used because they follow a row that
+# moves; so does INSERT to protect.
 is($node->safe_psql('postgres', q{
 	SELECT function, timing, level, event, outcome FROM ways
 	WHERE outcome NOT IN ('39P01', '0A000', '42809', '42601') ORDER BY 1, 2, 3, 4}), q{gate|AFTER|ROW|DELETE|fires
@@ -66,10 +66,13 @@ protect|AFTER|ROW|DELETE|23PN0
 protect|AFTER|ROW|INSERT|fires
 protect|AFTER|ROW|UPDATE|fires
 protect|AFTER|STATEMENT|TRUNCATE|23PN0
-protect|BEFORE|STATEMENT|TRUNCATE|23PN0},
+protect|BEFORE|STATEMENT|TRUNCATE|23PN0
+used|AFTER|ROW|DELETE|fires
+used|AFTER|ROW|INSERT|fires
+used|AFTER|ROW|UPDATE|fires},
 	'each way that has a meaning does what it means');
 is($node->safe_psql('postgres', q{
-	SELECT count(*) FROM ways WHERE timing IN ('BEFORE', 'AFTER') AND outcome = '39P01'}), '20',
+	SELECT count(*) FROM ways WHERE timing IN ('BEFORE', 'AFTER') AND outcome = '39P01'}), '31',
 	'each way that has none is refused at the first row or statement');
 
 # Fire it with these arguments, or attached with these words.
