@@ -21,24 +21,9 @@ SET client_min_messages = warning;
 SET search_path = guards_sealed, public;
 SET portpin.seal_cost = 4;
 
-CREATE VIEW seen AS
-	SELECT g.relation, g.pin_column, g.guard, g.trigger_name, g.enabled, g.problem FROM port_pin_guards AS g
-		JOIN pg_class c ON c.oid = g.relation
-	WHERE c.relnamespace = 'guards_sealed'::regnamespace
-	ORDER BY g.relation::text COLLATE "C", g.guard, g.pin_column COLLATE "C", g.trigger_name COLLATE "C";
-
--- Break something, look, mend it, look again.
-CREATE FUNCTION try(break text, mend text)
-	RETURNS TABLE (relation text, pin_column text, guard text, trigger_name text, enabled text, problem text)
-LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE break;
-	RETURN QUERY SELECT s.relation::text, s.pin_column, s.guard, s.trigger_name, s.enabled, s.problem
-		FROM seen AS s WHERE s.problem IS NOT NULL;
-	EXECUTE mend;
-	RETURN QUERY SELECT s.relation::text, s.pin_column, s.guard, s.trigger_name, 'NOT MENDED', s.problem
-		FROM seen AS s WHERE s.problem IS NOT NULL;
-END $$;
+\getenv srcdir PG_ABS_SRCDIR
+\set helpers :srcdir '/sql/include/break_and_mend.sql'
+\i :helpers
 
 --
 -- The guard of a sealed column keeps its PINs set and seals them.
