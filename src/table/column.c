@@ -79,9 +79,9 @@ ColumnIsSealed(Relation rel, AttrNumber column, Oid domain)
 	return type_is_domain(attribute->atttypid, PortPinType("port_pin_sealed", domain));
 }
 
-/* Look a user column up by name; InvalidAttrNumber where there is none. */
-static AttrNumber
-column_named(Relation rel, const char *name)
+/* The first user column whose name compares as equal to this one; NULL if there is none. */
+static Form_pg_attribute
+column_named(Relation rel, const char *name, int (*compare) (const char *, const char *))
 {
 	TupleDesc	row = RelationGetDescr(rel);
 
@@ -89,11 +89,10 @@ column_named(Relation rel, const char *name)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(row, i);
 
-		if (!attribute->attisdropped &&
-			strcmp(NameStr(attribute->attname), name) == 0)
-			return attribute->attnum;
+		if (!attribute->attisdropped && compare(NameStr(attribute->attname), name) == 0)
+			return attribute;
 	}
-	return InvalidAttrNumber;
+	return NULL;
 }
 
 /* A guard that looks at a column that is not stored would look at NULL. */
@@ -110,43 +109,26 @@ check_column_is_stored(Relation rel, AttrNumber column)
 								errtablecol(rel, column));
 }
 
-/* A column whose name differs in case only, as a hint. */
-static const char *
-similar_column(Relation rel, const char *name)
-{
-	TupleDesc	row = RelationGetDescr(rel);
-
-	for (int i = 0; i < row->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(row, i);
-
-		if (!attribute->attisdropped &&
-			pg_strcasecmp(NameStr(attribute->attname), name) == 0)
-			return NameStr(attribute->attname);
-	}
-	return NULL;
-}
-
 /* The column of this name, which a trigger can look at; an error if there is none. */
 AttrNumber
 FindColumn(Relation rel, const char *name)
 {
-	AttrNumber	column = column_named(rel, name);
+	Form_pg_attribute column = column_named(rel, name, strcmp);
 
-	if (column == InvalidAttrNumber)
+	if (column == NULL)
 	{
-		const char *similar = similar_column(rel, name);
+		Form_pg_attribute similar = column_named(rel, name, pg_strcasecmp);
 
 		ereport_without_context(errcode(ERRCODE_UNDEFINED_COLUMN),
 								errmsg("column \"%s\" of table \"%s\" does not exist",
 									   name, RelationGetRelationName(rel)),
 								similar != NULL ?
-								errhint("Did you mean column \"%s\"?", similar) :
+								errhint("Did you mean column \"%s\"?", NameStr(similar->attname)) :
 								errhint("Check the spelling. If the column was renamed, install its guard again: port_pin_guards shows the call in its column definition."),
 								errtable(rel));
 	}
-	check_column_is_stored(rel, column);
-	return column;
+	check_column_is_stored(rel, column->attnum);
+	return column->attnum;
 }
 
 AttrNumber
