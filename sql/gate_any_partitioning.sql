@@ -103,4 +103,22 @@ INSERT INTO late_orders VALUES ('CA', 1, '100001') RETURNING verdict;
 UPDATE plain SET frozen = false WHERE id = 2;
 INSERT INTO late_orders VALUES ('CA', 1, '100001'), ('CA', 2, '100002') RETURNING verdict;
 
+-- Orders of one partition: the guard is where it is stated, here on accounts that have
+-- become a part of others since.
+CREATE TABLE america (region text, id bigint, pin port_pin, frozen boolean) PARTITION BY LIST (region);
+CREATE TABLE california PARTITION OF america FOR VALUES IN ('CA');
+ALTER TABLE california ADD PRIMARY KEY (id);
+SELECT count(*) FROM port_pin_protect('america');
+CREATE TABLE world (LIKE america) PARTITION BY LIST (region);
+ALTER TABLE world ATTACH PARTITION america FOR VALUES IN ('CA', 'NY');
+INSERT INTO world VALUES ('CA', 1, '100001');
+CREATE TABLE california_orders (account bigint REFERENCES california, pin port_pin, verdict port_pin_verdict);
+SELECT count(*) FROM port_pin_gate('california_orders', verdict => 'verdict');
+INSERT INTO california_orders VALUES (1, '100001'), (1, '100002') RETURNING verdict;
+-- What it says anew is heard at once.
+CREATE OR REPLACE TRIGGER port_pin_protect AFTER UPDATE ON america
+    FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=pin', 'lock=frozen');
+UPDATE world SET frozen = true;
+INSERT INTO california_orders VALUES (1, '100001') RETURNING verdict;
+
 DROP SCHEMA lookup CASCADE;

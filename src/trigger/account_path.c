@@ -60,13 +60,13 @@ check_readable(const PathSearch *search, Relation accounts, AttrNumber column)
 		return;
 
 	ereport_without_context(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-							errmsg("the owner of the port orders may not read the account's port PIN"),
-							errdetail("Role \"%s\" lacks SELECT on column \"%s\" of table \"%s\", which the gate reads for it.",
-									  GetUserNameFromId(owner, false),
-									  ColumnName(accounts, column),
-									  RelationGetRelationName(accounts)),
+							errmsg("the owner of the port orders may not read column \"%s\" of table \"%s\"",
+								   ColumnName(accounts, column),
+								   RelationGetRelationName(accounts)),
+							errdetail("The gate reads it for role \"%s\", which lacks SELECT on it.",
+									  GetUserNameFromId(owner, false)),
 							errhint("Grant SELECT on the PIN, and on the columns that the guard and via name, to the owner of the orders; roles that place orders need no privilege on accounts."),
-							errtable(accounts));
+							errtablecol(accounts, column));
 }
 
 /* Where row security hides accounts from the owner, it would hide them from the gate. */
@@ -180,28 +180,12 @@ rule_column(Relation table, const AccountGuard *guard, AccountRule rule, Oid typ
 		FindColumnOfType(table, OptionColumn(guard->rules[rule]), type);
 }
 
-/* What is said of rows holds for every PIN of a table; so its guards must agree. */
 static AttrNumber
 row_rule(Relation table, List *guards, AccountRule rule, Oid type)
 {
-	AttrNumber	said = InvalidAttrNumber;
-	ListCell   *lc;
+	const char *column = RowRule(table, guards, rule);
 
-	foreach(lc, guards)
-	{
-		AttrNumber	column = rule_column(table, lfirst(lc), rule, type);
-
-		if (column != InvalidAttrNumber && said != InvalidAttrNumber && column != said)
-			ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-									errmsg("the guards of table \"%s\" name different columns for %s",
-										   RelationGetRelationName(table),
-										   account_rules[rule].name),
-									errhint("Install one of them again: it is the row that is locked or out of scope, whichever PIN it has."),
-									errtable(table));
-		if (column != InvalidAttrNumber)
-			said = column;
-	}
-	return said;
+	return column == NULL ? InvalidAttrNumber : FindColumnOfType(table, column, type);
 }
 
 /* A table that was guarded when the gate was installed must still be. */

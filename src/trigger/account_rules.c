@@ -7,6 +7,7 @@
 #include "trigger/account_rules.h"
 
 #include "access/table.h"
+#include "catalog/partition.h"
 #include "catalog/pg_trigger.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -15,7 +16,6 @@
 #include "base/catalog.h"
 #include "base/error.h"
 #include "table/column.h"
-#include "table/partition.h"
 #include "table/triggers.h"
 
 const GuardOption account_rules[NUM_ACCOUNT_RULES] = {
@@ -162,20 +162,51 @@ add_guards(List *guards, Relation table, Oid domain)
 	return guards;
 }
 
-/* The guards of a table: its own, and those of the table that it is a partition of. */
+/* The guards of a table: its own, and those of the tables that it is a partition of. */
 List *
 FindAccountGuards(Relation table, Oid domain)
 {
 	List	   *guards = add_guards(NIL, table, domain);
+	List	   *wholes = table->rd_rel->relispartition ?
+	get_partition_ancestors(RelationGetRelid(table)) : NIL;
+	ListCell   *lc;
 
-	if (table->rd_rel->relispartition)
+	foreach(lc, wholes)
 	{
-		Relation	root = table_open(RootOfPartitions(table), AccessShareLock);
+		Relation	whole = table_open(lfirst_oid(lc), AccessShareLock);
 
-		guards = add_guards(guards, root, domain);
-		table_close(root, NoLock);
+		guards = add_guards(guards, whole, domain);
+		table_close(whole, NoLock);
 	}
 	return guards;
+}
+
+/*
+ * The column that a rule names.  What is said of rows holds for every PIN of a table,
+ * so its guards must agree.  NULL if none of them has it.
+ */
+char *
+RowRule(Relation table, List *guards, AccountRule rule)
+{
+	char	   *said = NULL;
+	ListCell   *lc;
+
+	foreach(lc, guards)
+	{
+		char	   *column = OptionColumn(((AccountGuard *) lfirst(lc))->rules[rule]);
+
+		if (column == NULL)
+			continue;
+		if (said != NULL && strcmp(column, said) != 0)
+			ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+									errmsg("the guards of table \"%s\" name different columns for %s",
+										   RelationGetRelationName(table),
+										   account_rules[rule].name),
+									errhint("Install one of them again: it is the row that is locked or out of scope, whichever PIN it has."),
+									errtable(table));
+		said = column;
+	}
+	return said;
 }
 
 /* Of the guards of a table, the one that speaks for a column; NULL if none does. */

@@ -57,5 +57,6 @@ extern AccountGuard *ReadAccountGuard(Relation table, const Trigger *trigger,
 extern bool SamePin(const AccountGuard *a, const AccountGuard *b);
 extern List *FindAccountGuards(Relation table, Oid domain);
 extern AccountGuard *GuardOfPin(List *guards, const char *pin);
+extern char *RowRule(Relation table, List *guards, AccountRule rule);
 
 #endif							/* PORTPIN_ACCOUNT_RULES_H */
