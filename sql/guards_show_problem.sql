@@ -212,6 +212,21 @@ SELECT * FROM try(
 	'ALTER TRIGGER "Audit" ON port_orders RENAME TO audit_2');
 DROP TRIGGER audit ON port_orders;
 DROP TRIGGER audit_2 ON port_orders;
+-- A constraint's trigger is there to look.
+SELECT * FROM try(
+	'CREATE CONSTRAINT TRIGGER "Audit" AFTER INSERT ON port_orders FOR EACH ROW EXECUTE FUNCTION touch()',
+	'DROP TRIGGER "Audit" ON port_orders');
+
+-- A cast that comes later can make = mean something else when a dump is restored: then
+-- a WHEN that compares by it is not written any more.
+CREATE TYPE place AS ENUM ('capital');
+CREATE TABLE places (id place PRIMARY KEY, pin port_pin);
+CREATE FUNCTION number_of(place) RETURNS int LANGUAGE sql IMMUTABLE RETURN 1;
+SELECT count(*) FROM port_pin_protect('places', forbid_delete => true);
+SELECT * FROM try(
+	'CREATE CAST (place AS int) WITH FUNCTION number_of(place) AS IMPLICIT',
+	'SELECT port_pin_protect(''places'', forbid_delete => true, replace => true)');
+DROP TABLE places;
 
 --
 -- A gate attached by hand
@@ -336,6 +351,15 @@ SELECT * FROM try(
 	'ALTER TABLE part_orders1 OWNER TO regress_guards_desk',
 	'ALTER TABLE part_orders1 OWNER TO ' || current_user);
 
+-- A trigger of its own that fires before the gate's; those of the partitioned table are
+-- said there.
+SELECT * FROM try(
+	'CREATE TRIGGER "Audit" AFTER INSERT ON part_orders1 FOR EACH ROW EXECUTE FUNCTION touch()',
+	'DROP TRIGGER "Audit" ON part_orders1');
+SELECT * FROM try(
+	'CREATE TRIGGER "Audit" AFTER INSERT ON part_orders FOR EACH ROW EXECUTE FUNCTION touch()',
+	'DROP TRIGGER "Audit" ON part_orders');
+
 -- What ails the partitioned table is said once.
 SELECT * FROM try(
 	'ALTER TABLE parts DISABLE TRIGGER port_pin_protect',
@@ -404,6 +428,33 @@ SELECT * FROM try(
 	 WHERE tgrelid = 0 AND tgname = ''port_pin_protect_insert'';
 	 ALTER TABLE parts_w1 RESET (fillfactor)');
 RESET allow_system_table_mods;
+
+--
+-- The record of failed attempts: a restore with --disable-triggers enables all triggers
+-- in the end, but not as they were.
+--
+ALTER TABLE port_pin_failures DISABLE TRIGGER ALL, ENABLE TRIGGER ALL;
+SELECT * FROM port_pin_guards WHERE guard = 'record' ORDER BY trigger_name;
+SELECT port_pin_assert_guarded();
+SELECT string_agg(definition, ' ') AS mend FROM port_pin_guards WHERE guard = 'record' \gset
+:mend
+SELECT * FROM port_pin_guards WHERE guard = 'record';
+
+--
+-- Where the definition does not mend it, the hint says what does: the trigger's own, if
+-- it is the trigger that complains.
+--
+BEGIN;
+ALTER TABLE port_orders OWNER TO regress_guards_owner;
+REVOKE SELECT (pin) ON accounts FROM regress_guards_owner;
+SELECT relation, problem, hint FROM port_pin_guards WHERE relation = 'port_orders'::regclass;
+ROLLBACK;
+BEGIN;
+CREATE TRIGGER "Audit" AFTER INSERT ON part_orders FOR EACH ROW EXECUTE FUNCTION touch();
+GRANT TRIGGER ON accounts TO regress_guards_desk;
+SELECT relation, problem, hint FROM port_pin_guards
+	WHERE relation IN ('part_orders'::regclass, 'port_orders'::regclass) AND problem IS NOT NULL ORDER BY 1;
+ROLLBACK;
 
 --
 -- Everyone may look, whatever the search_path, and sees no PIN.

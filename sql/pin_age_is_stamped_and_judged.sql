@@ -234,6 +234,7 @@ UPDATE moving SET region = CASE region WHEN 'east' THEN 'west' ELSE 'east' END, 
 SELECT id, tableoid::regclass, pin, shown(at) FROM moving ORDER BY id;
 CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.at := ''2001-01-01''; RETURN NEW; END';
 CREATE TRIGGER zzz_forge BEFORE INSERT ON moving_west FOR EACH ROW EXECUTE FUNCTION forge();
+SELECT relation, problem FROM port_pin_guards WHERE relation = 'moving_west'::regclass;
 UPDATE moving SET region = 'west';
 DROP TRIGGER zzz_forge ON moving_west;
 

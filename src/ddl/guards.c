@@ -73,6 +73,7 @@ typedef struct Finding
 	char		enabled;		/* of that trigger */
 	char	   *definition;
 	const char *problem;		/* NULL where all is well */
+	const char *hint;			/* what mends it, if the definition does not */
 	const struct Finding *parent;	/* of the table that this is a partition
 									 * or child of */
 	bool		unseen;			/* the table is locked: nothing else is known */
@@ -222,7 +223,7 @@ compare_triggers(const GuardPlan *plan, Relation table, List *triggers, Finding 
 			{
 				finding->trigger = trigger->tgname;
 				finding->enabled = trigger->tgenabled;
-				finding->problem = "the WHEN condition of the trigger can keep it from firing";
+				finding->problem = "the WHEN condition of the trigger is not what the installer would write: it can keep the trigger from firing";
 				return;
 			}
 		}
@@ -249,7 +250,10 @@ compare_checks(const GuardPlan *plan, Finding *finding)
 					  check->column, &valid) == NULL)
 			finding->problem = check->lack;
 		else if (check->validate && !valid)
-			finding->problem = "the CHECK is not validated: rows from before may hold readable PINs; seal them with port_pin_seal_column";
+		{
+			finding->problem = "the CHECK is not validated: rows from before may hold readable PINs";
+			finding->hint = "port_pin_seal_column() seals them and validates it.";
+		}
 	}
 }
 
@@ -331,37 +335,47 @@ check_trigger_privilege(Oid relid, Finding *finding)
 	{
 		const AclItem *item = &ACL_DAT(acl)[i];
 
-		if ((ACLITEM_GET_PRIVS(*item) & ACL_TRIGGER) != 0 && item->ai_grantee != owner)
-			finding->problem = psprintf("role %s has TRIGGER on table \"%s\", which is its owner's power",
-										item->ai_grantee == ACL_ID_PUBLIC ? "PUBLIC" :
-										quote_identifier(GetUserNameFromId(item->ai_grantee, false)),
-										get_rel_name(relid));
+		if ((ACLITEM_GET_PRIVS(*item) & ACL_TRIGGER) == 0 || item->ai_grantee == owner)
+			continue;
+		finding->problem = psprintf("role %s has TRIGGER on table \"%s\", which is its owner's power",
+									item->ai_grantee == ACL_ID_PUBLIC ? "PUBLIC" :
+									quote_identifier(GetUserNameFromId(item->ai_grantee, false)),
+									get_rel_name(relid));
+		finding->hint = "Revoke it, and look at the triggers that the table has.";
 	}
 }
 
-/* What fires behind the trigger that stamps can make it refuse rows. */
+/* Triggers of others can change what a gate judges by, or what a guard has stamped. */
 static void
-inspect_late_triggers(const GuardPlan *plan, Finding *finding)
+inspect_neighbours(const GuardPlan *plan, Relation table, Finding *finding)
 {
-	char	   *late = LateTriggers(plan);
+	char	   *early = EarlyTriggers(plan, table);
+	char	   *late = LateTriggers(plan, table);
 
+	if (early != NULL)
+	{
+		finding->problem = psprintf("triggers fire before the gate and can change what it judges by: %s", early);
+		finding->hint = "Rename them: AFTER triggers fire in the order of their names, and names in lower case come behind the gate's.";
+	}
 	if (late != NULL)
+	{
 		finding->problem = psprintf("triggers fire behind the one that stamps rows and can change what it wrote: %s", late);
+		finding->hint = "Rename them: BEFORE triggers fire in the order of their names.";
+	}
 }
 
 /* What is wrong around a gate, though each of its triggers works. */
 static void
 inspect_surroundings(const GuardPlan *plan, const Gate *gate, Finding *finding)
 {
-	char	   *early = EarlyTriggers(plan);
-
 	for (int i = 0; i < gate->nrelations; i++)
 		check_trigger_privilege(gate->relations[i], finding);
-	if (early != NULL)
-		finding->problem = psprintf("triggers fire before the gate and can change what it judges by: %s", early);
 	if (gate->path.sealed && !gate->redact &&
 		!ColumnIsSealed(plan->table, gate->pin, plan->domain))
-		finding->problem = "the accounts' PINs are sealed, but orders keep theirs readable; install the gate with redact and blank the PINs of old orders";
+	{
+		finding->problem = "the accounts' PINs are sealed, but orders keep theirs readable";
+		finding->hint = "Install the gate with redact => true, and blank the PINs of old orders.";
+	}
 }
 
 /* The triggers of the guard that a finding is about. */
@@ -375,6 +389,17 @@ find_triggers(const Inspection *inspection, const Finding *finding)
 	else
 		IdentifyProtection(inspection->table, finding->values, inspection->domain, &plan);
 	return GuardTriggers(&plan, inspection->table);
+}
+
+/* What is said twice of a PIN or of its row is an error, at the gate too. */
+static void
+check_guards_agree(Relation table, Oid domain)
+{
+	List	   *guards = FindAccountGuards(table, domain);
+
+	(void) RowRule(table, guards, RULE_SCOPE);
+	(void) RowRule(table, guards, RULE_LOCK);
+	(void) RowRule(table, guards, RULE_LOCK_UNTIL);
 }
 
 /* What the guard's options ask for.  A gate without pin= finds the PIN of its orders. */
@@ -392,8 +417,7 @@ plan_guard(const Inspection *inspection, Finding *finding, Gate *gate)
 	}
 	else
 	{
-		/* Rules that are stated twice are an error. */
-		(void) FindAccountGuards(table, inspection->domain);
+		check_guards_agree(table, inspection->domain);
 		PlanProtect(table, finding->values, inspection->domain, plan);
 	}
 }
@@ -415,7 +439,7 @@ inspect_guard(const Inspection *inspection, Finding *finding)
 	if (finding->problem == NULL)
 		compare_checks(plan, finding);
 	if (finding->problem == NULL)
-		inspect_late_triggers(plan, finding);
+		inspect_neighbours(plan, inspection->table, finding);
 	if (finding->problem == NULL && finding->kind == GUARD_GATE)
 		compare_options(finding->triggers, finding);
 	if (finding->problem == NULL && finding->kind == GUARD_GATE)
@@ -470,8 +494,13 @@ inspect_safely(const Inspection *inspection, Finding *finding,
 		return;
 	if (is_of_session(error))
 		ReThrowError(error);
-	finding->problem = error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ?
-		LOCKED : error->message;
+	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		finding->problem = LOCKED;
+	else
+	{
+		finding->problem = error->message;
+		finding->hint = error->hint;
+	}
 }
 
 
@@ -508,8 +537,8 @@ text_or_null(const char *string, bool *isnull)
 static void
 report(const Inspection *inspection, const Finding *finding)
 {
-	Datum		values[7];
-	bool		nulls[7] = {false};
+	Datum		values[8];
+	bool		nulls[8] = {false};
 
 	values[0] = ObjectIdGetDatum(finding->relation);
 	values[1] = text_or_null(finding->pin, &nulls[1]);
@@ -519,6 +548,7 @@ report(const Inspection *inspection, const Finding *finding)
 	values[4] = text_or_null(enabled_word(finding), &nulls[4]);
 	values[5] = text_or_null(finding->definition, &nulls[5]);
 	values[6] = text_or_null(finding->problem, &nulls[6]);
+	values[7] = text_or_null(finding->hint, &nulls[7]);
 	tuplestore_putvalues(inspection->result->setResult, inspection->result->setDesc,
 						 values, nulls);
 }
@@ -761,6 +791,8 @@ inspect_rest(const Inspection *inspection, Relation partition, List *clones,
 	List	   *own;
 
 	ask_triggers(&here, clones, finding);
+	if (finding->problem == NULL)
+		inspect_neighbours(plan, partition, finding);
 	if (finding->problem != NULL || finding->kind == GUARD_GATE)
 		return;
 	own = GuardTriggers(plan, partition);
@@ -838,7 +870,7 @@ report_children(const Inspection *inspection, List *findings)
 /*
  * port_pin_inspect(table_name regclass, OUT relation regclass, OUT pin_column text,
  *					OUT guard text, OUT trigger_name text, OUT enabled text,
- *					OUT definition text, OUT problem text)
+ *					OUT definition text, OUT problem text, OUT hint text)
  *		returns setof record
  *
  * The guards of a table that is no partition, and PINs without one.  Says nothing

@@ -10,7 +10,8 @@ CREATE FUNCTION port_pin_inspect(
 	OUT trigger_name pg_catalog.text,
 	OUT enabled pg_catalog.text,
 	OUT definition pg_catalog.text,
-	OUT problem pg_catalog.text)
+	OUT problem pg_catalog.text,
+	OUT hint pg_catalog.text)
 	RETURNS SETOF pg_catalog.record
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL UNSAFE;
 
@@ -97,7 +98,7 @@ named AS (
 			ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) END AS role
 	FROM granted AS g
 )
-SELECT i.relation, i.pin_column, i.guard, i.trigger_name, i.enabled, i.definition, i.problem
+SELECT i.relation, i.pin_column, i.guard, i.trigger_name, i.enabled, i.definition, i.problem, i.hint
 FROM guarded AS g
 	JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) g.relation,
 	LATERAL port_pin_inspect(g.relation::pg_catalog.regclass) AS i
@@ -109,18 +110,32 @@ UNION ALL
 SELECT n.relation::pg_catalog.regclass, NULL, 'grant', NULL, NULL,
 	pg_catalog.format('REVOKE %s FROM %s;', n.privilege, n.role),
 	CASE WHEN n.danger IS NOT NULL THEN
-		pg_catalog.format('role %s was granted %s: %s', n.role, n.privilege, n.danger) END
-FROM named AS n;
+		pg_catalog.format('role %s was granted %s: %s', n.role, n.privilege, n.danger) END,
+	NULL
+FROM named AS n
+UNION ALL
+-- pg_restore --disable-triggers leaves them so.
+SELECT t.tgrelid::pg_catalog.regclass, NULL, 'record', t.tgname,
+	CASE WHEN t.tgenabled OPERATOR(pg_catalog.=) 'O' THEN 'enabled'
+		WHEN t.tgenabled OPERATOR(pg_catalog.=) 'D' THEN 'disabled' ELSE 'replica' END,
+	pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I;', t.tgrelid::pg_catalog.regclass, t.tgname),
+	'the trigger of the record does not fire always: sessions can overlook failed attempts that they have not recorded themselves',
+	NULL
+FROM pg_catalog.pg_trigger AS t
+WHERE t.tgrelid OPERATOR(pg_catalog.=) 'port_pin_failures'::pg_catalog.regclass::pg_catalog.oid
+	AND t.tgfoid OPERATOR(pg_catalog.=) 'port_pin_failures_trigger()'::pg_catalog.regprocedure::pg_catalog.oid
+	AND t.tgenabled OPERATOR(pg_catalog.<>) 'A';
 
 COMMENT ON VIEW port_pin_guards IS
-'every guard of port PINs, every column of them without one, and every grant that can get past them; problem is NULL where all is well';
+'every guard of port PINs, every column of them without one, every grant that can get past them, and what is wrong with the record; problem is NULL where all is well';
 COMMENT ON COLUMN port_pin_guards.relation IS 'table that is guarded, or should be; a partition or child only where something is wrong with it, and of a shard the table that it belongs to; NULL for a grant on a function';
 COMMENT ON COLUMN port_pin_guards.pin_column IS 'column that holds the port PIN; NULL where the guard is for a lock or scope alone, or does not find it';
-COMMENT ON COLUMN port_pin_guards.guard IS 'protect: the PIN is never cleared, and sealed where its column is; gate: no order gets in without it; grant: what a role was granted beside the owner; NULL where the table is locked';
+COMMENT ON COLUMN port_pin_guards.guard IS 'protect: the PIN is never cleared, and sealed where its column is; gate: no order gets in without it; grant: what a role was granted beside the owner; record: a trigger of the record of failed attempts that has a problem; NULL where the table is locked';
 COMMENT ON COLUMN port_pin_guards.trigger_name IS 'the trigger with the problem, else the guard''s first; NULL where it is missing';
 COMMENT ON COLUMN port_pin_guards.enabled IS 'of that trigger: enabled, disabled, replica, always or missing; NULL where the table is locked';
-COMMENT ON COLUMN port_pin_guards.definition IS 'the call that makes the guard: to edit, to compare, to undo; the statement that takes a grant back';
+COMMENT ON COLUMN port_pin_guards.definition IS 'the call that makes the guard: to edit, to compare, to undo; the statement that takes a grant back or mends the record';
 COMMENT ON COLUMN port_pin_guards.problem IS 'what is wrong, NULL where all is well';
+COMMENT ON COLUMN port_pin_guards.hint IS 'what mends it; NULL where the definition does';
 
 -- For migrations and CI: a schema that was loaded from a tool's dump may have lost
 -- its guards, and a view that knows of none shows none.
@@ -145,13 +160,13 @@ BEGIN
 	EXECUTE pg_catalog.format(
 		'WITH guards AS (SELECT *, COALESCE(pg_catalog.pg_partition_root(relation), relation) AS whole'
 		' FROM %1$s.port_pin_guards)'
-		' SELECT COALESCE(g.relation, r.relation) AS relation, g.guard, g.problem, g.definition, r.number'
+		' SELECT COALESCE(g.relation, r.relation) AS relation, g.guard, g.problem, g.definition, g.hint, r.number'
 		' FROM pg_catalog.unnest($1) WITH ORDINALITY AS r (relation, number)'
 		' LEFT JOIN guards AS g ON g.whole OPERATOR(pg_catalog.=)'
 		' COALESCE(pg_catalog.pg_partition_root(r.relation), r.relation)'
 		' WHERE g.problem IS NOT NULL OR g.relation IS NULL'
 		' UNION ALL'
-		' SELECT relation, guard, problem, definition, 0 FROM guards'
+		' SELECT relation, guard, problem, definition, hint, 0 FROM guards'
 		' WHERE problem IS NOT NULL AND pg_catalog.cardinality($1) OPERATOR(pg_catalog.=) 0'
 		' ORDER BY number, relation LIMIT 1', portpin) INTO wrong USING relations;
 	GET DIAGNOSTICS problems = ROW_COUNT;
@@ -164,13 +179,13 @@ BEGIN
 				HINT = pg_catalog.format('SELECT %s.port_pin_protect(%L); for a table of orders, port_pin_gate.',
 					portpin, wrong.relation);
 	END IF;
-	IF wrong.guard OPERATOR(pg_catalog.=) 'grant' THEN
+	IF wrong.guard OPERATOR(pg_catalog.=) ANY (ARRAY['grant', 'record']::pg_catalog.text[]) THEN
 		RAISE EXCEPTION '%', wrong.problem
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = wrong.definition;
 	END IF;
 	RAISE EXCEPTION 'the guard of table % has a problem: %', wrong.relation, wrong.problem
 		USING ERRCODE = 'object_not_in_prerequisite_state',
-			HINT = COALESCE('To install it again: ' OPERATOR(pg_catalog.||) wrong.definition,
+			HINT = COALESCE(wrong.hint, 'To install it again: ' OPERATOR(pg_catalog.||) wrong.definition,
 				'SELECT * FROM ' OPERATOR(pg_catalog.||) portpin OPERATOR(pg_catalog.||) '.port_pin_guards;');
 END
 $function$;

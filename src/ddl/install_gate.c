@@ -158,7 +158,7 @@ write_gate(Relation orders, char **options, bool replace, Oid domain,
 static void
 note_early_triggers(const GuardPlan *plan)
 {
-	char	   *early = EarlyTriggers(plan);
+	char	   *early = EarlyTriggers(plan, plan->table);
 
 	if (early != NULL)
 		ereport(NOTICE,

@@ -278,7 +278,7 @@ note_unknown_age(const GuardPlan *plan)
 static void
 note_late_triggers(const GuardPlan *plan)
 {
-	char	   *late = LateTriggers(plan);
+	char	   *late = LateTriggers(plan, plan->table);
 
 	if (late != NULL)
 		ereport(NOTICE,

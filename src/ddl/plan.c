@@ -253,30 +253,46 @@ calls_for_column(Node *expression, Oid function, AttrNumber column)
 }
 
 /*
- * The triggers of others that fire for a row before an AFTER gate does; NULL if there
- * are none.  Foreign keys' own are meant to.
+ * A trigger of others that fires for rows that are inserted or updated.  A clone is
+ * what its partitioned table has, and has been looked at there.
+ */
+static bool
+fires_for_rows(const Trigger *trigger)
+{
+	return TRIGGER_FOR_ROW(trigger->tgtype) &&
+		(TRIGGER_FOR_INSERT(trigger->tgtype) || TRIGGER_FOR_UPDATE(trigger->tgtype)) &&
+		TriggerFiresOnOrigin(trigger) && !trigger->tgisclone;
+}
+
+static void
+append_name(StringInfo names, const Trigger *trigger)
+{
+	appendStringInfo(names, "%s\"%s\"", names->len > 0 ? ", " : "", trigger->tgname);
+}
+
+/*
+ * The triggers of others that fire for a row before an AFTER gate does, and can change
+ * its account; NULL if there are none.  Those of constraints are there to look.
  */
 char *
-EarlyTriggers(const GuardPlan *plan)
+EarlyTriggers(const GuardPlan *plan, Relation table)
 {
 	const PlannedTrigger *gate = linitial(plan->triggers);
 	const char *name = gate->name != NULL ? gate->name : gate->base;
-	Oid			function = PortPinTrigger(gate->function, plan->domain);
+	bool		after = plan->kind == GUARD_GATE && TRIGGER_FOR_AFTER(gate->type);
 	StringInfoData names;
 	ListCell   *lc;
 
 	initStringInfo(&names);
-	foreach(lc, CopyTriggers(plan->table, InvalidOid))
+	foreach(lc, after ? CopyTriggers(table, InvalidOid) : NIL)
 	{
 		const Trigger *trigger = lfirst(lc);
 
-		if (TRIGGER_FOR_AFTER(gate->type) && TRIGGER_FOR_AFTER(trigger->tgtype) &&
-			TRIGGER_FOR_ROW(trigger->tgtype) && !trigger->tgisinternal &&
-			TriggerFiresOnOrigin(trigger) && !trigger->tginitdeferred &&
-			trigger->tgfoid != function &&
-			(TRIGGER_FOR_INSERT(trigger->tgtype) || TRIGGER_FOR_UPDATE(trigger->tgtype)) &&
+		if (TRIGGER_FOR_AFTER(trigger->tgtype) && fires_for_rows(trigger) &&
+			!trigger->tgisinternal && !OidIsValid(trigger->tgconstraint) &&
+			trigger->tgfoid != PortPinTrigger(gate->function, plan->domain) &&
 			strcmp(trigger->tgname, name) < 0)
-			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", trigger->tgname);
+			append_name(&names, trigger);
 	}
 	return names.len > 0 ? names.data : NULL;
 }
@@ -286,7 +302,7 @@ EarlyTriggers(const GuardPlan *plan)
  * change what it wrote; NULL if there are none, or nothing is stamped.
  */
 char *
-LateTriggers(const GuardPlan *plan)
+LateTriggers(const GuardPlan *plan, Relation table)
 {
 	const char *stamp = NULL;
 	StringInfoData names;
@@ -300,16 +316,14 @@ LateTriggers(const GuardPlan *plan)
 			stamp = planned->name;
 	}
 	initStringInfo(&names);
-	foreach(lc, stamp == NULL ? NIL : CopyTriggers(plan->table, InvalidOid))
+	foreach(lc, stamp == NULL ? NIL : CopyTriggers(table, InvalidOid))
 	{
 		const Trigger *trigger = lfirst(lc);
 
-		if (TRIGGER_FOR_BEFORE(trigger->tgtype) && TRIGGER_FOR_ROW(trigger->tgtype) &&
-			(TRIGGER_FOR_INSERT(trigger->tgtype) || TRIGGER_FOR_UPDATE(trigger->tgtype)) &&
-			TriggerFiresOnOrigin(trigger) &&
+		if (TRIGGER_FOR_BEFORE(trigger->tgtype) && fires_for_rows(trigger) &&
 			trigger->tgfoid != PortPinTrigger(PROTECT_TRIGGER, plan->domain) &&
 			strcmp(trigger->tgname, stamp) > 0)
-			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", trigger->tgname);
+			append_name(&names, trigger);
 	}
 	return names.len > 0 ? names.data : NULL;
 }

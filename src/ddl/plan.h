@@ -94,8 +94,8 @@ extern char *ColumnsDiffer(Relation rel, int ncolumns, const AttrNumber *columns
 extern List *KindTriggers(Relation table, GuardKind kind, Oid domain);
 extern List *GuardTriggers(const GuardPlan *plan, Relation table);
 extern bool CoversTrigger(const Trigger *trigger, const PlannedTrigger *planned);
-extern char *LateTriggers(const GuardPlan *plan);
-extern char *EarlyTriggers(const GuardPlan *plan);
+extern char *EarlyTriggers(const GuardPlan *plan, Relation table);
+extern char *LateTriggers(const GuardPlan *plan, Relation table);
 extern bool SameNames(List *a, List *b);
 extern char *FindCheck(Relation table, Oid function, AttrNumber column, bool *valid);
 extern char *FindOwnCheck(Relation table, Oid function, AttrNumber column);

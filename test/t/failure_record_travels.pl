@@ -98,6 +98,10 @@ $session->pump until $out =~ /known/;
 $in .= "$right;\n";
 $session->finish;
 like($out, qr/too many wrong port PINs/, 'and the session that knew the record knows');
+my $mend = $node->safe_psql($database, q{SELECT definition FROM port_pin_guards WHERE guard = 'record' ORDER BY trigger_name});
+like($mend, qr/\AALTER TABLE \S+ ENABLE ALWAYS TRIGGER port_pin_failures_delete;\nALTER TABLE .*_row;\z/,
+	'the view shows how to mend what that did to the triggers');
+$node->safe_psql($database, $mend);
 
 # ---- Publications ----
 
