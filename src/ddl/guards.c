@@ -63,9 +63,10 @@ typedef struct Finding
 	GuardKind	kind;
 	char	  **values;			/* its options, as one of its triggers has
 								 * them */
-	List	   *triggers;		/* on the table that is no partition */
-	GuardPlan	plan;			/* what the options ask for, if they can be
-								 * met */
+	List	   *triggers;		/* its own, on the table that is no partition */
+	Gate		gate;			/* of a gate: what its triggers find, */
+	GuardPlan	plan;			/* and what the options ask for, if they can
+								 * be met */
 	Oid			relation;
 	char	   *pin;			/* NULL if unknown, or for a lock alone */
 	char	   *trigger;		/* with the problem, else the first; NULL
@@ -115,16 +116,18 @@ event_of(const Trigger *trigger, TriggerEvent event)
 	return event;
 }
 
-/* Let a trigger do what it does before it looks at a row; its error is its problem. */
+/*
+ * Let a trigger do what it does before it looks at a row; its error is its problem.
+ * One of a gate finds the gate.
+ */
 static void
-ask_trigger(Relation table, Trigger *trigger, Oid domain)
+ask_trigger(Relation table, Trigger *trigger, Oid domain, Gate *gate)
 {
 	for (Size i = 0; i < lengthof(events); i++)
 	{
 		LOCAL_FCINFO(fcinfo, 0);
 		FmgrInfo	function;
 		TriggerData trigdata = {.type = T_TriggerData};
-		Gate		gate;
 
 		if ((trigger->tgtype & events[i].type) == 0)
 			continue;
@@ -139,7 +142,7 @@ ask_trigger(Relation table, Trigger *trigger, Oid domain)
 		else if (trigger->tgfoid == PortPinTrigger(SEAL_TRIGGER, domain))
 			(void) CheckSealTrigger(fcinfo);
 		else
-			CheckGateTrigger(fcinfo, &gate);
+			CheckGateTrigger(fcinfo, gate);
 	}
 }
 
@@ -305,7 +308,7 @@ ask_triggers(const Inspection *inspection, List *triggers, Finding *finding)
 			finding->problem = problem;
 			return;
 		}
-		ask_trigger(inspection->table, trigger, inspection->domain);
+		ask_trigger(inspection->table, trigger, inspection->domain, &finding->gate);
 	}
 	if (triggers == NIL)
 		return;
@@ -366,8 +369,10 @@ inspect_neighbours(const GuardPlan *plan, Relation table, Finding *finding)
 
 /* What is wrong around a gate, though each of its triggers works. */
 static void
-inspect_surroundings(const GuardPlan *plan, const Gate *gate, Finding *finding)
+inspect_surroundings(const GuardPlan *plan, Finding *finding)
 {
+	const Gate *gate = &finding->gate;
+
 	for (int i = 0; i < gate->nrelations; i++)
 		check_trigger_privilege(gate->relations[i], finding);
 	if (gate->path.sealed && !gate->redact &&
@@ -404,16 +409,15 @@ check_guards_agree(Relation table, Oid domain)
 
 /* What the guard's options ask for.  A gate without pin= finds the PIN of its orders. */
 static void
-plan_guard(const Inspection *inspection, Finding *finding, Gate *gate)
+plan_guard(const Inspection *inspection, Finding *finding)
 {
 	Relation	table = inspection->table;
 	GuardPlan  *plan = &finding->plan;
 
 	if (finding->kind == GUARD_GATE)
 	{
-		FindGate(table, finding->values, inspection->domain, gate);
-		finding->pin = ColumnName(table, gate->pin);
-		PlanGate(table, finding->values, gate, inspection->domain, plan);
+		finding->pin = ColumnName(table, finding->gate.pin);
+		PlanGate(table, finding->values, &finding->gate, inspection->domain, plan);
 	}
 	else
 	{
@@ -427,14 +431,13 @@ static void
 inspect_guard(const Inspection *inspection, Finding *finding)
 {
 	const GuardPlan *plan = &finding->plan;
-	Gate		gate;
 
 	finding->triggers = find_triggers(inspection, finding);
 	ask_triggers(inspection, finding->triggers, finding);
 	if (finding->problem != NULL)
 		return;
 
-	plan_guard(inspection, finding, &gate);
+	plan_guard(inspection, finding);
 	compare_triggers(plan, inspection->table, finding->triggers, finding);
 	if (finding->problem == NULL)
 		compare_checks(plan, finding);
@@ -443,7 +446,7 @@ inspect_guard(const Inspection *inspection, Finding *finding)
 	if (finding->problem == NULL && finding->kind == GUARD_GATE)
 		compare_options(finding->triggers, finding);
 	if (finding->problem == NULL && finding->kind == GUARD_GATE)
-		inspect_surroundings(plan, &gate, finding);
+		inspect_surroundings(plan, finding);
 }
 
 
@@ -618,26 +621,19 @@ own_triggers(const Inspection *inspection, GuardKind kind)
 	return list_concat(stating, others);
 }
 
-/* Read the options of a trigger, by its name: its own error is the guard's problem. */
+/* Read the options of the first trigger: its own error is the guard's problem. */
 static void
 read_values(const Inspection *inspection, Finding *finding)
 {
 	const GuardKindInfo *info = &guard_kinds[finding->kind];
-	ListCell   *lc;
+	const Trigger *trigger = linitial(finding->triggers);
 
-	foreach(lc, own_triggers(inspection, finding->kind))
-	{
-		Trigger    *trigger = lfirst(lc);
-
-		if (strcmp(trigger->tgname, finding->trigger) != 0)
-			continue;
-		if (finding->kind == GUARD_PROTECT)
-			memcpy(finding->values,
-				   ReadAccountGuard(inspection->table, trigger, inspection->domain)->rules,
-				   info->noptions * sizeof(char *));
-		else
-			ReadOptions(trigger, info->options, info->noptions, finding->values);
-	}
+	if (finding->kind == GUARD_PROTECT)
+		memcpy(finding->values,
+			   ReadAccountGuard(inspection->table, trigger, inspection->domain)->rules,
+			   info->noptions * sizeof(char *));
+	else
+		ReadOptions(trigger, info->options, info->noptions, finding->values);
 }
 
 /* Two triggers are of one guard if they are for one PIN, or for one key of the orders. */
@@ -660,6 +656,7 @@ list_guards(const Inspection *inspection, GuardKind kind)
 
 	foreach(lc, own_triggers(inspection, kind))
 	{
+		Trigger    *trigger = lfirst(lc);
 		Finding    *finding = palloc0(sizeof(Finding));
 		bool		known = false;
 		ListCell   *other;
@@ -667,8 +664,9 @@ list_guards(const Inspection *inspection, GuardKind kind)
 		finding->kind = kind;
 		finding->values = palloc0(MAX_GUARD_OPTIONS * sizeof(char *));
 		finding->relation = RelationGetRelid(inspection->table);
-		finding->trigger = ((Trigger *) lfirst(lc))->tgname;
-		finding->enabled = ((Trigger *) lfirst(lc))->tgenabled;
+		finding->triggers = list_make1(trigger);
+		finding->trigger = trigger->tgname;
+		finding->enabled = trigger->tgenabled;
 		inspect_safely(inspection, finding, read_values);
 		foreach(other, findings)
 			known |= finding->problem == NULL && same_guard(finding, lfirst(other));
