@@ -22,6 +22,7 @@
 #include "table/column.h"
 #include "table/triggers.h"
 #include "trigger/seal_trigger.h"
+#include "trigger/stamp.h"
 
 const GuardKindInfo guard_kinds[] = {
 	[GUARD_PROTECT] = {
@@ -297,6 +298,24 @@ EarlyTriggers(const GuardPlan *plan, Relation table)
 	return names.len > 0 ? names.data : NULL;
 }
 
+/* The trigger that stamps rows, by its name; NULL if none does. */
+static const char *
+stamping_trigger(const GuardPlan *plan)
+{
+	ListCell   *lc;
+
+	if (plan->kind != GUARD_PROTECT || !StampsRows(plan->values))
+		return NULL;
+	foreach(lc, plan->triggers)
+	{
+		const PlannedTrigger *planned = lfirst(lc);
+
+		if (strcmp(planned->base, STAMP_TRIGGER_BASE) == 0)
+			return planned->name;
+	}
+	return NULL;
+}
+
 /*
  * The triggers of others that fire for a row behind the one that stamps it, and can
  * change what it wrote; NULL if there are none, or nothing is stamped.
@@ -304,17 +323,10 @@ EarlyTriggers(const GuardPlan *plan, Relation table)
 char *
 LateTriggers(const GuardPlan *plan, Relation table)
 {
-	const char *stamp = NULL;
+	const char *stamp = stamping_trigger(plan);
 	StringInfoData names;
 	ListCell   *lc;
 
-	foreach(lc, plan->triggers)
-	{
-		const PlannedTrigger *planned = lfirst(lc);
-
-		if (strcmp(planned->base, STAMP_TRIGGER_BASE) == 0)
-			stamp = planned->name;
-	}
 	initStringInfo(&names);
 	foreach(lc, stamp == NULL ? NIL : CopyTriggers(table, InvalidOid))
 	{
