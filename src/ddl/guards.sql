@@ -104,7 +104,7 @@ FROM guarded AS g
 	LATERAL port_pin_inspect(g.relation::pg_catalog.regclass) AS i
 WHERE NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)
 UNION ALL
-SELECT s.relation, s.pin_column, s.guard, s.trigger_name, s.enabled, s.definition, s.problem
+SELECT s.relation, s.pin_column, s.guard, s.trigger_name, s.enabled, s.definition, s.problem, s.hint
 FROM port_pin_inspect_nodes(ARRAY(SELECT g.relation::pg_catalog.regclass FROM guarded AS g)) AS s
 UNION ALL
 SELECT n.relation::pg_catalog.regclass, NULL, 'grant', NULL, NULL,

@@ -15,7 +15,8 @@ CREATE FUNCTION port_pin_inspect_shards(
 	OUT trigger_name pg_catalog.text,
 	OUT enabled pg_catalog.text,
 	OUT definition pg_catalog.text,
-	OUT problem pg_catalog.text)
+	OUT problem pg_catalog.text,
+	OUT hint pg_catalog.text)
 	RETURNS SETOF pg_catalog.record
 	LANGUAGE plpgsql STRICT PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -40,12 +41,12 @@ BEGIN
 				WHERE i.relation = t.whole AND i.definition IS NOT NULL
 			)
 			SELECT f.whole::text, f.pin_column, f.guard, f.trigger_name, f.enabled, f.of_whole,
-				format('shard %%s: %%s', f.relation, f.problem)
+				format('shard %%s: %%s', f.relation, f.problem), f.hint
 			FROM found f
 			WHERE f.problem IS NOT NULL
 			UNION ALL
 			SELECT e.whole::text, e.pin_column, e.guard, NULL, 'missing', e.definition,
-				format('shard %%s: it has no such guard', s.shard)
+				format('shard %%s: it has no such guard', s.shard), NULL
 			FROM expected e JOIN shard s USING (whole)
 			WHERE NOT EXISTS (SELECT FROM found f
 				WHERE f.shard = s.shard
@@ -69,7 +70,8 @@ CREATE FUNCTION port_pin_inspect_nodes(
 	OUT trigger_name pg_catalog.text,
 	OUT enabled pg_catalog.text,
 	OUT definition pg_catalog.text,
-	OUT problem pg_catalog.text)
+	OUT problem pg_catalog.text,
+	OUT hint pg_catalog.text)
 	RETURNS SETOF pg_catalog.record
 	LANGUAGE plpgsql STRICT PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -92,12 +94,12 @@ BEGIN
 	LOOP
 		IF node.success THEN
 			RETURN QUERY SELECT s.relation::regclass, s.pin_column, s.guard, s.trigger_name, s.enabled, s.definition,
-					format('on %s, %s', node.name, s.problem)
+					format('on %s, %s', node.name, s.problem), s.hint
 				FROM json_to_recordset(nullif(node.result, '')::json) AS s (relation text, pin_column text, guard text,
-					trigger_name text, enabled text, definition text, problem text);
+					trigger_name text, enabled text, definition text, problem text, hint text);
 		ELSE
 			RETURN QUERY SELECT s.relation, NULL, NULL, NULL, NULL, NULL,
-					format('on %s, its shards were not looked at: %s', node.name, node.result)
+					format('on %s, its shards were not looked at: %s', node.name, node.result), NULL
 				FROM unnest(sharded) AS s (relation);
 		END IF;
 	END LOOP;
