@@ -100,6 +100,21 @@ SELECT * FROM used_now;
 SELECT event, account_key, order_table, order_key FROM port_pin_history
 WHERE order_table = 'requests' ORDER BY event_at;
 
+-- Orders that were judged are moved, with the gate disabled: they use no PIN once more.
+UPDATE accounts SET pin = '735526' WHERE id = 6;
+SELECT * FROM used_now;
+SELECT count(*) FROM port_pin_history WHERE event = 'used';
+BEGIN;
+ALTER TABLE requests DISABLE TRIGGER zz_port_pin_gate;
+CREATE TABLE requests_before AS TABLE requests;
+DELETE FROM requests;
+INSERT INTO requests TABLE requests_before;
+ALTER TABLE requests ENABLE TRIGGER zz_port_pin_gate;
+DROP TABLE requests_before;
+COMMIT;
+SELECT * FROM used_now;
+SELECT count(*) FROM port_pin_history WHERE event = 'used';
+
 -- A gate that redacts and refuses spends the PIN of each order that it lets in.  The
 -- history names the order by its primary key, if it has one without the PIN.
 INSERT INTO accounts (id, pin) VALUES (21, '735521'), (22, '735522'), (23, '735523');

@@ -123,6 +123,25 @@ check_use_is_noted(Relation orders, const Gate *gate)
 								errtable(orders));
 }
 
+/* Is the gate that a trigger notes the use of PINs for disabled? */
+static bool
+gate_is_off(Relation orders, const Trigger *used, Oid domain)
+{
+	ListCell   *lc;
+
+	foreach(lc, CopyTriggers(orders, PortPinTrigger(GATE_TRIGGER, domain)))
+	{
+		const Trigger *gate = lfirst(lc);
+		bool		same = gate->tgnargs == used->tgnargs;
+
+		for (int i = 0; same && i < gate->tgnargs; i++)
+			same = strcmp(gate->tgargs[i], used->tgargs[i]) == 0;
+		if (same && TriggerFiresOnOrigin(gate))
+			return false;
+	}
+	return true;
+}
+
 
 /* ----- Its columns ----- */
 
@@ -350,6 +369,8 @@ FindGateOfTrigger(FunctionCallInfo fcinfo, const TriggerData *trigdata, Gate *ga
 	ReadOptions(trigger, gate_options, NUM_GATE_OPTIONS, options);
 	FindGate(trigdata->tg_relation, options, domain, gate);
 	gate->trigger = trigger->tgoid;
+	if (function == PortPinTrigger(USED_TRIGGER, domain))
+		gate->off = gate_is_off(trigdata->tg_relation, trigger, domain);
 	if (!TRIGGER_FIRED_BEFORE(trigdata->tg_event))
 		return;
 	CheckGateFiresLast(trigdata->tg_relation, trigger->tgname, gate->domain, true);

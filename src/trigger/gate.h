@@ -50,6 +50,8 @@ typedef struct Gate
 	AttrNumber	verdict;		/* 0 where a bad order is refused, not
 								 * recorded */
 	bool		redact;			/* the PIN is not stored once judged */
+	bool		off;			/* for what notes that PINs are used: nothing
+								 * is judged */
 	AccountPath path;
 	int			nrelations;
 	Oid			relations[MAX_GATE_RELATIONS];

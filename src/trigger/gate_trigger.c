@@ -347,8 +347,9 @@ was_accepted(Relation orders, const Gate *gate, TupleTableSlot *order)
 }
 
 /*
- * Has an order been accepted by the command that stored it?  A PIN that was given again
- * for an order that had been accepted, and was redacted, is not seen; nor need it be.
+ * Has an order been accepted by the command that stored it?  Not where the gate is
+ * disabled, as for orders that were judged elsewhere and are moved.  A PIN that was given
+ * again for an order that had been accepted, and was redacted, is not seen; nor need it be.
  */
 static bool
 is_newly_accepted(TriggerData *trigdata, GateState *state, TupleTableSlot *old,
@@ -356,7 +357,7 @@ is_newly_accepted(TriggerData *trigdata, GateState *state, TupleTableSlot *old,
 {
 	const Gate *gate = &state->gate;
 
-	if (!OrderInScope(trigdata, gate, new) ||
+	if (gate->off || !OrderInScope(trigdata, gate, new) ||
 		!was_accepted(trigdata->tg_relation, gate, new))
 		return false;
 	return OrderNeedsJudging(trigdata, state, old, new) ||
