@@ -143,7 +143,7 @@ answers('until it has a gate of its own', $problems, '');
 my $rest = $node->safe_psql('postgres', 'TABLE kept');
 $node->safe_psql('postgres', q{
 	CREATE TABLE whole (LIKE kept INCLUDING ALL, FOREIGN KEY (account) REFERENCES accounts);
-	SELECT partman.undo_partition('public.kept', p_batch_count => 1000, p_target_table => 'public.whole', p_keep_table => false);
+	CALL partman.undo_partition_proc('public.kept', p_target_table => 'public.whole', p_keep_table => false, p_wait => 0);
 	DROP TABLE kept;
 	SELECT port_pin_gate('whole', verdict => 'verdict', redact => true)});
 answers('taken back as they were', 'TABLE whole', $rest);
