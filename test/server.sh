@@ -60,9 +60,9 @@ trap 'exit 143' TERM
 
 need() { missing="$missing $*"; }
 
-# Only if it can be had: not every Debian has everything for every server.
+# Only if it can be had, without a password: not every Debian has everything for every server.
 want() {
-    have apt-get && { is_root || have sudo; } || return 0
+    have apt-get && { is_root || sudo -n true 2>/dev/null; } || return 0
     for package; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
             ! apt-get -q -s --no-install-recommends install "$package" >/dev/null 2>&1 || need "$package"
