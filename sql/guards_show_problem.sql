@@ -250,6 +250,14 @@ SELECT * FROM try(
 	'DROP TRIGGER z ON port_orders');
 SELECT * FROM try(
 	'CREATE TRIGGER z AFTER INSERT OR UPDATE ON port_orders
+		FOR EACH ROW EXECUTE FUNCTION port_pin_gate_trigger(''pin='')',
+	'DROP TRIGGER z ON port_orders');
+SELECT * FROM try(
+	'CREATE TRIGGER z AFTER INSERT OR UPDATE ON port_orders
+		FOR EACH ROW EXECUTE FUNCTION port_pin_gate_trigger(''fk="account_id'', ''pin=pin'')',
+	'DROP TRIGGER z ON port_orders');
+SELECT * FROM try(
+	'CREATE TRIGGER z AFTER INSERT OR UPDATE ON port_orders
 		FOR EACH STATEMENT EXECUTE FUNCTION port_pin_gate_trigger(''fk=account_id'', ''pin=pin'')',
 	'DROP TRIGGER z ON port_orders');
 SELECT * FROM try(

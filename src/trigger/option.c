@@ -73,7 +73,7 @@ check_value(const Trigger *trigger, const GuardOption *option, const char *value
 
 /*
  * Read the arguments of a trigger.  What the guard does not know, or what is said
- * twice, is an error.  The word is shown only up to its = or to a digit: what
+ * twice, is an error; those before it have been read by then.  The word is shown only up to its = or to a digit: what
  * somebody wrote there could be a PIN.
  */
 void
@@ -85,6 +85,7 @@ ReadOptions(const Trigger *trigger, const GuardOption *options, int noptions,
 	{
 		const char *argument = trigger->tgargs[i];
 		int			option = find_option(argument, options, noptions);
+		char	   *value;
 
 		if (option < 0)
 			ereport_without_context(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -98,8 +99,9 @@ ReadOptions(const Trigger *trigger, const GuardOption *options, int noptions,
 									errmsg("trigger \"%s\" has its argument \"%s\" twice",
 										   trigger->tgname, options[option].name),
 									errhint("Give each argument once."));
-		values[option] = pstrdup(strchr(argument, '=') + 1);
-		check_value(trigger, &options[option], values[option]);
+		value = pstrdup(strchr(argument, '=') + 1);
+		check_value(trigger, &options[option], value);
+		values[option] = value;
 	}
 }
 
