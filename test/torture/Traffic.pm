@@ -10,6 +10,7 @@ package Traffic;
 use strict;
 use warnings;
 use DBI;
+use Campaign;
 use Fcntl;
 use IO::Handle;
 use MIME::Base64;
@@ -18,7 +19,7 @@ use Time::HiRes qw(sleep time);
 
 sub new
 {
-	my ($class, %self) = @_;	# client, dsn, file, model, until: is it time to end?
+	my ($class, %self) = @_;	# client, file, model, until: is it time to end?
 	sysopen my $fh, $self{file}, O_WRONLY | O_APPEND | O_CREAT or die "$self{file}: $!";
 	$fh->autoflush;
 	return bless { orders => 0, %self, fh => $fh }, $class;
@@ -34,9 +35,13 @@ sub connect
 	delete $self->{dbh};
 	until ($self->{until}->())
 	{
-		$self->{dbh} = DBI->connect($self->{dsn}, 'postgres', '',
+		$self->{dbh} = DBI->connect($dsn, 'postgres', '',
 			{ RaiseError => 0, PrintError => 0, Warn => 0, pg_switch_prepared => 1 });
-		return 1 if $self->{dbh} and $self->{dbh}->do("SET default_transaction_isolation = '$isolation'");
+		if ($self->{dbh} and $self->{dbh}->do("SET default_transaction_isolation = '$isolation'"))
+		{
+			$self->end_prepared;
+			return 1;
+		}
 		sleep 0.05;
 	}
 	return 0;
@@ -50,6 +55,39 @@ sub note
 	$self->{model}->apply($event);
 }
 
+# A transaction that was prepared when the connection broke: it may end in either way.
+sub end_prepared
+{
+	my ($self) = @_;
+	my $id = delete $self->{prepared} or return;
+	$self->{dbh}->do(one_of('COMMIT', 'ROLLBACK') . " PREPARED '$id'");
+}
+
+# End a transaction block: COMMIT, ROLLBACK, or COMMIT PREPARED.
+sub end_block
+{
+	my ($self, $end) = @_;
+	return $self->{dbh}->do($end) if $end ne 'COMMIT PREPARED';
+	my $id = join '-', $self->{client}, $self->{round}, ++$self->{transactions};
+	$self->{prepared} = $id;
+	my $done = $self->{dbh}->do("PREPARE TRANSACTION '$id'") && $self->{dbh}->do("COMMIT PREPARED '$id'");
+	delete $self->{prepared} if $done or $self->{dbh}->ping;
+	return $done;
+}
+
+# Run a statement with these values; of COPY they are the row.
+sub execute
+{
+	my ($self, $sql, @values) = @_;
+	my $dbh = $self->{dbh};
+	if ($sql =~ /^COPY/)
+	{
+		return $dbh->do($sql) && $dbh->pg_putcopydata(join("\t", map { $_ // '\N' } @values) . "\n") && $dbh->pg_putcopyend;
+	}
+	my $sth = $dbh->prepare($sql);
+	return $sth && $sth->execute(@values) ? $sth : undef;
+}
+
 # Tell what is about to be done, do it, and tell the answer, which is returned.  In a
 # transaction block that ends as $event->{end} says, it is acknowledged at the end.
 sub attempt
@@ -59,11 +97,10 @@ sub attempt
 	my $begun = time;
 	$self->note(%$event, phase => 'begin', pid => $dbh->{pg_pid});
 	$dbh->do('BEGIN') if $event->{end};
-	my $sth = $dbh->prepare($sql);
-	my $done = $sth && $sth->execute(@values);
-	my $told = $done && $sth->{NUM_OF_FIELDS} ? ($sth->fetchrow_array)[0] : undef;
-	my $answer = $done && $sql =~ /^UPDATE/ && !$sth->rows ? 'none' : 'ok';
-	$done = $dbh->do($event->{end}) if $done and $event->{end};
+	my $done = $self->execute($sql, @values);
+	my $told = ref $done && $done->{NUM_OF_FIELDS} ? ($done->fetchrow_array)[0] : undef;
+	my $answer = ref $done && $sql =~ /^UPDATE/ && !$done->rows ? 'none' : 'ok';
+	$done = $self->end_block($event->{end}) if $done and $event->{end};
 	$answer = $dbh->state if !$done;
 	$answer = 'undone' if $done and ($event->{end} // '') eq 'ROLLBACK';
 	$answer = 'lost' if !$done and ($answer !~ /^(23|40|55)/ and !$dbh->ping or $answer =~ /^57P0/);
@@ -80,19 +117,15 @@ sub set
 	return $self->attempt({ op => 'set', thing => $thing, what => $what, value => $value }, $sql, @values);
 }
 
-# What a row that was acknowledged has besides.
+# What a row that was acknowledged has besides; after another answer, may have.
 sub given
 {
-	my ($self, $thing, $what, $value) = @_;
+	my ($self, $thing, $what, $value, $answer) = @_;
 	$self->note(phase => 'begin', op => 'set', thing => $thing, what => $what, value => $value, given => 1);
-	$self->note(phase => 'end', answer => 'ok', told => '', seconds => 0);
+	$self->note(phase => 'end', answer => $answer // 'ok', told => '', seconds => 0);
 }
 
 ## What there is
-
-# PINs of ten digits with this beginning can be told from all else in a log.
-sub new_pin { return '77' . sprintf '%08d', int rand 1e8 }
-sub one_of { return $_[ rand @_ ] }
 
 sub own
 {
@@ -111,12 +144,12 @@ sub create
 	for my $tag ($n .. ($self->{client} ? $n + 5 : 1), $n + 9)
 	{
 		my $pin = is_blank($tag) ? '' : new_pin();
-		for my $table ('accounts', 'sealed_accounts')
+		for my $table ('accounts', 'sealed_accounts', 'one_time_accounts')
 		{
 			$self->set("$table/$tag", 'pin', $pin,
 				"INSERT INTO $table (id, tag, pin) VALUES (?, ?, nullif(?, ''))", $tag, $tag, $pin);
 			$self->given("$table/$tag", 'key', $tag);
-			$self->given("$table/$tag", 'locked', 0);
+			$self->given("$table/$tag", $table eq 'one_time_accounts' ? 'used' : 'locked', 0);
 		}
 		$self->attempt({ op => 'ddl' }, 'INSERT INTO numbers VALUES (?, ?)', "n$tag", $tag);
 		$self->set("subscribers/$tag", 'pin', $pin,
@@ -131,7 +164,9 @@ sub set_pin
 {
 	my ($self, $table, $tag) = @_;
 	my $pin = new_pin();
-	return $self->set("$table/$tag", 'pin', $pin, "UPDATE $table SET pin = ? WHERE tag = ?", $pin, $tag);
+	my $answer = $self->set("$table/$tag", 'pin', $pin, "UPDATE $table SET pin = ? WHERE tag = ?", $pin, $tag);
+	$self->given("$table/$tag", 'used', 0, $answer) if $table eq 'one_time_accounts' and $answer =~ /^(?:ok|lost)$/;
+	return $answer;
 }
 
 sub set_locked
@@ -156,23 +191,53 @@ sub end_doubt
 	my ($self, $table, $tag) = @_;
 	my $model = $self->{model};
 	my $thing = "$table/$tag";
-	$self->set_pin($table, $tag) if !defined $model->value_of($thing, 'pin');
-	$self->set_locked($table, $tag, 0) if !defined $model->value_of($thing, 'locked');
+	my $state = $table eq 'one_time_accounts' ? 'used' : 'locked';
+	$self->set_pin($table, $tag) if $tag >= 100 and grep { !defined $model->value_of($thing, $_) } 'pin', $state eq 'used' ? 'used' : ();
+	$self->set_locked($table, $tag, 0) if $state eq 'locked' and !defined $model->value_of($thing, 'locked');
 	$self->set_key($tag) if !defined $model->value_of($thing, 'key');
-	return !grep { !defined $model->value_of($thing, $_) } qw(pin locked key);
+	return !grep { !defined $model->value_of($thing, $_) } 'pin', 'key', $tag >= 100 || $state eq 'locked' ? $state : ();
 }
 
-my %order = (
-	orders => 'INSERT INTO orders (uid, account, pin) VALUES (?, ?, ?)',
-	number_orders => 'INSERT INTO number_orders (uid, number, pin) VALUES (?, ?, ?)',
-	sealed_orders => 'INSERT INTO sealed_orders (uid, account, pin) VALUES (?, ?, ?)',
-	desk_orders => q{INSERT INTO desk_orders (uid, state, account, pin) VALUES (?, 'open', ?, ?) RETURNING verdict});
+# The gates: the table of their accounts, and the columns of an order beside its key and PIN.
+my %gate = (
+	orders => { accounts => 'accounts', key => 'account', more => 'source' },
+	number_orders => { accounts => 'accounts', key => 'number' },
+	sealed_orders => { accounts => 'sealed_accounts', key => 'account' },
+	one_time_orders => { accounts => 'one_time_accounts', key => 'account' },
+	desk_orders => { accounts => 'accounts', key => 'account', more => 'state' });
+
+# The statement that stores an order.
+sub order_sql
+{
+	my ($gate, $by) = @_;
+	my @columns = ('uid', $gate{$gate}{key}, 'pin', $gate{$gate}{more} // ());
+	my $columns = join ', ', @columns;
+	my $marks = join ', ', map { $_ eq 'account' ? '?::int' : '?::text' } @columns;
+	return "COPY $gate ($columns) FROM STDIN" if $by eq 'COPY';
+	return "MERGE INTO $gate o USING (VALUES ($marks)) s ($columns) ON o.uid = s.uid "
+	  . "WHEN NOT MATCHED THEN INSERT ($columns) VALUES (" . join(', ', map { "s.$_" } @columns) . ')'
+	  if $by eq 'MERGE';
+	return "INSERT INTO $gate ($columns) VALUES ($marks)" . ($gate eq 'desk_orders' ? ' RETURNING verdict' : '');
+}
+
+# Is the order right?  By what the model knows of its account.
+sub kind_of
+{
+	my ($self, $kind, $table, $tag) = @_;
+	my $thing = "$table/$tag";
+	my $unset = $self->{model}->value_of($thing, 'pin') eq '';
+	return 'locked' if $self->{model}->value_of($thing, 'locked');
+	return 'blank' if $unset;
+	return $kind if $kind eq 'none' or $table ne 'one_time_accounts';
+	return $kind eq 'right' ? 'race' : 'unknown' if $tag < 100;
+	return $self->{model}->value_of($thing, 'used') ? 'used' : $kind;
+}
 
 sub place_order
 {
 	my ($self) = @_;
-	my $gate = one_of(sort keys %order);
-	my $table = $gate eq 'sealed_orders' ? 'sealed_accounts' : 'accounts';
+	my $gate = one_of(sort keys %gate);
+	my $table = $gate{$gate}{accounts};
 	my $tag = one_of(rand() < 0.3 ? $self->shared($table) : $self->own($table));
 	$self->end_doubt($table, $tag) or return;
 
@@ -181,14 +246,16 @@ sub place_order
 	my $key = $self->{model}->value_of($thing, 'key');
 	my $kind = one_of(('right') x 6, ('wrong') x 3, 'none');
 	my $pin = $kind eq 'right' && $right ne '' ? $right : $kind eq 'none' ? undef : new_pin();
-	$kind = 'wrong' if $kind eq 'right' and $right eq '';
-	$kind = 'blank' if $right eq '';
-	$kind = 'locked' if $self->{model}->value_of($thing, 'locked');
 	my $uid = join '-', $self->{client}, $self->{round}, ++$self->{orders};
-	$self->attempt(
-		{ op => 'order', uid => $uid, gate => $gate, table => $table, tag => $tag, key => $key,
-			kind => $kind, pin => $pin // '', end => one_of('', '', '', 'COMMIT', 'ROLLBACK') },
-		$order{$gate}, $uid, $gate eq 'number_orders' ? "n$tag" : $key, $pin);
+	my $source = $gate eq 'orders' ? one_of(undef, undef, "carrier $self->{client}", "thief $self->{round}") : undef;
+	my $by = $gate eq 'desk_orders' ? 'INSERT' : one_of('INSERT', 'INSERT', 'COPY', 'MERGE');
+	$kind = $self->kind_of($kind, $table, $tag);
+	my $answer = $self->attempt(
+		{ op => 'order', uid => $uid, gate => $gate, table => $table, tag => $tag, key => $key, by => $by, source => $source // '',
+			kind => $kind, pin => $pin // '', end => one_of('', '', '', '', 'COMMIT', 'COMMIT PREPARED', 'ROLLBACK') },
+		order_sql($gate, $by), $uid, $gate eq 'number_orders' ? "n$tag" : $key, $pin,
+		$gate eq 'orders' ? $source : $gate eq 'desk_orders' ? 'open' : ());
+	$self->given($thing, 'used', 1, $answer) if $gate eq 'one_time_orders' and $kind eq 'right' and $answer =~ /^(?:ok|lost)$/;
 }
 
 # Moved to another partition, and at times with a verdict that it was not given.
@@ -205,9 +272,9 @@ sub move_order
 sub change_account
 {
 	my ($self) = @_;
-	my $table = one_of('accounts', 'sealed_accounts');
+	my $table = one_of('accounts', 'sealed_accounts', 'one_time_accounts');
 	my $tag = one_of(grep { !is_blank($_) } $self->own($table));
-	return $self->set_pin($table, $tag) if rand() < 0.6;
+	return $self->set_pin($table, $tag) if $table eq 'one_time_accounts' or rand() < 0.6;
 	return $self->set_locked($table, $tag, one_of(0, 0, 0, 1)) if $table ne 'accounts' or rand() < 0.3;
 	return $self->set_key($tag) if rand() < 0.7;
 	$tag = one_of($tag, $self->shared($table));
@@ -267,7 +334,9 @@ my @ddl = (
 	q{SELECT port_pin_protect('accounts', lock => 'locked', history => true, replace => true)},
 	q{SELECT port_pin_protect('sealed_accounts', lock => 'locked', forbid_delete => true, replace => true)},
 	q{SELECT port_pin_protect('subscribers', replace => true)},
-	q{SELECT port_pin_gate('orders', replace => true)},
+	q{SELECT port_pin_protect('one_time_accounts', used => 'used', replace => true)},
+	q{SELECT port_pin_gate('orders', source => 'source', replace => true)},
+	q{SELECT port_pin_gate('one_time_orders', replace => true)},
 	q{SELECT port_pin_gate('number_orders', fk => 'number', via => 'account', replace => true)},
 	q{SELECT port_pin_gate('sealed_orders', redact => true, replace => true)},
 	q{SELECT port_pin_gate('desk_orders', verdict => 'verdict', redact => true, replace => true)},

@@ -23,6 +23,14 @@ CREATE TABLE sealed_accounts (
     note   text
 );
 
+-- Its PINs port once.
+CREATE TABLE one_time_accounts (
+    id   int PRIMARY KEY,
+    tag  int NOT NULL UNIQUE,
+    pin  port_pin,
+    used timestamptz
+);
+
 -- Its rows move, and so do its partitions, which differ.
 CREATE TABLE subscribers (tag int, region text, pin port_pin, PRIMARY KEY (tag, region))
     PARTITION BY LIST (region);
@@ -36,7 +44,8 @@ CREATE TABLE subscribers_else PARTITION OF subscribers DEFAULT;
 CREATE TABLE orders (
     uid     text PRIMARY KEY,
     account int NOT NULL REFERENCES accounts ON UPDATE CASCADE,
-    pin     port_pin
+    pin     port_pin,
+    source  text
 );
 CREATE TABLE number_orders (
     uid    text PRIMARY KEY,
@@ -46,6 +55,11 @@ CREATE TABLE number_orders (
 CREATE TABLE sealed_orders (
     uid     text PRIMARY KEY,
     account int NOT NULL REFERENCES sealed_accounts,
+    pin     port_pin
+);
+CREATE TABLE one_time_orders (
+    uid     text PRIMARY KEY,
+    account int NOT NULL REFERENCES one_time_accounts,
     pin     port_pin
 );
 -- Orders that are kept with their verdict, and move as they are worked on.
@@ -62,10 +76,12 @@ CREATE TABLE desk_orders_done PARTITION OF desk_orders FOR VALUES IN ('done');
 
 SELECT port_pin_protect('accounts', lock => 'locked', history => true);
 SELECT port_pin_protect('sealed_accounts', lock => 'locked', forbid_delete => true);
+SELECT port_pin_protect('one_time_accounts', used => 'used');
 SELECT port_pin_protect('subscribers');
-SELECT port_pin_gate('orders');
+SELECT port_pin_gate('orders', source => 'source');
 SELECT port_pin_gate('number_orders', fk => 'number', via => 'account');
 SELECT port_pin_gate('sealed_orders', redact => true);
+SELECT port_pin_gate('one_time_orders');
 SELECT port_pin_gate('desk_orders', verdict => 'verdict', redact => true);
 
 -- A readable column, which port_pin_seal_column is to seal: anew in each round.

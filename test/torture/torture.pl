@@ -4,47 +4,25 @@
 use strict;
 use warnings;
 use FindBin;
-use lib $FindBin::Bin;
-use DBI;
-use Getopt::Long;
+use lib $FindBin::Bin, "$FindBin::Bin/..";
 use List::Util qw(sum);
 use POSIX ();
 use Storable qw(dclone);
 use Time::HiRes qw(sleep time);
+use Campaign;
 use Invariants;
 use Model;
 use Traffic;
 
-my %opt = (rounds => 3, seconds => 4, seed => time ^ $$);
-GetOptions(\%opt, 'bindir=s', 'work=s', 'rounds=i', 'seconds=i', 'seed=i', 'control=s') or die;
+start_campaign('torture', rounds => 3, seconds => 4, control => '');
 my $data = "$opt{work}/data";
-my $dir = "$opt{work}/torture";
-my $dsn = "dbi:Pg:host=$opt{work};dbname=postgres;options='-c client_min_messages=error'";
 my $stop = "$dir/stop";
-mkdir $dir or die "$dir: $!";
-$| = 1;
-srand $opt{seed};
-
 my @list = Invariants::list();
 die "no invariant is called $opt{control}\n" if $opt{control} and !grep { $_->{name} eq $opt{control} } @list;
-print "seed $opt{seed}\n";
 
 ## The server
 
 sub pg_ctl { return system("$opt{bindir}/pg_ctl -s -w -D $data -l $data/log @_ >>$dir/pg_ctl.log 2>&1") == 0 }
-
-sub connect_to
-{
-	my ($patience) = @_;
-	my $end = time + $patience;
-	while (1)
-	{
-		my $db = DBI->connect($dsn, 'postgres', '', { PrintError => 0, Warn => 0 });
-		if ($db) { $db->{RaiseError} = 1; return $db }
-		die "the server does not come back: $DBI::errstr\n" if time > $end;
-		sleep 0.1;
-	}
-}
 
 sub postmaster { open my $fh, '<', "$data/postmaster.pid" or die "postmaster.pid: $!"; return <$fh> + 0 }
 
@@ -103,7 +81,7 @@ sub with_clients
 		$pid{$client} = $pid;
 		next if $pid;
 		srand $opt{seed} + 100 * $round + $client;
-		my $self = Traffic->new(client => $client, round => $round, dsn => $dsn, model => $model,
+		my $self = Traffic->new(client => $client, round => $round, model => $model,
 			file => "$dir/client-$client", until => sub { -e $stop });
 		eval { $client == 9 ? $self->run_ddl("$opt{work}/keys") : $client == 10 ? $self->run_sealing : $self->run; 1 }
 		  or print "client $client: $@";
@@ -126,17 +104,6 @@ sub with_clients
 
 ## The look at it
 
-my (%looked, %failed, %control);
-
-sub look_in_log
-{
-	my ($pattern) = @_;
-	open my $fh, '<', "$data/log" or die "log: $!";
-	my @found = grep { $_ =~ $pattern } <$fh>;
-	chomp @found;
-	return @found;
-}
-
 sub amcheck
 {
 	my $out = `$opt{bindir}/pg_amcheck -h $opt{work} -U postgres --heapallindexed --parent-check postgres 2>&1`;
@@ -145,10 +112,12 @@ sub amcheck
 
 $Invariants::server = { log => \&look_in_log, amcheck => \&amcheck, hung => [] };
 
-# What crashed DDL leaves behind by design is put right by hand, as its manual says.
+# What a crash leaves behind by design is put right by hand, as its manual says: what
+# DDL was at, and transactions that were prepared.
 sub put_right
 {
 	my ($db) = @_;
+	$db->do($_) for @{ $db->selectcol_arrayref(q{SELECT 'COMMIT PREPARED ' || quote_literal(gid) FROM pg_prepared_xacts}) };
 	$db->do($_) for @{ $db->selectcol_arrayref(q{SELECT 'DROP INDEX ' || indexrelid::regclass FROM pg_index
 		WHERE NOT (indisvalid AND indisready AND indislive) AND indexrelid::regclass::text ~ '_cc(new|old)\d*$'}) };
 	$db->do(q{ALTER TABLE subscribers ATTACH PARTITION subscribers_spare FOR VALUES IN ('spare')})
@@ -177,9 +146,9 @@ sub look_at_all
 		$db->begin_work;
 		my ($n, @wrong) = look($invariant);
 		$db->rollback;
-		$looked{ $invariant->{name} } = $n;
+		$invariant->{looked} = $n;
 		next if !@wrong;
-		$failed{ $invariant->{name} }++;
+		$invariant->{failed}++;
 		push @lines, "$invariant->{name} FAILED: $invariant->{says}", map { "  $_" } grep { defined } @wrong[ 0 .. 4 ];
 	}
 	return @lines;
@@ -221,12 +190,21 @@ sub control
 
 ## The campaign
 
+run_file(connect_to(60), "$FindBin::Bin/setup.sql");
 for my $client (0 .. 8)
 {
-	my $self = Traffic->new(client => $client, round => 0, dsn => $dsn, model => Model->new,
+	my $self = Traffic->new(client => $client, round => 0, model => Model->new,
 		file => "$dir/client-$client", until => sub { 0 });
 	$self->connect;
 	$self->create;
+}
+
+# What setup.sql has made is what there must be after each restart.
+{
+	my $db = connect_to(60);
+	$db->do('CALL readable_again()');
+	$Invariants::server->{guards} = $db->selectrow_array('SELECT count(*) FROM port_pin_guards');
+	$Invariants::server->{limits} = $db->selectrow_hashref('SELECT * FROM port_pin_failure_limits()');
 }
 
 for my $round (1 .. $opt{rounds})
@@ -261,18 +239,6 @@ for my $round (1 .. $opt{rounds})
 for my $invariant (@list)
 {
 	next if $opt{control} and $opt{control} ne $invariant->{name};
-	$control{ $invariant->{name} } = control($invariant) ? 'noticed' : 'OVERLOOKED';
+	$invariant->{control} = control($invariant) ? 'noticed' : 'OVERLOOKED';
 }
-
-my ($passed, $wrong) = (0, 0);
-printf "\n%-26s %9s %-7s %-11s %s\n", 'invariant', 'looked at', 'result', 'when spoilt', 'what must be so';
-for my $invariant (@list)
-{
-	my $name = $invariant->{name};
-	my $bad = $failed{$name} || ($control{$name} // '') eq 'OVERLOOKED';
-	$bad ? $wrong++ : $passed++;
-	printf "%-26s %9d %-7s %-11s %s\n", $name, $looked{$name}, $failed{$name} ? 'FAILED' : 'holds',
-	  $control{$name} // '-', $invariant->{says};
-}
-print "\nseed $opt{seed}\n$passed passed, $wrong failed\n";
-exit($wrong ? 1 : 0);
+end_campaign(@list);
