@@ -153,7 +153,8 @@ update_row(Relation table, ResultRelInfo *result, EState *estate,
 
 /*
  * Does this transaction hold a relation so that it can be read?  From 17 on a lock
- * tells whether a stronger one is held.
+ * tells whether a stronger one is held; before, the one that the check of a foreign
+ * key takes is asked for.
  */
 static inline bool
 RelationIsLockedByMe(Oid relid)
@@ -164,7 +165,7 @@ RelationIsLockedByMe(Oid relid)
 #if PG_VERSION_NUM >= 170000
 	return LockHeldByMe(&tag, AccessShareLock, true);
 #else
-	return LockHeldByMe(&tag, RowShareLock) || LockHeldByMe(&tag, AccessShareLock);
+	return LockHeldByMe(&tag, RowShareLock);
 #endif
 }
 

@@ -11,7 +11,8 @@
  * type or by another collation than the key does.
  *
  * What is found out about tables and partitions is kept for the statement's other
- * rows, and so is the scan of an index.  Between two look-ups it holds no pin and no
+ * rows, and so is the scan of an index; of a table without partitions for the
+ * statements that follow, too.  Between two look-ups it holds no pin and no
  * reference, so there is nothing to let go of when the statement ends or fails: a
  * relation without references stays where it is until a message says that it has
  * changed, and then the catalogs are of another generation.
@@ -23,6 +24,7 @@
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/transam.h"
 #include "access/tupconvert.h"
 #include "access/xact.h"
 #include "catalog/pg_am.h"
@@ -56,6 +58,7 @@ typedef struct KeyedTable
 	TupleTableSlot *columns;	/* the same row, with the columns of the whole
 								 * table */
 	TupleConversionMap *map;	/* from one to the other; NULL if they are one */
+	bool		keeps_scan;
 	IndexScanDesc scan;			/* NULL until it is used; see open_scan */
 	uint64		generation;		/* of the catalogs, in which it was begun */
 	int			uses;
@@ -65,11 +68,11 @@ typedef struct KeyedTable
 /* A scan is begun anew after so many look-ups, for what operators may leave behind. */
 #define MAX_SCAN_USES 1000
 
-/* What a statement needs to look a key up again and again. */
+/* What it takes to look a key up again and again. */
 struct KeyLookup
 {
 	const ForeignKey *key;
-	MemoryContext mcxt;			/* of the statement */
+	MemoryContext mcxt;			/* of all that follows */
 	FmgrInfo   *equal;			/* for each column of the key */
 	FmgrInfo   *cast;			/* likewise; fn_oid is invalid where none is
 								 * needed */
@@ -99,6 +102,9 @@ describe_rows(KeyedTable *keyed, Relation table, Relation whole)
 {
 	keyed->slot = make_slot(RelationGetDescr(table), table_slot_callbacks(table));
 	keyed->columns = keyed->slot;
+
+	/* What scans of other access methods remember is not known. */
+	keyed->keeps_scan = RescanReleasesPins && table->rd_rel->relam == HEAP_TABLE_AM_OID;
 	if (table == whole)
 		return;
 	keyed->map = convert_tuples_by_name(keyed->slot->tts_tupleDescriptor,
@@ -169,28 +175,53 @@ lock_for_reading(Oid relid)
 }
 
 /*
- * Get ready to look a key up, for as long as a statement's memory lasts.  The table
- * and its index are locked: what is known of them may be from an earlier statement.
+ * Lock the table and its index, in each statement: what is known of them may be from
+ * an earlier one.
  */
-KeyLookup *
-CreateKeyLookup(const ForeignKey *key, MemoryContext statement)
+void
+LockForLookup(const KeyLookup *lookup)
 {
-	KeyLookup  *lookup = MemoryContextAllocZero(statement, sizeof(KeyLookup));
+	lock_for_reading(lookup->key->referenced);
+	lock_for_reading(lookup->key->index);
+}
+
+/* Get ready to look a key up, for as long as this memory lasts. */
+KeyLookup *
+CreateKeyLookup(const ForeignKey *key, MemoryContext mcxt)
+{
+	KeyLookup  *lookup = MemoryContextAllocZero(mcxt, sizeof(KeyLookup));
 	Size		size = key->nkeys * sizeof(FmgrInfo);
 
 	lookup->key = key;
-	lookup->mcxt = statement;
-	lookup->equal = MemoryContextAllocZero(statement, size);
-	lookup->cast = MemoryContextAllocZero(statement, size);
+	lookup->mcxt = mcxt;
+	lookup->equal = MemoryContextAllocZero(mcxt, size);
+	lookup->cast = MemoryContextAllocZero(mcxt, size);
 	for (int i = 0; i < key->nkeys; i++)
 	{
-		fmgr_info_cxt(key->equal[i], &lookup->equal[i], statement);
+		fmgr_info_cxt(key->equal[i], &lookup->equal[i], mcxt);
 		if (OidIsValid(key->cast[i]))
-			fmgr_info_cxt(key->cast[i], &lookup->cast[i], statement);
+			fmgr_info_cxt(key->cast[i], &lookup->cast[i], mcxt);
 	}
-	lock_for_reading(key->referenced);
-	lock_for_reading(key->index);
+	LockForLookup(lookup);
 	return lookup;
+}
+
+/*
+ * Can another statement look the key up with what this one has?  Not where it would
+ * have to lock partitions that this one has found.  Nor if a function is somebody's
+ * own: it may remember, with its FmgrInfo, who called it and under which search_path.
+ */
+bool
+LookupOutlivesStatement(const KeyLookup *lookup)
+{
+	const ForeignKey *key = lookup->key;
+
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		if (key->equal[i] >= FirstNormalObjectId || key->cast[i] >= FirstNormalObjectId)
+			return false;
+	}
+	return lookup->table == NULL || lookup->table->slot != NULL;
 }
 
 
@@ -318,7 +349,7 @@ close_scan(KeyLookup *lookup, KeyedTable *keyed)
 	IndexScanDesc scan = keyed->scan;
 	Relation	table = scan->heapRelation;
 
-	if (RescanReleasesPins)
+	if (keyed->keeps_scan)
 	{
 		index_rescan(scan, NULL, lookup->key->nkeys, NULL, 0);
 		RelationDecrementReferenceCount(scan->indexRelation);

@@ -9,7 +9,7 @@
 #include "table/foreign_key.h"
 #include "utils/snapshot.h"
 
-/* A key that a statement looks up. */
+/* A key that is looked up. */
 typedef struct KeyLookup KeyLookup;
 
 /* The value of a key, in the types of the index that it is looked up in. */
@@ -28,7 +28,9 @@ typedef struct ReferencedRow
 	TupleTableSlot *columns;	/* the same as a row of the whole table */
 } ReferencedRow;
 
-extern KeyLookup *CreateKeyLookup(const ForeignKey *key, MemoryContext statement);
+extern KeyLookup *CreateKeyLookup(const ForeignKey *key, MemoryContext mcxt);
+extern void LockForLookup(const KeyLookup *lookup);
+extern bool LookupOutlivesStatement(const KeyLookup *lookup);
 extern void KeyOfRow(KeyLookup *lookup, TupleTableSlot *row, KeyValue *value);
 extern ReferencedRow FindReferencedRow(KeyLookup *lookup, const KeyValue *value,
 									   Snapshot snapshot);

@@ -24,19 +24,34 @@
 #include "pin/pin.h"
 #include "trigger/use.h"
 
-/*
- * Get ready to read accounts along a way that is the statement's own, for as long as
- * its memory lasts.  Functions are prepared anew: one of somebody's own may remember,
- * with its FmgrInfo, who called it and under which search_path.
- */
+/* Get ready to read accounts along a way, for as long as it and this memory last. */
 void
 InitAccountReader(AccountReader *reader, AccountPath *path, bool lock_key,
-				  MemoryContext statement)
+				  MemoryContext mcxt)
 {
 	reader->path = path;
 	reader->lock_key = lock_key;
 	for (int i = 0; i < path->nsteps; i++)
-		reader->lookups[i] = CreateKeyLookup(&path->steps[i].key, statement);
+		reader->lookups[i] = CreateKeyLookup(&path->steps[i].key, mcxt);
+}
+
+/* Get ready again, in another statement. */
+void
+LockForReader(const AccountReader *reader)
+{
+	for (int i = 0; i < reader->path->nsteps; i++)
+		LockForLookup(reader->lookups[i]);
+}
+
+bool
+ReaderOutlivesStatement(const AccountReader *reader)
+{
+	for (int i = 0; i < reader->path->nsteps; i++)
+	{
+		if (!LookupOutlivesStatement(reader->lookups[i]))
+			return false;
+	}
+	return true;
 }
 
 

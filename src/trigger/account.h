@@ -12,7 +12,7 @@
 #include "table/lookup.h"
 #include "trigger/account_path.h"
 
-/* What a statement needs to read the accounts of its orders. */
+/* What it takes to read the accounts of orders. */
 typedef struct AccountReader
 {
 	AccountPath *path;
@@ -37,7 +37,9 @@ typedef struct Account
 } Account;
 
 extern void InitAccountReader(AccountReader *reader, AccountPath *path,
-							  bool lock_key, MemoryContext statement);
+							  bool lock_key, MemoryContext mcxt);
+extern void LockForReader(const AccountReader *reader);
+extern bool ReaderOutlivesStatement(const AccountReader *reader);
 extern void ReadAccount(AccountReader *reader, TupleTableSlot *order,
 						Account *account);
 extern bool AccountIsCurrent(const Account *account);

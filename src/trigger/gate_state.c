@@ -2,8 +2,10 @@
  * gate_state.c
  *		What a statement has of a gate: what it found, and what it reads accounts with.
  *
- * It lives in the memory of the statement's trigger and goes with it, however the
- * statement ends; it holds no buffer and no reference between two rows.
+ * A statement has it for itself until it ends, also if its trigger is called again
+ * meanwhile by another one that it runs.  Then it is given back, for the next
+ * statement: where orders come one by one, it costs as much to make as to judge an
+ * order.  It holds no buffer and no reference between two rows.
  */
 #include "postgres.h"
 
@@ -35,6 +37,7 @@ find_gate(FunctionCallInfo fcinfo, const TriggerData *trigdata, Gate *gate)
 	return true;
 }
 
+/* Find the gate, and get ready to read accounts. */
 static void
 set_up(GateState *state, FunctionCallInfo fcinfo, const TriggerData *trigdata)
 {
@@ -48,16 +51,113 @@ set_up(GateState *state, FunctionCallInfo fcinfo, const TriggerData *trigdata)
 	do
 	{
 		/* The locks that are taken here can bring changes to light. */
+		state->catalogs = CatalogGeneration();
 		good = find_gate(fcinfo, trigdata, &state->gate);
 		before = GateCacheGeneration();
 		InitAccountReader(&state->reader, &state->gate.path,
 						  JudgesBeforeKey(&state->gate), state->mcxt);
 	} while (before != GateCacheGeneration());
-	state->memo = state->gate.path.sealed ? CreatePinMemo(state->mcxt) : NULL;
 	MemoryContextSwitchTo(caller);
 	if (good)
 		state->generation = before;
 }
+
+
+/* ----- From one statement to the next ----- */
+
+/* As many as one order may need, and some more. */
+#define MAX_IDLE_STATES 8
+
+/* Those that no statement has, the last used first. */
+static dlist_head idle_states = DLIST_STATIC_INIT(idle_states);
+static int	idle_count = 0;
+
+static GateState *
+create_state(void)
+{
+	GateState  *state = MemoryContextAllocZero(CacheMemoryContext, sizeof(GateState));
+
+	state->mcxt = AllocSetContextCreate(CacheMemoryContext, GATE_TRIGGER,
+										ALLOCSET_SMALL_SIZES);
+	return state;
+}
+
+static void
+destroy_state(GateState *state)
+{
+	MemoryContextDelete(state->mcxt);
+	pfree(state);
+}
+
+static GateState *
+take_idle_state(Oid trigger)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &idle_states)
+	{
+		GateState  *state = dlist_container(GateState, node, iter.cur);
+
+		if (state->gate.trigger == trigger)
+		{
+			dlist_delete(&state->node);
+			idle_count--;
+			return state;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * The statement has ended.  If that was in a call, its error has left slots and scans
+ * behind that nobody knows the state of.
+ */
+static void
+give_back(void *arg)
+{
+	GateState  *state = arg;
+
+	if (state->in_call || !ReaderOutlivesStatement(&state->reader))
+	{
+		destroy_state(state);
+		return;
+	}
+	dlist_push_head(&idle_states, &state->node);
+	if (++idle_count > MAX_IDLE_STATES)
+	{
+		GateState  *oldest = dlist_tail_element(GateState, node, &idle_states);
+
+		dlist_delete(&oldest->node);
+		idle_count--;
+		destroy_state(oldest);
+	}
+}
+
+/* For a statement: what an earlier one gave back, if no catalog has changed since. */
+static GateState *
+take_state(Oid trigger, MemoryContext statement)
+{
+	GateState  *state = take_idle_state(trigger);
+
+	if (state == NULL)
+		state = create_state();
+	state->in_call = true;
+	state->memo = NULL;
+	memset(&state->inserted, 0, sizeof(InsertedOrder));
+	state->at_end.func = give_back;
+	state->at_end.arg = state;
+	MemoryContextRegisterResetCallback(statement, &state->at_end);
+
+	/* The locks that are taken here can bring changes to light. */
+	if (state->catalogs == CatalogGeneration())
+		LockForReader(&state->reader);
+	if (state->catalogs != CatalogGeneration())
+		state->generation = 0;
+	return state;
+}
+
+
+/* ----- Calls ----- */
 
 /*
  * The gate of this trigger, found again where the catalogs have changed.  A guard of
@@ -65,22 +165,25 @@ set_up(GateState *state, FunctionCallInfo fcinfo, const TriggerData *trigdata)
  * holds its locks already, so it would not hear of the change by taking them.
  */
 GateState *
-GetGateState(FunctionCallInfo fcinfo, const TriggerData *trigdata)
+BeginGateCall(FunctionCallInfo fcinfo, const TriggerData *trigdata)
 {
 	FmgrInfo   *flinfo = fcinfo->flinfo;
 	GateState  *state = flinfo->fn_extra;
 
-	if (state == NULL)
-	{
-		state = MemoryContextAlloc(flinfo->fn_mcxt, sizeof(GateState));
-		state->generation = 0;
-		memset(&state->inserted, 0, sizeof(InsertedOrder));
-		state->mcxt = AllocSetContextCreate(flinfo->fn_mcxt, GATE_TRIGGER,
-											ALLOCSET_SMALL_SIZES);
-		flinfo->fn_extra = state;
-	}
 	AcceptInvalidationMessages();
+	if (state == NULL)
+		flinfo->fn_extra = state = take_state(trigdata->tg_trigger->tgoid, flinfo->fn_mcxt);
+	state->in_call = true;
 	if (state->generation != GateCacheGeneration())
 		set_up(state, fcinfo, trigdata);
+	if (state->gate.path.sealed && state->memo == NULL)
+		state->memo = CreatePinMemo(flinfo->fn_mcxt);
 	return state;
+}
+
+/* The call ends, and without an error. */
+void
+EndGateCall(GateState *state)
+{
+	state->in_call = false;
 }

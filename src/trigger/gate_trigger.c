@@ -271,7 +271,7 @@ pass_order(FunctionCallInfo fcinfo, TriggerData *trigdata)
 	bool		update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
 	HeapTuple	order = update ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
 	TupleTableSlot *new = update ? trigdata->tg_newslot : trigdata->tg_trigslot;
-	GateState  *state = GetGateState(fcinfo, trigdata);
+	GateState  *state = BeginGateCall(fcinfo, trigdata);
 	TupleTableSlot *old = order_before(trigdata);
 	Decision	decision;
 
@@ -284,6 +284,7 @@ pass_order(FunctionCallInfo fcinfo, TriggerData *trigdata)
 		order = change_and_remember(fcinfo, state, old, order, &decision);
 	if (old != NULL && old != trigdata->tg_trigslot)
 		FreeMovedRow(old);
+	EndGateCall(state);
 	return order;
 }
 
@@ -379,12 +380,13 @@ note_use(FunctionCallInfo fcinfo)
 		RememberRowMovement(trigdata);
 		return;
 	}
-	state = GetGateState(fcinfo, trigdata);
+	state = BeginGateCall(fcinfo, trigdata);
 	old = order_before(trigdata);
 	if (is_newly_accepted(trigdata, state, old, new))
 		NoteAcceptedOrder(state, trigdata, new);
 	if (old != NULL && old != trigdata->tg_trigslot)
 		FreeMovedRow(old);
+	EndGateCall(state);
 }
 
 /*
