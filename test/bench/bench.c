@@ -1,18 +1,25 @@
 /*
  * bench.c
- *		What the bench needs in C: a clock that counts what this backend alone
- *		spends, and the least that a check or a trigger in C can cost.
+ *		What the bench needs in C: two clocks, the least that a check or a trigger
+ *		in C can cost, and what a session is told of a failed attempt elsewhere.
  */
 #include "postgres.h"
 
 #include <time.h>
 
+#include <valgrind/callgrind.h>
+
 #include "commands/trigger.h"
 #include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
 
 PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(cpu);
+PG_FUNCTION_INFO_V1(start_count);
+PG_FUNCTION_INFO_V1(write_count);
+PG_FUNCTION_INFO_V1(invalidate);
 PG_FUNCTION_INFO_V1(always_true);
 PG_FUNCTION_INFO_V1(do_nothing);
 
@@ -24,6 +31,31 @@ cpu(PG_FUNCTION_ARGS)
 
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
 	PG_RETURN_FLOAT8(spent.tv_sec * 1e9 + spent.tv_nsec);
+}
+
+/* Under callgrind: count instructions from here on. */
+Datum
+start_count(PG_FUNCTION_ARGS)
+{
+	CALLGRIND_ZERO_STATS;
+	PG_RETURN_VOID();
+}
+
+/* Write down how many there were, and of which functions, under this name. */
+Datum
+write_count(PG_FUNCTION_ARGS)
+{
+	CALLGRIND_DUMP_STATS_AT(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	PG_RETURN_VOID();
+}
+
+/* Of a relation: so a session is told that another one has recorded a failure. */
+Datum
+invalidate(PG_FUNCTION_ARGS)
+{
+	if (!PG_ARGISNULL(0))
+		CacheInvalidateRelcacheByRelid(PG_GETARG_OID(0));
+	PG_RETURN_VOID();
 }
 
 Datum

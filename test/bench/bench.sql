@@ -1,102 +1,184 @@
--- What all sections need: the clock, the results, and what is made of them.
--- run.sh gives :rows, :accounts, :library (bench.c) and :least and :most (repetitions).
+-- How the bench measures, and what portpin is compared with.  run.sh gives :rows,
+-- :accounts and :library (bench.c); sections.sql says what is measured.
 
 CREATE EXTENSION portpin CASCADE;
 CREATE SCHEMA bench;
 
-CREATE TABLE bench.setting AS SELECT :least::int AS least, :most::int AS most;
+-- Nanoseconds that this backend has spent on a CPU; and, under callgrind, instructions.
+CREATE FUNCTION bench.cpu() RETURNS float8 AS :'library', 'cpu' LANGUAGE c VOLATILE;
+CREATE FUNCTION bench.start_count() RETURNS void AS :'library', 'start_count' LANGUAGE c VOLATILE;
+CREATE FUNCTION bench.write_count(text) RETURNS void AS :'library', 'write_count' LANGUAGE c VOLATILE STRICT;
+CREATE FUNCTION bench.invalidate(regclass) RETURNS void AS :'library', 'invalidate' LANGUAGE c VOLATILE;
 
--- What is measured.  base is the variant whose cost is taken off, so that what is left
--- is the cost of the check alone; where there is none, the whole statement counts.
+
+CREATE TABLE bench.size AS SELECT :rows::int AS rows, :accounts::int AS accounts;
+
+-- The PIN of an account, such that pgbench can compute it, too.
+CREATE FUNCTION bench.pin_of(id bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT (100000 + id % 900000)::text
+$$;
+
+
+-- What is measured.  A text may have several statements, each on a line of its own.
+CREATE TABLE bench.section (
+    section text PRIMARY KEY, title text,
+    setup text,          -- before it is timed: what takes long to make
+    position int GENERATED ALWAYS AS IDENTITY);
+
 CREATE TABLE bench.variant (
-    section text, variant text, base text, prepare text, statement text, rows bigint,
+    section text REFERENCES bench.section, variant text,
+    base text,           -- the variant whose cost is taken off; NULL: none is
+    statement text,      -- {n}: for so many rows; or {i}, {id}, {pin}: once for each row
+    setup text,          -- before it
+    prepare text,        -- before each time that it runs; {n} as above
+    few int, many int,   -- rows to count for; NULL: it is not counted
+    rows int,            -- rows to time; NULL: it is not timed
     by_clock boolean,    -- others work for it, too: their time counts
     position int GENERATED ALWAYS AS IDENTITY,
     PRIMARY KEY (section, variant));
 
-CREATE TABLE bench.result (
-    section text, variant text, repetition int, rows bigint,
-    cpu_ns float8,       -- of the backend, so that other processes don't count
-    elapsed_ns float8);
-
--- What portpin wants to hold: cost(variant) / cost(against) <= at_most.
-CREATE TABLE bench.claim (section text, variant text, against text, at_most numeric);
-
--- Nanoseconds that this backend has spent on a CPU.
-CREATE FUNCTION bench.cpu() RETURNS float8 AS :'library', 'cpu' LANGUAGE c VOLATILE;
-
--- Nanoseconds a row that a variant costs more than its base, in each repetition.
-CREATE VIEW bench.cost AS
-SELECT v.section, v.variant, v.base, v.position, r.repetition,
-       (coalesce(r.cpu_ns, r.elapsed_ns)
-        - coalesce(b.cpu_ns, b.elapsed_ns, 0)) / r.rows AS ns
-FROM bench.variant v
-JOIN bench.result r USING (section, variant)
-LEFT JOIN bench.result b ON b.section = v.section AND b.variant = v.base
-                        AND b.repetition = r.repetition
-WHERE r.repetition > 0;       -- the first one warms up
-
-CREATE VIEW bench.summary AS
-SELECT section, variant, base, position, count(*) AS repetitions,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY ns) AS median,
-       percentile_cont(0.25) WITHIN GROUP (ORDER BY ns) AS low,
-       percentile_cont(0.75) WITHIN GROUP (ORDER BY ns) AS high
-FROM bench.cost GROUP BY section, variant, base, position;
-
--- The ratio of medians, and the quartiles of the ratio in each repetition.
-CREATE VIEW bench.verdict AS
-SELECT section, variant, against, at_most,
-       (SELECT median FROM bench.summary s WHERE (s.section, s.variant) = (c.section, c.variant))
-       / (SELECT median FROM bench.summary s WHERE (s.section, s.variant) = (c.section, c.against))
-       AS ratio, low, high
-FROM bench.claim c,
-LATERAL (SELECT percentile_cont(0.25) WITHIN GROUP (ORDER BY a.ns / b.ns) AS low,
-                percentile_cont(0.75) WITHIN GROUP (ORDER BY a.ns / b.ns) AS high
-         FROM bench.cost a JOIN bench.cost b USING (section, repetition)
-         WHERE a.section = c.section AND a.variant = c.variant AND b.variant = c.against
-           AND b.ns <> 0) q
-WHERE low IS NOT NULL;
-
--- Are both quartiles of each claim on one side of its limit?
-CREATE FUNCTION bench.settled(name text) RETURNS boolean LANGUAGE sql VOLATILE AS $$
-    SELECT coalesce(bool_and(high <= at_most OR low > at_most), true)
-    FROM bench.verdict WHERE section = name
+CREATE PROCEDURE bench.section(section text, title text, setup text = NULL) LANGUAGE sql AS $$
+    INSERT INTO bench.section VALUES (section, title, setup)
 $$;
 
-CREATE PROCEDURE bench.measure(v bench.variant, repetition int) LANGUAGE plpgsql AS $$
-DECLARE
-    cpu float8;
-    start timestamptz;
-BEGIN
-    IF v.prepare IS NOT NULL THEN EXECUTE v.prepare; END IF;
-    COMMIT;
-    start := clock_timestamp();
-    cpu := bench.cpu();
-    EXECUTE v.statement;
-    COMMIT;
-    INSERT INTO bench.result VALUES (v.section, v.variant, repetition, v.rows,
-        CASE WHEN NOT v.by_clock THEN bench.cpu() - cpu END, extract(epoch FROM clock_timestamp() - start) * 1e9);
-    COMMIT;
-END $$;
+-- Many rows in one statement.
+CREATE PROCEDURE bench.bulk(section text, variant text, base text, statement text,
+                            setup text = NULL, prepare text = NULL) LANGUAGE sql AS $$
+    INSERT INTO bench.variant
+    SELECT section, variant, base, statement, setup, prepare, 100, 1100, rows, false FROM bench.size
+$$;
 
--- All variants of a section, one after the other and in another order each time, until
--- its claims are settled.
-CREATE PROCEDURE bench.run(name text) LANGUAGE plpgsql AS $$
+-- One row a statement, and a transaction.
+CREATE PROCEDURE bench.each(section text, variant text, base text, statement text,
+                            setup text = NULL, prepare text = NULL) LANGUAGE sql AS $$
+    INSERT INTO bench.variant VALUES
+        (section, variant, base, statement, setup, prepare, 20, 220, NULL, false)
+$$;
+
+-- A statement that has few rows, each of which costs much.
+CREATE PROCEDURE bench.whole(section text, variant text, statement text, rows int,
+                             prepare text = NULL) LANGUAGE sql AS $$
+    INSERT INTO bench.variant VALUES
+        (section, variant, NULL, statement, NULL, prepare, 0, rows, rows, false)
+$$;
+
+-- By the clock alone.
+CREATE PROCEDURE bench.clock(section text, variant text, statement text, rows int,
+                             prepare text = NULL) LANGUAGE sql AS $$
+    INSERT INTO bench.variant VALUES
+        (section, variant, NULL, statement, NULL, prepare, NULL, NULL, rows, true)
+$$;
+
+-- What portpin wants to hold: cost(variant) / cost(against) <= at_most; without against,
+-- a number of instructions, or of nanoseconds where they are not counted.
+CREATE TABLE bench.target (
+    section text, variant text, against text, at_most numeric,
+    position int GENERATED ALWAYS AS IDENTITY);
+
+
+-- Counting: the script for a single-user server.  It runs each statement for many rows,
+-- which fills caches, then for few, and for many again.
+CREATE TABLE bench.count (section text, variant text, n int, instructions float8);
+
+CREATE FUNCTION bench.statements(template text, n int) RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT replace(replace(replace(replace(template,
+                   '{n}', n::text), '{i}', i::text), '{id}', id::text), '{pin}', pin)
+    FROM bench.size, generate_series(1, CASE WHEN template LIKE '%{i}%' THEN n ELSE 1 END) i,
+         LATERAL (SELECT 1 + i * 7919 % accounts AS id) _, bench.pin_of(id) pin
+    WHERE template IS NOT NULL
+$$;
+
+CREATE FUNCTION bench.script() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
-    setting bench.setting;
     v bench.variant;
+    n int;
 BEGIN
-    SELECT * INTO setting FROM bench.setting;
-    FOR repetition IN 0 .. setting.most LOOP
-        FOR v IN SELECT * FROM bench.variant WHERE section = name ORDER BY random() LOOP
-            CALL bench.measure(v, repetition);
+    FOR v IN SELECT * FROM bench.variant WHERE few IS NOT NULL AND statement IS NOT NULL ORDER BY position LOOP
+        RETURN QUERY SELECT bench.statements(v.setup, 0);
+        FOREACH n IN ARRAY CASE v.few WHEN 0 THEN ARRAY[0, v.many] ELSE ARRAY[v.many, v.few, v.many] END LOOP
+            RETURN QUERY SELECT bench.statements(v.prepare, n);
+            RETURN NEXT 'SELECT bench.start_count()';
+            RETURN QUERY SELECT bench.statements(v.statement, n);
+            RETURN NEXT format('SELECT bench.write_count(%L)', concat_ws('|', v.section, v.variant, n));
         END LOOP;
-        EXIT WHEN repetition >= setting.least AND bench.settled(name);
     END LOOP;
 END $$;
 
--- The peers: what else one would write.
 
+-- Timing: all variants of a section take turns, in another order each time.
+CREATE TABLE bench.time (
+    section text, variant text, repetition int,
+    cpu_ns float8, elapsed_ns float8);      -- a row
+
+CREATE PROCEDURE bench.measure(v bench.variant, repetition int) LANGUAGE plpgsql AS $$
+DECLARE
+    prepare text := bench.statements(concat_ws('; ', v.setup, v.prepare), v.rows);
+    statement text := bench.statements(v.statement, v.rows);
+    cpu float8;
+    start timestamptz;
+BEGIN
+    EXECUTE prepare;
+    COMMIT;
+    start := clock_timestamp();
+    cpu := bench.cpu();
+    EXECUTE statement;
+    COMMIT;
+    INSERT INTO bench.time VALUES (v.section, v.variant, repetition, (bench.cpu() - cpu) / v.rows,
+        extract(epoch FROM clock_timestamp() - start) * 1e9 / v.rows);
+    COMMIT;
+END $$;
+
+CREATE PROCEDURE bench.take_turns(name text, repetitions int) LANGUAGE plpgsql AS $$
+DECLARE
+    v bench.variant;
+BEGIN
+    FOR repetition IN 0 .. repetitions LOOP
+        FOR v IN SELECT * FROM bench.variant WHERE section = name AND rows IS NOT NULL
+                 AND statement IS NOT NULL ORDER BY random() LOOP
+            CALL bench.measure(v, repetition);
+        END LOOP;
+    END LOOP;
+END $$;
+
+
+-- What came of it.
+CREATE VIEW bench.instructions AS
+WITH cost AS (
+    SELECT section, variant, v.base, (b.instructions - a.instructions) / (v.many - v.few) AS instructions
+    FROM bench.variant v
+    JOIN bench.count a USING (section, variant) JOIN bench.count b USING (section, variant)
+    WHERE a.n = v.few AND b.n = v.many)
+SELECT v.section, v.variant, v.instructions - coalesce(b.instructions, 0) AS instructions
+FROM cost v LEFT JOIN cost b ON b.section = v.section AND b.variant = v.base;
+
+CREATE VIEW bench.nanoseconds AS
+SELECT v.section, v.variant, count(*) AS repetitions,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY ns) AS ns,
+       percentile_cont(0.25) WITHIN GROUP (ORDER BY ns) AS low,
+       percentile_cont(0.75) WITHIN GROUP (ORDER BY ns) AS high
+FROM bench.variant v
+JOIN bench.time t USING (section, variant)
+LEFT JOIN bench.time b ON b.section = v.section AND b.variant = v.base AND b.repetition = t.repetition,
+LATERAL (SELECT CASE WHEN v.by_clock THEN t.elapsed_ns - coalesce(b.elapsed_ns, 0)
+                     ELSE t.cpu_ns - coalesce(b.cpu_ns, 0) END AS ns) _
+WHERE t.repetition > 0       -- the first one warms up
+GROUP BY v.section, v.variant;
+
+CREATE VIEW bench.cost AS
+SELECT * FROM bench.variant
+LEFT JOIN bench.instructions USING (section, variant)
+LEFT JOIN bench.nanoseconds USING (section, variant)
+WHERE coalesce(instructions, ns) IS NOT NULL;
+
+CREATE VIEW bench.verdict AS
+SELECT t.*, v.by_clock, v.rows, v.instructions / coalesce(a.instructions, 1) AS instructions,
+       v.ns / coalesce(a.ns, 1) AS ns
+FROM bench.target t JOIN bench.cost v USING (section, variant)
+LEFT JOIN bench.cost a ON a.section = t.section AND a.variant = t.against
+WHERE t.against IS NULL OR a.variant IS NOT NULL;
+
+
+-- The peers: what else one would write.
 CREATE FUNCTION bench.always_true(text) RETURNS boolean
     AS :'library', 'always_true' LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION bench.do_nothing() RETURNS trigger AS :'library', 'do_nothing' LANGUAGE c;
@@ -118,7 +200,7 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE FUNCTION bench.gate() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION bench.gate_row() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     stored text;
 BEGIN
@@ -129,30 +211,70 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- The accounts, guarded as a gate wants them, and their PINs such that pgbench can
--- compute them, too; and orders to place, which are of the accounts in no order.
-
-CREATE PROCEDURE bench.fill(accounts text, count bigint) LANGUAGE plpgsql AS $$
+CREATE FUNCTION bench.gate_statement() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    EXECUTE format('INSERT INTO %s SELECT i, ''Customer '' || i, (100000 + i %% 900000)::text
-                    FROM generate_series(1, %s) i', accounts, count);
-    EXECUTE format('ANALYZE %s', accounts);
-    PERFORM port_pin_protect(accounts::regclass);
+    IF EXISTS (SELECT FROM orders LEFT JOIN bench.accounts ON accounts.id = orders.account_id
+               WHERE (accounts.pin = orders.pin) IS NOT TRUE) THEN
+        RAISE EXCEPTION 'port order refused';
+    END IF;
+    RETURN NULL;
 END $$;
 
-CREATE TABLE bench.accounts (id bigint PRIMARY KEY, name text NOT NULL, pin port_pin);
-CALL bench.fill('bench.accounts', :accounts);
 
-CREATE TABLE bench.given AS
-    SELECT row_number() OVER () AS id, id AS account_id, pin::text AS pin
-    FROM bench.accounts ORDER BY hashint8(id) LIMIT :rows;
-VACUUM ANALYZE;
-
--- A table of orders, with a foreign key where accounts are named.
-CREATE PROCEDURE bench.orders(orders text, accounts text) LANGUAGE plpgsql AS $$
+-- Accounts.
+CREATE PROCEDURE bench.accounts(accounts text, size bigint, kind text = '') LANGUAGE plpgsql AS $$
 BEGIN
-    EXECUTE format('CREATE TABLE %s (id bigint, account_id bigint, pin text)', orders);
+    EXECUTE format('CREATE TABLE %s (id bigint PRIMARY KEY, name text NOT NULL, pin port_pin,
+                    phone text, changed timestamptz, used timestamptz) %s', accounts, kind);
+    IF kind LIKE 'PARTITION BY HASH%' THEN
+        FOR i IN 0 .. 63 LOOP
+            EXECUTE format('CREATE TABLE %s_%s PARTITION OF %1$s FOR VALUES WITH (MODULUS 64, REMAINDER %2$s)',
+                           accounts, i);
+        END LOOP;
+    END IF;
+    EXECUTE format('INSERT INTO %s SELECT i, ''Customer '' || i, bench.pin_of(i), ''+1202555'' || i, now() - interval ''1 year''
+                    FROM generate_series(1, %s) i', accounts, size);
+    EXECUTE format('ANALYZE %s', accounts);
+END $$;
+
+-- A table of orders, with a foreign key where accounts are named, and a gate with these
+-- options, if any.
+CREATE PROCEDURE bench.orders(orders text, accounts text, gate text = NULL) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE TABLE %s (id bigint, account_id bigint, pin text, carrier text,
+                    verdict port_pin_verdict)', orders);
     IF accounts IS NOT NULL THEN
         EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (account_id) REFERENCES %s', orders, accounts);
     END IF;
+    IF gate IS NOT NULL THEN
+        EXECUTE format('SELECT port_pin_gate(%L, pin => ''pin'' %s)', orders, gate);
+    END IF;
+END $$;
+
+-- Orders to place, of so many accounts, in no order.
+CREATE PROCEDURE bench.given(name text, accounts bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    n int;
+BEGIN
+    FOR n IN SELECT unnest(ARRAY[100, 1100]) UNION SELECT rows FROM bench.size LOOP
+        EXECUTE format('CREATE TABLE %s_%s AS
+            SELECT i AS id, id AS account_id, bench.pin_of(id) AS pin, ''Northwind'' AS carrier
+            FROM generate_series(1, %2$s) i, LATERAL (SELECT 1 + (hashint8extended(i, 1) & 1073741823) %% %3$s AS id) _',
+            name, n, accounts);
+    END LOOP;
+END $$;
+
+CALL bench.accounts('bench.accounts', :accounts);
+SELECT port_pin_protect('bench.accounts');
+CALL bench.given('bench.given', :accounts);
+
+-- So many failures on record, at accounts that nobody orders for.
+CREATE PROCEDURE bench.record(failures int, period interval = '0') LANGUAGE plpgsql AS $$
+BEGIN
+    TRUNCATE port_pin_failures;
+    INSERT INTO port_pin_failures (failed_at, account_schema, account_table, account_key,
+        order_schema, order_table, source, login_name, pid)
+    SELECT clock_timestamp() - period * (i / failures::float8), 'bench', 'accounts', ARRAY[(-i)::text],
+        'public', 'orders_gate', 'Southwind', 'desk', 1
+    FROM generate_series(1, failures) i;
 END $$;

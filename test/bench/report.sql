@@ -1,25 +1,31 @@
--- What was measured, in Markdown.
-\pset format unaligned
-\pset tuples_only on
+-- What came of it, in Markdown.
 
-SELECT format(E'### %s\n\n| variant | ns a row | quartiles | repetitions |\n|---|--:|--:|--:|\n%s\n',
-              section,
-              string_agg(format('| %s%s | %s | %s to %s | %s |', variant,
-                                CASE WHEN base IS NOT NULL THEN ', over ' || base END,
-                                round(median), round(low), round(high), repetitions),
-                         E'\n' ORDER BY position))
-FROM (SELECT s.section, s.variant, s.base, s.position,
-             s.median::numeric, s.low::numeric, s.high::numeric, s.repetitions
-      FROM bench.summary s) s
-GROUP BY section ORDER BY min(position);
+SELECT E'### What portpin wants to hold\n\n'
+       'Ratios of costs; or costs, where nothing stands under "against". Instructions decide where they were counted.\n\n'
+       E'| what | against | at most | instructions | time | |\n|---|---|--:|--:|--:|---|';
+SELECT format('| %s: %s | %s | %s | %s | %s | %s |', title, variant, against, limits.at_most,
+              limits.instructions, limits.ns,
+              CASE WHEN coalesce(v.instructions, v.ns) > v.at_most THEN '**missed**' ELSE 'held' END)
+FROM bench.verdict v JOIN bench.section s USING (section),
+LATERAL (SELECT CASE WHEN against IS NOT NULL THEN at_most::text
+                     WHEN v.instructions IS NULL THEN at_most / 1000000 || ' ms'
+                     ELSE to_char(at_most, 'FM999,999,999') END AS at_most,
+                CASE WHEN against IS NOT NULL THEN round(v.instructions::numeric, 2)::text
+                     ELSE to_char(v.instructions, 'FM999,999,999') END AS instructions,
+                CASE WHEN against IS NOT NULL THEN round(ns::numeric, 2)::text
+                     ELSE round((ns / 1000000)::numeric, 1) || ' ms' END AS ns) limits
+ORDER BY v.position;
 
-SELECT E'### What portpin wants to hold\n\n| section | what | against | ratio | quartiles | at most | |\n|---|---|---|--:|--:|--:|---|';
-SELECT format('| %s | %s | %s | %s | %s to %s | %s | %s |', section, variant, against,
-              round(ratio::numeric, 2), round(low::numeric, 2), round(high::numeric, 2), at_most,
-              CASE WHEN ratio > at_most THEN 'missed'
-                   WHEN high > at_most THEN 'held, but the spread is too wide to be sure'
-                   ELSE 'held' END)
-FROM bench.verdict JOIN bench.variant USING (section, variant) ORDER BY position, against;
+SELECT format(E'\n### %s\n\n| | over | instructions | ns | quartiles | repetitions |\n|---|---|--:|--:|--:|--:|\n%s',
+              title,
+              string_agg(format('| %s | %s | %s | %s | %s | %s |', variant, base,
+                                to_char(instructions, 'FM999,999,999'), to_char(ns, 'FM999,999,999,999'),
+                                to_char(low, 'FM999,999,999,999') || ' to ' || to_char(high, 'FM999,999,999,999'),
+                                repetitions),
+                         E'\n' ORDER BY c.position))
+FROM bench.cost c JOIN bench.section s USING (section)
+GROUP BY s.title, s.position ORDER BY s.position;
+
 SELECT format(E'\n%s, %s', split_part(version(), ' (', 1),
               string_agg(name || ' = ' || current_setting(name), ', ' ORDER BY name))
 FROM pg_settings
