@@ -68,7 +68,9 @@ INSERT INTO port_orders (ref, account, pin) VALUES ('C', 1, '482913') ON CONFLIC
 --
 -- What looks like the two halves, and is not
 --
--- MERGE inserts one row and updates another.
+-- MERGE inserts one row and updates another; by a nested loop, in the order of the list.
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
 MERGE INTO port_orders o USING (VALUES ('E', '482913'), ('C', NULL)) AS s (ref, pin) ON o.ref = s.ref
     WHEN MATCHED THEN UPDATE SET carrier = 'merged'
     WHEN NOT MATCHED THEN INSERT (ref, account, pin) VALUES (s.ref, 1, s.pin);
