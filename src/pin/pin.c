@@ -109,8 +109,6 @@ PinFreeIfCopy(text *pin, Datum value)
 void
 WipePin(text *pin)
 {
-	if (pin == NULL)
-		return;
 	explicit_bzero(pin, VARSIZE_ANY(pin));
 	pfree(pin);
 }
