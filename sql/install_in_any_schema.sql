@@ -68,7 +68,9 @@ SELECT "Port PINs, ""safe""".port_pin_assert_guarded('public.accounts', 'public.
 SELECT "Port PINs, ""safe""".port_pin_unprotect('public.accounts');
 SELECT "Port PINs, ""safe""".port_pin_ungate('public.orders');
 SELECT "Port PINs, ""safe""".port_pin_unprotect('public.accounts');
+\set SHOW_CONTEXT never
 SELECT "Port PINs, ""safe""".port_pin_assert_guarded('public.accounts');
+\set SHOW_CONTEXT errors
 
 -- It stays there: the objects of the extension find each other in their schema.
 ALTER EXTENSION portpin SET SCHEMA public;

@@ -33,7 +33,9 @@ SELECT guard, problem FROM pins.port_pin_guards;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pins TO regress_portpin_api;
 GRANT ALL ON ALL TABLES IN SCHEMA pins TO regress_portpin_api;
 SELECT relation, guard, definition, problem FROM pins.port_pin_guards ORDER BY definition COLLATE "C";
+\set SHOW_CONTEXT never
 SELECT pins.port_pin_assert_guarded();
+\set SHOW_CONTEXT errors
 DROP EXTENSION portpin CASCADE;
 DROP OWNED BY regress_portpin_api;
 ALTER DEFAULT PRIVILEGES IN SCHEMA pins REVOKE ALL ON TABLES FROM regress_portpin_api;

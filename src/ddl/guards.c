@@ -568,7 +568,10 @@ tables_looked_at(FmgrInfo *flinfo)
 	return flinfo->fn_extra;
 }
 
-/* A table has been looked at: let go of what the caches have of those before, in time. */
+/*
+ * A table has been looked at: let go in time of what the caches have of those before.
+ * That is what a session does that has missed invalidations, and as safe.
+ */
 static void
 bound_caches(const Inspection *inspection)
 {

@@ -156,17 +156,19 @@ BEGIN
 		FROM pg_catalog.pg_extension e
 			JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
 		WHERE e.extname OPERATOR(pg_catalog.=) 'portpin';
-	-- Whichever partition is named, or has the problem, the whole table is meant.
+	-- Whichever partition is named, the whole table is meant, and no other is looked at.
 	EXECUTE pg_catalog.format(
-		'WITH guards AS (SELECT *, COALESCE(pg_catalog.pg_partition_root(relation), relation) AS whole'
-		' FROM %1$s.port_pin_guards)'
-		' SELECT COALESCE(g.relation, r.relation) AS relation, g.guard, g.problem, g.definition, g.hint, r.number'
-		' FROM pg_catalog.unnest($1) WITH ORDINALITY AS r (relation, number)'
-		' LEFT JOIN guards AS g ON g.whole OPERATOR(pg_catalog.=)'
-		' COALESCE(pg_catalog.pg_partition_root(r.relation), r.relation)'
-		' WHERE g.problem IS NOT NULL OR g.relation IS NULL'
+		'WITH named AS (SELECT r.relation, r.number,'
+		' COALESCE(pg_catalog.pg_partition_root(r.relation), r.relation) AS whole'
+		' FROM pg_catalog.unnest($1) WITH ORDINALITY AS r (relation, number))'
+		' SELECT COALESCE(i.relation, n.relation) AS relation, i.guard, i.problem, i.definition, i.hint, n.number'
+		' FROM named AS n LEFT JOIN LATERAL %1$s.port_pin_inspect(n.whole) AS i ON true'
+		' WHERE i.problem IS NOT NULL OR i.relation IS NULL'
 		' UNION ALL'
-		' SELECT relation, guard, problem, definition, hint, 0 FROM guards'
+		' SELECT relation, guard, problem, definition, hint, 0'
+		' FROM %1$s.port_pin_inspect_nodes(ARRAY(SELECT n.whole FROM named AS n))'
+		' UNION ALL'
+		' SELECT relation, guard, problem, definition, hint, 0 FROM %1$s.port_pin_guards'
 		' WHERE problem IS NOT NULL AND pg_catalog.cardinality($1) OPERATOR(pg_catalog.=) 0'
 		' ORDER BY number, relation LIMIT 1', portpin) INTO wrong USING relations;
 	GET DIAGNOSTICS problems = ROW_COUNT;
