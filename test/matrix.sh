@@ -5,6 +5,7 @@
 #   sh test/matrix.sh [VERSION...] [make arguments...]       without: 15 17 18 19, but for this Debian's own
 #   sh test/matrix.sh --package [--quick] [VERSION...]       test/package.sh; without: 15 17
 #   sh test/matrix.sh --upgrade [VERSION...]                 pg_upgrade from each to the next; without: 15 17 18
+#   sh test/matrix.sh --bench [VERSION...]                   test/bench/run.sh, which writes its results into this tree
 #
 # Needs root, on a Debian.  The Debians are chroots, made once, in about a
 # minute each, from the mirror that this machine's apt uses, and kept in
@@ -26,12 +27,14 @@ for arg; do
     [0-9]*) versions="$versions $arg" ;;
     --package) script=package.sh ;;
     --upgrade) script=upgrade.sh ;;
+    --bench) script=bench/run.sh ;;
     *) set -- "$@" "$arg" ;;
     esac
 done
 case $script in
 package.sh) versions=${versions:-15 17} ;;
 upgrade.sh) versions=${versions:-15 17 18} ;;
+bench/run.sh) versions=${versions:-17 18 19} ;;
 esac
 is_root || die "test/matrix.sh needs root: chroots are made with it"
 have debootstrap || need debootstrap
@@ -144,8 +147,8 @@ run_in_overlay() {
     [ -n "$apart" ] || return 125
     mkdir -p "$work/top"
     $apart --mount-proc sh -euc '
-        lower=$1 top=$2 src=$3 clean=$4 script=$5
-        shift 5
+        lower=$1 top=$2 src=$3 clean=$4 script=$5 results=$6
+        shift 6
         {
             mount -t tmpfs -o mode=755 tmpfs "$top" &&
                 mkdir "$top/upper" "$top/work" "$top/root" &&
@@ -155,8 +158,9 @@ run_in_overlay() {
         } 2>/dev/null || exit 125
         rm -rf "$top/root/portpin"
         cp -R "$src" "$top/root/portpin"
+        [ "$script" != bench/run.sh ] || mount --bind "$results" "$top/root/portpin/test/bench"
         exec chroot "$top/root" $clean sh "/portpin/test/$script" "$@"
-    ' sh "$chroots/$v" "$work/top" "$work/src" "$clean" "$script" "$@" </dev/null
+    ' sh "$chroots/$v" "$work/top" "$work/src" "$clean" "$script" "$root/test/bench" "$@" </dev/null
 }
 
 run_in_chroot() {
@@ -208,6 +212,11 @@ case $script in
 check.sh) for v in $versions; do ! have_chroot || run "$v" "PG_CONFIG=/usr/lib/postgresql/$v/bin/pg_config" "$@"; done ;;
 package.sh) for v in $versions; do ! have_chroot || run "$v" --here "$@"; done ;;
 upgrade.sh) upgrade ;;
+bench/run.sh)
+    for v in $versions; do ! have_chroot || run_in_overlay "PG_CONFIG=/usr/lib/postgresql/$v/bin/pg_config" "$@"; done
+    [ ! -e "$work/summary" ] || cat "$work/summary"
+    exit
+    ;;
 esac
 
 echo

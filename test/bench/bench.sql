@@ -43,9 +43,10 @@ $$;
 
 -- Many rows in one statement.
 CREATE PROCEDURE bench.bulk(section text, variant text, base text, statement text,
-                            setup text = NULL, prepare text = NULL) LANGUAGE sql AS $$
+                            setup text = NULL, prepare text = NULL, few int = 100, many int = 1100)
+LANGUAGE sql AS $$
     INSERT INTO bench.variant
-    SELECT section, variant, base, statement, setup, prepare, 100, 1100, rows, false FROM bench.size
+    SELECT section, variant, base, statement, setup, prepare, few, many, rows, false FROM bench.size
 $$;
 
 -- One row a statement, and a transaction.

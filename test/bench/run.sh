@@ -8,11 +8,11 @@
 # --section NAME     one section of sections.sql only
 # --rows N           rows of a bulk statement that is timed (10000)
 # --accounts N       accounts (100000)
-# --repetitions N    of each statement that is timed (21)
-# --runs N           of pgbench (7), of --seconds N (1)
+# --repetitions N    of each statement that is timed (11)
+# --runs N           of pgbench (5), of --seconds N (1)
 # --growth LIST      numbers of accounts to compare ("10000 1000000")
-# --out DIR          where results-VERSION.md and the plot, .svg, go (test/bench; what
-#                    is not complete goes nowhere, unless asked for)
+# --out DIR          where results-VERSION.md and the plot, .svg, go (test/bench; an
+#                    incomplete one goes nowhere, unless asked for)
 #
 # sections.sql says what is measured, bench.sql how.  Instructions are counted by
 # callgrind in a single-user server: nothing else that happens on the machine changes
@@ -23,7 +23,7 @@ set -eu
 . "$(dirname "$0")/../server.sh"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 
-parts='count time' only= rows=10000 accounts=100000 repetitions=21 runs=7 seconds=1 growth='10000 1000000' out=
+parts='count time' only= rows=10000 accounts=100000 repetitions=11 runs=5 seconds=1 growth='10000 1000000' out=
 while [ $# -gt 0 ]; do
     case $1 in
     --count | --time) parts=${1#--}; shift; continue ;;
@@ -178,7 +178,9 @@ sql -f src/test/bench/report.sql >results.md
 cat results.md
 [ -n "$out" ] || [ -n "$only" ] || [ "$parts" != 'count time' ] || out=$root/test/bench
 [ -n "$out" ] || exit 0
-results=$out/results-$("$pg_config" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
-cp results.md "$results.md"
+version=$("$pg_config" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+cp results.md "$out/results-$version.md"
+[ -z "$only" ] && [ "$parts" != time ] || exit 0
 sql -f src/test/bench/plot.sql >plotted
-gnuplot -e "results = 'plotted'; plot = '$results.svg'" "$root/test/bench/plot.gp"
+gnuplot -e "results = 'plotted'; plot = 'plot.svg'; server = 'PostgreSQL $version'" src/test/bench/plot.gp
+sed '/^<desc>/r src/test/bench/plot.style' plot.svg >"$out/results-$version.svg"

@@ -1,0 +1,20 @@
+#!/bin/sh
+# What sprayed guesses get: how many of 1,000 accounts a thief opens who tries at each of
+# them the PINs that people like best, with and without what portpin has against it.
+#
+#   sh test/bench/spray.sh [make arguments...]
+#
+# It prints the tables of doc/controls.md, the same ones each time, in some minutes:
+# wrong PINs are recorded one by one.
+set -eu
+. "$(dirname "$0")/../server.sh"
+root=$(cd "$(dirname "$0")/../.." && pwd)
+
+find_postgres "$@"
+open_work
+copy_sources
+say "Building for $("$pg_config" --version) ..."
+build "$@"
+start_server </dev/null
+say "Guessing ..."
+as_user "$bindir/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$work" -U postgres -f src/test/bench/spray.sql postgres
