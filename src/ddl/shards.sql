@@ -40,17 +40,17 @@ BEGIN
 				FROM unnest($1) AS t (whole), %1$s.port_pin_inspect(t.whole) AS i
 				WHERE i.relation = t.whole AND i.definition IS NOT NULL
 			)
-			SELECT f.whole::text, f.pin_column, f.guard, f.trigger_name, f.enabled, f.of_whole,
+			SELECT e.whole::text, e.pin_column, e.guard, f.trigger_name, coalesce(f.enabled, 'missing'), e.definition,
+				format('shard %%s: %%s', s.shard, coalesce(f.problem, 'it has no such guard')), f.hint
+			FROM expected e JOIN shard s USING (whole)
+				LEFT JOIN found f ON f.shard = s.shard AND f.of_whole = e.definition
+			WHERE f.problem IS NOT NULL OR f.shard IS NULL
+			UNION ALL
+			SELECT f.whole::text, f.pin_column, f.guard, f.trigger_name, f.enabled, NULL,
 				format('shard %%s: %%s', f.relation, f.problem), f.hint
 			FROM found f
 			WHERE f.problem IS NOT NULL
-			UNION ALL
-			SELECT e.whole::text, e.pin_column, e.guard, NULL, 'missing', e.definition,
-				format('shard %%s: it has no such guard', s.shard), NULL
-			FROM expected e JOIN shard s USING (whole)
-			WHERE NOT EXISTS (SELECT FROM found f
-				WHERE f.shard = s.shard
-					AND (f.of_whole = e.definition OR f.problem IS NOT NULL AND coalesce(f.guard, e.guard) = e.guard))
+				AND NOT EXISTS (SELECT FROM expected e WHERE e.whole = f.whole AND e.definition = f.of_whole)
 			$query$, quote_ident(n.nspname))
 		FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace
 		WHERE x.extname = 'portpin')
