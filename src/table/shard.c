@@ -14,6 +14,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -77,7 +78,7 @@ number_in_name(const char *name)
 	return *end == '\0' ? number : 0;
 }
 
-/* Only Citus can tell its shards from tables that somebody gave such a name. */
+/* Citus itself knows what it calls its shards, where a name is too long. */
 static bool
 is_known_shard(Oid relid)
 {
@@ -91,7 +92,24 @@ is_known_shard(Oid relid)
 		DatumGetBool(OidFunctionCall1(function, ObjectIdGetDatum(relid)));
 }
 
-/* The table that this one is a shard of; InvalidOid if it is none. */
+static Oid
+owner_of(Oid relid)
+{
+	HeapTuple	relation = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(relation))
+	{
+		owner = ((Form_pg_class) GETSTRUCT(relation))->relowner;
+		ReleaseSysCache(relation);
+	}
+	return owner;
+}
+
+/*
+ * The table that this one is a shard of; InvalidOid if it is none.  Where the shard is
+ * on another node, somebody can give its name to a table: that has another owner.
+ */
 Oid
 TableOfShard(Oid relid)
 {
@@ -100,5 +118,6 @@ TableOfShard(Oid relid)
 	table_in_catalog("pg_dist_shard", "pg_dist_shard_shardid_index", "shardid",
 					 F_INT8EQ, Int64GetDatum(number));
 
-	return OidIsValid(whole) && is_known_shard(relid) ? whole : InvalidOid;
+	return OidIsValid(whole) && is_known_shard(relid) &&
+		owner_of(relid) == owner_of(whole) ? whole : InvalidOid;
 }
