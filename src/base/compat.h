@@ -68,9 +68,6 @@ begin_index_scan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
 #endif
 }
 
-/* To start a scan again lets go of its pin on a page of the table, up to 18. */
-#define RescanReleasesPins (PG_VERSION_NUM < 190000)
-
 /* So does a scan of a whole table. */
 static inline TableScanDesc
 begin_table_scan(Relation table, Snapshot snapshot)
@@ -81,6 +78,9 @@ begin_table_scan(Relation table, Snapshot snapshot)
 	return table_beginscan(table, snapshot, 0, NULL);
 #endif
 }
+
+/* An index scan that has come to its end lets go of its page of the table, up to 18. */
+#define FinishedScanHoldsNoPin (PG_VERSION_NUM < 190000)
 
 /* From 18 on a primary key may be found that is deferrable, which no key can use. */
 static inline Oid

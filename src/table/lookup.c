@@ -104,7 +104,7 @@ describe_rows(KeyedTable *keyed, Relation table, Relation whole)
 	keyed->columns = keyed->slot;
 
 	/* What scans of other access methods remember is not known. */
-	keyed->keeps_scan = RescanReleasesPins && table->rd_rel->relam == HEAP_TABLE_AM_OID;
+	keyed->keeps_scan = FinishedScanHoldsNoPin && table->rd_rel->relam == HEAP_TABLE_AM_OID;
 	if (table == whole)
 		return;
 	keyed->map = convert_tuples_by_name(keyed->slot->tts_tupleDescriptor,
@@ -342,18 +342,18 @@ open_scan(KeyLookup *lookup, KeyedTable *keyed, Snapshot snapshot)
 	return keyed->scan;
 }
 
-/* Let go of all that the scan holds, but not of the scan, where that can be done. */
+/*
+ * Let go of the relations, and of the scan where it can't be kept.  It has come to its
+ * end, so it holds no pin.
+ */
 static void
-close_scan(KeyLookup *lookup, KeyedTable *keyed)
+close_scan(KeyedTable *keyed)
 {
 	IndexScanDesc scan = keyed->scan;
 	Relation	table = scan->heapRelation;
 
 	if (keyed->keeps_scan)
-	{
-		index_rescan(scan, NULL, lookup->key->nkeys, NULL, 0);
 		RelationDecrementReferenceCount(scan->indexRelation);
-	}
 	else
 	{
 		index_endscan(scan);
@@ -398,7 +398,7 @@ find_in_table(Search *search, KeyedTable *keyed, ReferencedRow *row)
 								errmsg("more than one row has the key that leads to a port PIN"),
 								errhint("Reindex the table; its unique index is damaged."),
 								errtable(scan->heapRelation));
-	close_scan(search->lookup, keyed);
+	close_scan(keyed);
 	MemoryContextSwitchTo(caller);
 	if (!found)
 		return;

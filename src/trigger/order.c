@@ -210,13 +210,13 @@ source_of(const Gate *gate, TupleTableSlot *order)
 /*
  * An order is to be accepted: see to it that nobody else uses its PIN.  False if the
  * account has changed, and the order must be judged anew.  Of an order that is stored
- * already, it is written down at once.
+ * already, it is written down at once.  Nothing is done where no use is noted.
  */
 static bool
 use_pin(GateState *state, const TriggerData *trigdata, const Account *account,
 		TupleTableSlot *order)
 {
-	if (account->step == NULL)
+	if (account->step == NULL || !state->gate.path.notes_use)
 		return true;
 	if (!HoldUnused(account->step, account->holder))
 		return false;
