@@ -83,12 +83,22 @@ FailuresCountSince(void)
 	return StartOfWindow(&limits);
 }
 
+
 /* ----- Recording ----- */
 
-static void
-describe_failure(const PinAttempt *attempt, Failure *failure)
+/* What the account is called.  Hardly any order needs it, and it takes a while. */
+static const AccountKey *
+account_of(PinAttempt *attempt)
 {
-	RecordedTable account_table = RecordedNameOf(attempt->account.table);
+	if (attempt->account.columns == NULL)
+		attempt->account = AccountKeyOfRow(attempt->identity, attempt->row);
+	return &attempt->account;
+}
+
+static void
+describe_failure(PinAttempt *attempt, Failure *failure)
+{
+	RecordedTable account_table = RecordedNameOf(attempt->identity->table);
 	RecordedTable order_table = RecordedNameOf(RootOfPartitions(attempt->orders));
 	RecordedSession session = DescribeSession();
 
@@ -101,7 +111,7 @@ describe_failure(const PinAttempt *attempt, Failure *failure)
 	failure->fields[FAILURE_LOGIN_NAME] = session.login_name;
 	failure->fields[FAILURE_CLIENT_ADDR] = session.client_addr;
 	failure->fields[FAILURE_APPLICATION_NAME] = session.application_name;
-	failure->account_key = attempt->account.columns;
+	failure->account_key = account_of(attempt)->columns;
 	failure->pid = MyProcPid;
 }
 
@@ -184,6 +194,15 @@ SourceIsLockedOut(PinAttempt *attempt)
 		SourceReachedLimit(attempt->log, attempt->source, &attempt->deadline);
 }
 
+/* The failures of the account that count; -1 if that takes a wait, and there is no time. */
+static int
+count_failures(PinAttempt *attempt, TimestampTz *deadline)
+{
+	if (NobodyHasFailures(attempt->log, &attempt->state))
+		return 0;
+	return CountFailures(attempt->log, account_of(attempt), deadline, &attempt->state);
+}
+
 /*
  * Had the account, whose PIN is in this row, too many failures already?  No row: there
  * is no PIN to attempt.
@@ -194,11 +213,12 @@ AccountIsLockedOut(PinAttempt *attempt, const AccountIdentity *identity,
 {
 	if (attempt->log == NULL || row == NULL)
 		return false;
-	attempt->account = AccountKeyOfRow(identity, row);
+	attempt->identity = identity;
+	attempt->row = row;
+	attempt->account.columns = NULL;
 	if (limits.failures == 0)
 		return false;
-	attempt->failures = CountFailures(attempt->log, &attempt->account,
-									  &attempt->deadline, &attempt->state);
+	attempt->failures = count_failures(attempt, &attempt->deadline);
 	return attempt->failures >= limits.failures;
 }
 
@@ -213,9 +233,7 @@ LockAttempt(PinAttempt *attempt)
 
 	if (attempt->log == NULL)
 		return false;
-	/* By its OID, so that a table which is being renamed has one lock. */
-	attempt->lock = HashAccountKey((const struct varlena *) attempt->account.columns,
-								   attempt->account.table);
+	attempt->lock = HashAccountRow(attempt->identity, attempt->row);
 	waited = AcquireAccountLock(attempt->lock, &attempt->deadline);
 	attempt->has_lock = true;
 	return waited;
@@ -237,8 +255,7 @@ static int
 count_at_once(PinAttempt *attempt)
 {
 	return limits.failures == 0 || FailureLogIsUnchanged(attempt->state) ?
-		attempt->failures :
-		CountFailures(attempt->log, &attempt->account, DONT_WAIT, &attempt->state);
+		attempt->failures : count_failures(attempt, DONT_WAIT);
 }
 
 /*

@@ -22,7 +22,9 @@ typedef struct PinAttempt
 								 * recorded */
 	TimestampTz deadline;		/* of all waiting, once there is some */
 	const char *source;			/* NULL: none is known */
-	AccountKey	account;		/* see AccountIsLockedOut */
+	const AccountIdentity *identity;	/* see AccountIsLockedOut */
+	TupleTableSlot *row;
+	AccountKey	account;		/* columns are NULL until they are asked for */
 	int			failures;		/* of the account */
 	uint64		state;			/* of the record, in which they are so many */
 	uint64		lock;			/* of the account */

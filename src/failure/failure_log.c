@@ -442,11 +442,14 @@ FailureLogIsUnchanged(uint64 state)
 	return state == log_generation;
 }
 
-/* Does what the session knows still hold? */
+/*
+ * Does what the session knows still hold, as far as it has been told?  The trigger has
+ * accepted messages when the order came; an attempt does so once more in the end.
+ */
 static bool
-is_known(FailureLog *log)
+is_known(const FailureLog *log)
 {
-	return FailureLogIsUnchanged(log->generation) && log->known != NULL;
+	return log->known != NULL && log->generation == log_generation;
 }
 
 static Known *
@@ -460,9 +463,8 @@ static bool
 is_clean(FailureLog *log, const AccountKey *account)
 {
 	return is_known(log) &&
-		(hash_get_num_entries(log->known) == 0 ||
-		 find_known(log, HashAccountKey((const struct varlena *) account->columns,
-										account->table_hash)) == NULL);
+		find_known(log, HashAccountKey((const struct varlena *) account->columns,
+									   account->table_hash)) == NULL;
 }
 
 static HTAB *
@@ -627,6 +629,14 @@ end_look(FailureLog *log, Look *look)
 	table_close(look->table, AccessShareLock);
 }
 
+/* Is it known that there are no failures at all?  Tells in which state of the record. */
+bool
+NobodyHasFailures(const FailureLog *log, uint64 *state)
+{
+	*state = log->generation;
+	return is_known(log) && hash_get_num_entries(log->known) == 0;
+}
+
 /*
  * How many failures at an account count?  Up to the limit: what is beyond makes no
  * difference.  -1 if that can't be told at once and must not be waited for.  Tells in
@@ -694,7 +704,8 @@ SourceReachedLimit(FailureLog *log, const char *source, TimestampTz *deadline)
 	Known	   *known = NULL;
 	TimestampTz until;
 
-	if (is_known(log))
+	/* Nothing is counted again for a source. */
+	if (FailureLogIsUnchanged(log->generation) && log->known != NULL)
 	{
 		known = find_known(log, hash);
 		if (known == NULL || known->accounts < log->limits.accounts)

@@ -35,6 +35,7 @@ typedef struct FailureLimits
 extern void WatchFailureLog(void);
 extern FailureLog *FailureLogOf(Oid domain, const FailureLimits *limits);
 extern TimestampTz StartOfWindow(const FailureLimits *limits);
+extern bool NobodyHasFailures(const FailureLog *log, uint64 *state);
 extern int	CountFailures(FailureLog *log, const AccountKey *account,
 						  TimestampTz *deadline, uint64 *state);
 extern bool FailureLogIsUnchanged(uint64 state);

@@ -28,6 +28,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -362,21 +363,47 @@ AccountKeyOfValues(const AccountIdentity *identity, const Datum *values)
 	return account_key(identity, columns != NULL ? columns : write_key(identity, values));
 }
 
-/* The key of a stored row.  It has no NULLs: a key to the row found it. */
+/* A column of the key of a stored row.  It is not NULL: a key to the row found it. */
+static Datum
+key_column(const AccountIdentity *identity, int i, TupleTableSlot *row)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(row, identity->columns[i], &isnull);
+
+	if (isnull)
+		elog(ERROR, "key of an account is null");
+	return value;
+}
+
 AccountKey
 AccountKeyOfRow(const AccountIdentity *identity, TupleTableSlot *row)
 {
 	Datum		values[INDEX_MAX_KEYS];
 
 	for (int i = 0; i < identity->ncolumns; i++)
-	{
-		bool		isnull;
-
-		values[i] = slot_getattr(row, identity->columns[i], &isnull);
-		if (isnull)
-			elog(ERROR, "key of an account is null");
-	}
+		values[i] = key_column(identity, i, row);
 	return AccountKeyOfValues(identity, values);
+}
+
+/*
+ * A number for the account of a stored row, the same in every session.  It takes less
+ * than to write the key down.  It is of the table's OID, so that a table which is being
+ * renamed has one number for a row.
+ */
+uint64
+HashAccountRow(const AccountIdentity *identity, TupleTableSlot *row)
+{
+	uint64		hash = identity->table;
+
+	for (int i = 0; i < identity->ncolumns; i++)
+	{
+		Form_pg_attribute column =
+		TupleDescAttr(row->tts_tupleDescriptor, identity->columns[i] - 1);
+
+		hash = hash_combine64(hash, datum_image_hash(key_column(identity, i, row),
+													 column->attbyval, column->attlen));
+	}
+	return hash;
 }
 
 /* A key that was written down already. */

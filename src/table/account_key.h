@@ -47,6 +47,7 @@ extern uint64 HashTableName(const char *schema, size_t schema_length,
 extern void DescribeAccountKey(Relation table, int nkeys, const AttrNumber *keys,
 							   AttrNumber pin, AccountIdentity *identity);
 extern AccountKey AccountKeyOfRow(const AccountIdentity *identity, TupleTableSlot *row);
+extern uint64 HashAccountRow(const AccountIdentity *identity, TupleTableSlot *row);
 extern AccountKey AccountKeyOfValues(const AccountIdentity *identity, const Datum *values);
 extern AccountKey AccountKeyOfStrings(const AccountIdentity *identity, List *strings);
 extern bool IsCutKey(List *strings);
