@@ -1,14 +1,14 @@
 -- What came of it, in Markdown.
 
 SELECT E'### What portpin wants to hold\n\n'
-       'Ratios of costs; or costs, where nothing stands under "against". Instructions decide where they were counted.\n\n'
-       E'| what | against | at most | instructions | time | |\n|---|---|--:|--:|--:|---|';
+    || E'Ratios of costs; or costs, where nothing stands under "against". Instructions decide where they were counted.\n\n'
+    || E'| what | against | at most | instructions | time | |\n|---|---|--:|--:|--:|---|';
 SELECT format('| %s: %s | %s | %s | %s | %s | %s |', title, variant, against, limits.at_most,
               limits.instructions, limits.ns,
               CASE WHEN coalesce(v.instructions, v.ns) > v.at_most THEN '**missed**' ELSE 'held' END)
 FROM bench.verdict v JOIN bench.section s USING (section),
 LATERAL (SELECT CASE WHEN against IS NOT NULL THEN at_most::text
-                     WHEN v.instructions IS NULL THEN at_most / 1000000 || ' ms'
+                     WHEN v.instructions IS NULL THEN to_char(at_most / 1000000, 'FM999,999') || ' ms'
                      ELSE to_char(at_most, 'FM999,999,999') END AS at_most,
                 CASE WHEN against IS NOT NULL THEN round(v.instructions::numeric, 2)::text
                      ELSE to_char(v.instructions, 'FM999,999,999') END AS instructions,

@@ -61,16 +61,14 @@ checkpoint_timeout = 1h
 max_locks_per_transaction = 1024
 autovacuum = off
 jit = off
+client_min_messages = warning
 END_OF_SETTINGS
 sql() { as_user "$bindir/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$work" -U postgres bench "$@"; }
 as_user "$bindir/createdb" -h "$work" -U postgres bench
 say "Filling tables ..."
 case " $only " in *' growth '* | '  ') ;; *) growth= ;; esac
-{
-    echo 'SET client_min_messages = warning;'
-    cat src/test/bench/bench.sql src/test/bench/sections.sql
-} >bench.sql
-sql -o /dev/null -v rows="$rows" -v accounts="$accounts" -v growth="$growth" -v library="$work/bench" -f bench.sql
+sql -o /dev/null -v rows="$rows" -v accounts="$accounts" -v growth="$growth" -v library="$work/bench" \
+    -f src/test/bench/bench.sql -f src/test/bench/sections.sql
 [ -z "$only" ] || sql -c "DELETE FROM bench.variant WHERE section <> '$only'"
 sql -c 'VACUUM ANALYZE' -o /dev/null
 for n in 100 1100 "$rows"; do sql -c "COPY bench.given_$n TO '$work/data/given_$n'"; done
@@ -113,7 +111,7 @@ count() {
 
 # What the server's sessions took of the CPU, in ticks, once all have ended.
 cpu_ticks() {
-    while [ "$(wc -w <"/proc/$server/task/$server/children")" -gt "$at_rest" ]; do :; done
+    while [ "$(wc -w <"/proc/$server/task/$server/children")" -gt "$at_rest" ]; do sleep 0.01; done
     awk '{ print $16 + $17 }' "/proc/$server/stat"
 }
 
@@ -153,15 +151,15 @@ time_clients() {
 }
 
 time_sections() {
-    sql -c "SELECT section, setup FROM bench.section JOIN bench.variant USING (section) WHERE rows IS NOT NULL
-        GROUP BY section, bench.section.position ORDER BY bench.section.position" >sections
+    sql -c "SELECT section, setup FROM bench.section
+        WHERE section IN (SELECT section FROM bench.variant WHERE rows IS NOT NULL) ORDER BY position" >sections
     while IFS='|' read -r section setup; do
         say "Timing $section ..."
-        [ -z "$setup" ] || sql -c "$setup" -o /dev/null
+        printf '%s\n' "$setup" | sql
         case $section in
-        clients | guesser) time_clients ;;
+        clients | guesser) time_clients </dev/null ;;
         *) sql -c "CALL bench.take_turns('$section', $repetitions)" ;;
-        esac </dev/null
+        esac
     done <sections
 }
 
