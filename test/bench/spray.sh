@@ -4,7 +4,7 @@
 #
 #   sh test/bench/spray.sh [make arguments...]
 #
-# It prints the tables of doc/controls.md, the same ones each time, in some minutes:
+# It prints the tables of doc/controls.md, the same ones each time, within some minutes:
 # wrong PINs are recorded one by one.
 set -eu
 . "$(dirname "$0")/../server.sh"
