@@ -13,7 +13,7 @@ CREATE FUNCTION port_pin_protect(
 	min_age pg_catalog.interval DEFAULT NULL,
 	max_age pg_catalog.interval DEFAULT NULL,
 	used pg_catalog.text DEFAULT NULL,
-	"unlike" pg_catalog.text DEFAULT NULL,
+	unlike pg_catalog.text DEFAULT NULL,
 	forbid_weak pg_catalog.bool DEFAULT false,
 	forbid_delete pg_catalog.bool DEFAULT false,
 	check_format pg_catalog.bool DEFAULT false,
