@@ -93,7 +93,7 @@ cassert:
 discard valgrind:
 	sh $(srcdir)/test/cassert.sh --$@
 
-# What it costs; on a server of its own.  BENCH='--section gate_insert' measures one thing.
+# What it costs; on a server of its own.  BENCH='--section gate' measures one thing.
 .PHONY: bench
 bench:
 	sh $(srcdir)/test/bench/run.sh $(BENCH) PG_CONFIG=$(PG_CONFIG)

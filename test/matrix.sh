@@ -213,7 +213,7 @@ check.sh) for v in $versions; do ! have_chroot || run "$v" "PG_CONFIG=/usr/lib/p
 package.sh) for v in $versions; do ! have_chroot || run "$v" --here "$@"; done ;;
 upgrade.sh) upgrade ;;
 bench/run.sh)
-    for v in $versions; do ! have_chroot || run_in_overlay "PG_CONFIG=/usr/lib/postgresql/$v/bin/pg_config" "$@"; done
+    for v in $versions; do ! have_chroot || run_in_overlay "$@" "PG_CONFIG=/usr/lib/postgresql/$v/bin/pg_config"; done
     [ ! -e "$work/summary" ] || cat "$work/summary"
     exit
     ;;

@@ -53,12 +53,12 @@ BEGIN
 END $$;
 
 CALL bench.section('keep', 'UPDATE of other columns of accounts that orders reference');
-CALL bench.keep('keep', '{none,a trigger in C with the same WHEN,PL/pgSQL row trigger,portpin}', 'name = ''Somebody''', true);
-INSERT INTO bench.target (section, variant, against, at_most) VALUES ('keep', 'portpin', 'none', 1.03);
+CALL bench.keep('keep', '{no guard,a trigger in C with the same WHEN,PL/pgSQL row trigger,portpin}', 'name = ''Somebody''', true);
+INSERT INTO bench.target (section, variant, against, at_most) VALUES ('keep', 'portpin', 'no guard', 1.03);
 CALL bench.section('keep_pin', 'UPDATE of their PINs');
-CALL bench.keep('keep_pin', '{none,portpin}', 'pin = ''815204''', true);
+CALL bench.keep('keep_pin', '{no guard,portpin}', 'pin = ''815204''', true);
 CALL bench.section('keep_alone', 'UPDATE of other columns of accounts that nothing references');
-CALL bench.keep('keep_alone', '{none,portpin}', 'name = ''Somebody''', false);
+CALL bench.keep('keep_alone', '{no guard,portpin}', 'name = ''Somebody''', false);
 
 
 -- An order needs it.
@@ -204,10 +204,10 @@ DECLARE
     orders text := format('%I', 'orders: ' || variant);
 BEGIN
     CALL bench.orders(orders, accounts, gate);
-    CALL bench.bulk_orders('options', variant, nullif('none', variant), orders, setup, prepare);
-    CALL bench.single_orders('options_single', variant, nullif('none', variant), orders, setup, prepare);
+    CALL bench.bulk_orders('options', variant, nullif('no option', variant), orders, setup, prepare);
+    CALL bench.single_orders('options_single', variant, nullif('no option', variant), orders, setup, prepare);
 END $$;
-CALL bench.option('none', 'bench.accounts', '');
+CALL bench.option('no option', 'bench.accounts', '');
 CALL bench.option('gate: verdict', 'bench.accounts', ', verdict => ''verdict''');
 CALL bench.option('gate: redact', 'bench.accounts', ', redact => true');
 CALL bench.option('gate: source', 'bench.accounts', ', source => ''carrier''', 'SET portpin.max_accounts_per_source = 100');
@@ -225,7 +225,7 @@ DECLARE
     accounts text;
     fill text;
 BEGIN
-    FOR variant, option IN VALUES ('none', NULL), ('history', 'history => true'), ('changed', 'changed => ''changed'''),
+    FOR variant, option IN VALUES ('no option', NULL), ('history', 'history => true'), ('changed', 'changed => ''changed'''),
         ('used', 'used => ''used'''), ('unlike', '"unlike" => ''phone'''), ('forbid_weak', 'forbid_weak => true')
     LOOP
         accounts := format('%I', 'accounts: ' || variant);
@@ -233,9 +233,9 @@ BEGIN
         CALL bench.orders(format('%I', 'orders of accounts: ' || variant), accounts);
         EXECUTE format('SELECT port_pin_protect(%s)', concat_ws(', ', quote_literal(accounts), option));
         fill := format(E'DELETE FROM %s\nVACUUM %1$s\nTRUNCATE port_pin_history\nINSERT INTO %1$s SELECT id, name, ''739251'', phone FROM bench.accounts LIMIT {n}', accounts);
-        CALL bench.bulk('options_pin', variant, nullif('none', variant),
+        CALL bench.bulk('options_pin', variant, nullif('no option', variant),
             format('UPDATE %s SET pin = ''815204''', accounts), NULL, fill, 20, 220);
-        CALL bench.bulk('options_other', variant, nullif('none', variant),
+        CALL bench.bulk('options_other', variant, nullif('no option', variant),
             format('UPDATE %s SET name = ''Somebody''', accounts), NULL, fill, 20, 220);
     END LOOP;
 END $$;
