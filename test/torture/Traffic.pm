@@ -192,7 +192,8 @@ sub end_doubt
 	my $model = $self->{model};
 	my $thing = "$table/$tag";
 	my $state = $table eq 'one_time_accounts' ? 'used' : 'locked';
-	$self->set_pin($table, $tag) if $tag >= 100 and grep { !defined $model->value_of($thing, $_) } 'pin', $state eq 'used' ? 'used' : ();
+	my @by_pin = $state eq 'used' ? qw(pin used) : 'pin';		# a new PIN ends these doubts
+	$self->set_pin($table, $tag) if $tag >= 100 and grep { !defined $model->value_of($thing, $_) } @by_pin;
 	$self->set_locked($table, $tag, 0) if $state eq 'locked' and !defined $model->value_of($thing, 'locked');
 	$self->set_key($tag) if !defined $model->value_of($thing, 'key');
 	return !grep { !defined $model->value_of($thing, $_) } 'pin', 'key', $tag >= 100 || $state eq 'locked' ? $state : ();
@@ -251,8 +252,9 @@ sub place_order
 	my $by = $gate eq 'desk_orders' ? 'INSERT' : one_of('INSERT', 'INSERT', 'COPY', 'MERGE');
 	$kind = $self->kind_of($kind, $table, $tag);
 	my $answer = $self->attempt(
-		{ op => 'order', uid => $uid, gate => $gate, table => $table, tag => $tag, key => $key, by => $by, source => $source // '',
-			kind => $kind, pin => $pin // '', end => one_of('', '', '', '', 'COMMIT', 'COMMIT PREPARED', 'ROLLBACK') },
+		{ op => 'order', uid => $uid, gate => $gate, table => $table, tag => $tag, key => $key, by => $by,
+			source => $source // '', kind => $kind, pin => $pin // '',
+			end => one_of('', '', '', '', 'COMMIT', 'COMMIT PREPARED', 'ROLLBACK') },
 		order_sql($gate, $by), $uid, $gate eq 'number_orders' ? "n$tag" : $key, $pin,
 		$gate eq 'orders' ? $source : $gate eq 'desk_orders' ? 'open' : ());
 	$self->given($thing, 'used', 1, $answer) if $gate eq 'one_time_orders' and $kind eq 'right' and $answer =~ /^(?:ok|lost)$/;

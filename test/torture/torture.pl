@@ -92,7 +92,7 @@ sub with_clients
 	close $fh;
 	for my $client (sort keys %pid)
 	{
-		my $end = time + 60;
+		my $end = time + 300;
 		sleep 0.05 until waitpid($pid{$client}, POSIX::WNOHANG) == $pid{$client} or time > $end;
 		next if time <= $end;
 		$hung{$client} = 1;
@@ -204,7 +204,7 @@ for my $client (0 .. 8)
 	my $db = connect_to(60);
 	$db->do('CALL readable_again()');
 	$Invariants::server->{guards} = $db->selectrow_array('SELECT count(*) FROM port_pin_guards');
-	$Invariants::server->{limits} = $db->selectrow_hashref('SELECT * FROM port_pin_failure_limits()');
+	@{$Invariants::server}{qw(account_limit source_limit)} = $db->selectrow_array('SELECT * FROM port_pin_failure_limits()');
 }
 
 for my $round (1 .. $opt{rounds})
