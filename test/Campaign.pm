@@ -19,7 +19,8 @@ sub start_campaign
 {
 	my ($name, %defaults) = @_;
 	%opt = (seed => time ^ $$, %defaults);
-	GetOptions(\%opt, 'bindir=s', 'work=s', map { $opt{$_} =~ /^\d+$/ ? "$_=i" : "$_=s" } sort keys %opt) or die "see run.sh\n";
+	GetOptions(\%opt, 'bindir=s', 'work=s', map { $opt{$_} =~ /^\d+$/ ? "$_=i" : "$_=s" } sort keys %opt)
+	  or die "see run.sh\n";
 	$dir = "$opt{work}/$name";
 	$dsn = "dbi:Pg:host=$opt{work};dbname=postgres;options='-c client_min_messages=error'";
 	mkdir $dir or die "$dir: $!";

@@ -405,6 +405,7 @@ sub complaints_of_answer
 	my ($statement, $state, $message) = @_;
 	my @wrong;
 	push @wrong, [ no_internal_error => $message ] if $state =~ /^XX/;
+	return @wrong if $state eq '42703' and ($statement->{kind} // '') eq 'call';		# a PIN as the name of a column
 	my $own = $state =~ /^23PN/ || ($message =~ /^LOCATION:.*, (\w+\.c):/m && $own_files{$1});
 	my $text = ($statement->{sql} // '') . ($statement->{copy} // '');
 	while ($message =~ /(?<!\d)(77\d{6,8})(?!\d)/g)

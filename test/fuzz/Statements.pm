@@ -31,8 +31,8 @@ sub new_row
 	for my $list ($table->{role} eq 'orders' ? 'fk' : $table->{role} eq 'numbers' ? qw(key account) : 'key')
 	{
 		my @key = @{ $table->{$list} };
-		my $n = $given{$list} // 1 + int rand $keys;
-		@row{ map { quoted($_->{name}) } @key } = key_values(\@key, $n);
+		my $value = $given{$list} // 1 + int rand $keys;
+		@row{ map { quoted($_->{name}) } @key } = ref $value ? @$value : key_values(\@key, $value);
 	}
 	$row{ column($table, 'pin') } = literal(exists $given{pin} ? $given{pin} : pin_value($world)) if $table->{column}{pin};
 	my %values = (scope => [ 'true', 'true', 'NULL', 'false' ], lock => [ 'false', 'false', 'false', 'NULL', 'true' ]);
@@ -69,27 +69,61 @@ sub insert
 
 sub unliteral { my ($sql) = @_; return $sql eq 'NULL' ? undef : $sql =~ s/^'|'$//gr =~ s/''/'/gr }
 
-# The PIN of an account of the model, so that right ones are more than chance.
-sub a_pin_for
+# A row that the new one can refer to: by its tag and its columns.
+sub a_row_of
 {
-	my ($world, $n) = @_;
-	my $pin = $world->{likely}{$n};
-	return defined $pin && maybe(0.55) ? $pin : pin_value($world);
+	my ($world, $table) = @_;
+	my $rows = $world->{state}{rows}{ $table->{role} } // {};
+	return %$rows ? $rows->{ one_of(sort { $a <=> $b } keys %$rows) } : undef;
 }
 
+# Its key, as columns of these types can refer to it.
+sub key_of_row
+{
+	my ($table, $row, $referring) = @_;
+	return [ map {
+			my $value = $row->{ $table->{key}[$_]{name} };
+			$value = "e$value" if defined $value and $referring->[$_]{type} eq 'place' and $value !~ /^e/;
+			literal($value);
+		} 0 .. $#$referring ];
+}
+
+# The PIN that lets an order for it in; of sealed ones, what was written with the row.
+sub pin_of_row
+{
+	my ($world, $table, $row) = @_;
+	my $pin = $table->{column}{pin} && $row->{ $table->{column}{pin} };
+	return $pin =~ /^sealed:/ ? $world->{digits}{"$table->{role} $row->{tag}"} : $pin if defined $pin and $pin =~ /\S/;
+	return undef if $table->{role} ne 'numbers';
+	my $accounts = $world->{accounts};
+	for my $account (values %{ $world->{state}{rows}{accounts} // {} })
+	{
+		my @same = grep { ($account->{ $accounts->{key}[$_]{name} } // '') eq ($row->{ $table->{account}[$_]{name} } // '') }
+		  0 .. $#{ $accounts->{key} };
+		return pin_of_row($world, $accounts, $account) if @same == @{ $accounts->{key} };
+	}
+	return undef;
+}
+
+# New rows, which mostly refer to rows that are there; and the PINs of orders by their tag.
 sub some_rows
 {
 	my ($world, $table, $many) = @_;
+	my $to = $table->{role} eq 'orders' ? $world->{numbers} // $world->{accounts} : $table->{role} eq 'numbers' ? $world->{accounts} : undef;
+	my $list = $table->{role} eq 'orders' ? 'fk' : 'account';
 	my (@rows, %pins);
 	for (1 .. $many)
 	{
 		my $tag = ++$world->{tag};
-		my $n = $table->{role} eq 'orders' && maybe(0.9) ? 1 + int rand 7 : 1 + int rand $keys;
-		my %given = $table->{role} eq 'orders' ? (fk => $n, pin => a_pin_for($world, $n)) : (key => $n);
+		my %given;
+		my $referred = $to && maybe(0.9) ? a_row_of($world, $to) : undef;
+		$given{$list} = key_of_row($to, $referred, $table->{$list}) if $referred;
+		my $right = $referred && $table->{role} eq 'orders' ? pin_of_row($world, $to, $referred) : undef;
+		$given{pin} = $right if defined $right and maybe(0.6);
 		my $row = new_row($world, $table, $tag, %given);
-		my $pin = $table->{column}{pin} ? $row->{ column($table, 'pin') } : 'NULL';
-		$pins{$tag} = [ unliteral($pin) ] if $table->{role} eq 'orders';
-		$world->{likely}{$n} = unliteral($pin) if $table->{role} ne 'orders' and $pin ne 'NULL';
+		my $pin = $table->{column}{pin} ? unliteral($row->{ column($table, 'pin') }) : undef;
+		$pins{$tag} = [$pin] if $table->{role} eq 'orders';
+		$world->{digits}{"$table->{role} $tag"} = $pin if $table->{role} ne 'orders';
 		push @rows, $row;
 	}
 	return (\%pins, @rows);
@@ -98,8 +132,9 @@ sub some_rows
 sub an_account_row
 {
 	my ($world, $table, $n, $pin) = @_;
-	$world->{likely}{$n} = $pin if defined $pin and $pin ne '';
-	return insert($table, new_row($world, $table, ++$world->{tag}, key => $n, account => $n, pin => $pin));
+	my $tag = ++$world->{tag};
+	$world->{digits}{"$table->{role} $tag"} = $pin;
+	return insert($table, new_row($world, $table, $tag, key => $n, account => $n, pin => $pin));
 }
 
 ## Parts of statements
@@ -255,13 +290,14 @@ sub merge
 sub remove
 {
 	my ($world, $table) = @_;
+	return update($world, $table) if $table->{role} ne 'orders' and maybe(0.5);		# they are what orders need
 	return statement('DELETE', "DELETE FROM $table->{name} WHERE " . condition($world, $table));
 }
 
 sub truncate_table
 {
 	my ($world, $table) = @_;
-	return remove($world, $table) if maybe(0.7);
+	return remove($world, $table) if maybe(0.85);
 	return statement('TRUNCATE', "TRUNCATE $table->{name}" . one_of('', ' CASCADE'));
 }
 

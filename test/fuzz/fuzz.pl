@@ -13,7 +13,7 @@ use Oracle;
 use Statements;
 use Tables;
 
-start_campaign('fuzz', rounds => 30, statements => 80, seconds => 0, control => '', sqlsmith => 0);
+start_campaign('fuzz', rounds => 60, statements => 80, seconds => 0, control => '', sqlsmith => 0);
 %Oracle::own_files = map { basename($_) => 1 } glob("$FindBin::Bin/../../src/*.c"), glob "$FindBin::Bin/../../src/*/*.c";
 
 my ($db, $watch);    # the session of the statements; one that looks at what others see

@@ -4,7 +4,7 @@
 #
 #   sh test/fuzz/run.sh [OPTION...] [make arguments...]
 #
-# --rounds N       how many sets of tables (30)
+# --rounds N       how many sets of tables (60)
 # --statements N   random steps in each (80)
 # --seconds N      begins no round after that (0: all of them)
 # --seed S         repeats a campaign exactly (a random one, which is printed)
