@@ -150,6 +150,7 @@ sub gate_of
 sub look_at_rows
 {
 	my ($db, $world) = @_;
+	local $db->{pg_expand_array} = 0;
 	my %now = (now => $db->selectrow_array('SELECT now()::text'));
 	for my $table (grep { $_->{oid} } @{ $world->{tables} })
 	{

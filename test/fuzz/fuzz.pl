@@ -73,7 +73,7 @@ sub is_right_order
 	my ($world, $row, $state) = @_;
 	my $orders = $world->{orders};
 	my @gates = @{ $orders->{gates} };
-	return 0 if !$row or @gates != 1 or !$gates[0]{well} or $world->{has_others};
+	return 0 if !$row or $in_transaction or @gates != 1 or !$gates[0]{well} or $world->{has_others};
 	my ($gate) = @gates;
 	my @key = map { $row->{ quoted($_) } } @{ $gate->{steps}[0]{columns} };
 	return 0 if grep { !defined $_ || $_ eq 'NULL' } @key;
