@@ -140,7 +140,8 @@ keyed_pin(const SealKey *key, const char *digits, Size length)
 	text	   *password;
 
 	ComputeHmac(key->secret, SEAL_KEY_BYTES, digits, length, digest);
-	(void) pg_b64_encode((void *) digest, sizeof(digest), base64, sizeof(base64));
+	if (pg_b64_encode((void *) digest, sizeof(digest), base64, sizeof(base64)) != KEYED_PIN_LENGTH)
+		elog(ERROR, "could not encode a digest");
 	explicit_bzero(digest, sizeof(digest));
 
 	password = NewPassword(base64, sizeof(base64));
