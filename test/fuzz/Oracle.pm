@@ -349,11 +349,10 @@ sub complaints_of_orders
 		next if !$judged && !$newly_accepted;
 		next if defined $gate->{verdict} && text_of($verdict) ne 'accepted' && !$gate->{redact};
 
-		my $pins =
-		  [ $new->{ $gate->{pin} },
-			$gate->{redact}
-			? (@{ $statement->{pins}{$tag} // [] }, @{ $statement->{pins}{'*'} // [] }, $old ? $old->{ $gate->{pin} } : ())
-			: () ];
+		# A gate that writes into orders judges an upsert by the PIN that was to be inserted.
+		my @given = map { @{ $statement->{pins}{$_} // [] } } $tag, '*';
+		push @given, $old->{ $gate->{pin} } if $old;
+		my $pins = [ $new->{ $gate->{pin} }, $gate->{redact} || defined $gate->{verdict} ? @given : () ];
 		my $ways = ways($gate, link_of($after, $gate->{steps}[0], $tag), $before, $after);
 		my $opens = grep { opens($db, $gate, $after->{now}, $_, $pins) } @$ways;
 		if ($gate->{redact} and !is_blank($new->{ $gate->{pin} }) and !grep { out_of_scope($gate, $_) } @$ways)
