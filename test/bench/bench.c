@@ -53,7 +53,7 @@ write_count(PG_FUNCTION_ARGS)
 Datum
 invalidate(PG_FUNCTION_ARGS)
 {
-	if (!PG_ARGISNULL(0))
+	if (PG_GETARG_BOOL(1))
 		CacheInvalidateRelcacheByRelid(PG_GETARG_OID(0));
 	PG_RETURN_VOID();
 }

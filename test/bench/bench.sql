@@ -8,7 +8,7 @@ CREATE SCHEMA bench;
 CREATE FUNCTION bench.cpu() RETURNS float8 AS :'library', 'cpu' LANGUAGE c VOLATILE;
 CREATE FUNCTION bench.start_count() RETURNS void AS :'library', 'start_count' LANGUAGE c VOLATILE;
 CREATE FUNCTION bench.write_count(text) RETURNS void AS :'library', 'write_count' LANGUAGE c VOLATILE STRICT;
-CREATE FUNCTION bench.invalidate(regclass) RETURNS void AS :'library', 'invalidate' LANGUAGE c VOLATILE;
+CREATE FUNCTION bench.invalidate(relation regclass, really boolean) RETURNS void AS :'library', 'invalidate' LANGUAGE c VOLATILE STRICT;
 
 
 CREATE TABLE bench.size AS SELECT :rows::int AS rows, :accounts::int AS accounts;

@@ -80,13 +80,12 @@ LANGUAGE sql AS $$
     CALL bench.bulk(section, variant, base, format('INSERT INTO %s SELECT * FROM bench.given_{n}', orders),
                     setup, concat_ws(E';\n', format('TRUNCATE %s', orders), prepare))
 $$;
+-- All by one name: to read a longer one would count.
 CREATE PROCEDURE bench.single_orders(section text, variant text, base text, orders text,
                                      setup text = 'TRUNCATE port_pin_failures', prepare text = NULL)
 LANGUAGE sql AS $$
-    CALL bench.each(section, variant, base, format('EXECUTE %I ({i}, {id}, ''{pin}'')', section || variant),
-        concat_ws(E';\n', format('PREPARE %I (bigint, bigint, text) AS INSERT INTO %s VALUES ($1, $2, $3, ''Northwind'')',
-                                 section || variant, orders), setup),
-        prepare)
+    CALL bench.each(section, variant, base, 'EXECUTE place ({i}, {id}, ''{pin}'')', concat_ws(E';\n', setup, 'DEALLOCATE ALL',
+        format('PREPARE place (bigint, bigint, text) AS INSERT INTO %s VALUES ($1, $2, $3, ''Northwind'')', orders)), prepare)
 $$;
 
 CALL bench.section('gate', 'An order, INSERT … SELECT');
@@ -131,12 +130,15 @@ INSERT INTO bench.target (section, variant, against, at_most) VALUES
 
 -- What a session hears of a failure that another one has recorded, and does about it.
 CALL bench.section('told', 'A failure that another session has recorded');
-CALL bench.each('told', 'an order', NULL, E'SELECT bench.invalidate(NULL)\nEXECUTE told ({i}, {id}, ''{pin}'')',
-    E'TRUNCATE port_pin_failures\nPREPARE told (bigint, bigint, text) AS INSERT INTO orders_gate VALUES ($1, $2, $3, ''Northwind'')');
-CALL bench.each('told', 'an order after it', 'an order',
-    E'SELECT bench.invalidate(''port_pin_lockouts'')\nEXECUTE told ({i}, {id}, ''{pin}'')');
-CALL bench.each('told', 'an order after it, 3000 failures on record', 'an order',
-    E'SELECT bench.invalidate(''port_pin_lockouts'')\nEXECUTE told ({i}, {id}, ''{pin}'')', 'CALL bench.record(3000)');
+CREATE PROCEDURE bench.told(variant text, base text, invalidates text, failures int) LANGUAGE sql AS $$
+    CALL bench.single_orders('told', variant, base, 'orders_gate', format('CALL bench.record(%s)', failures));
+    UPDATE bench.variant v
+    SET statement = format(E'SELECT bench.invalidate(''port_pin_lockouts'', %s)\n', invalidates) || statement
+    WHERE v.section = 'told' AND v.variant = told.variant
+$$;
+CALL bench.told('an order', NULL, 'false', 0);
+CALL bench.told('an order after it', 'an order', ' true', 0);
+CALL bench.told('an order after it, 3000 failures on record', 'an order', ' true', 3000);
 INSERT INTO bench.target (section, variant, against, at_most) VALUES
     ('told', 'an order after it', NULL, 45000),
     ('told', 'an order after it, 3000 failures on record', NULL, 45000);
