@@ -148,19 +148,26 @@ RESET enable_seqscan;
 DROP INDEX port_pin_failures_trace;
 ALTER TABLE port_pin_failures OWNER TO :"me";
 
--- The type of a key may have a CHECK, which is somebody's code: it is run with his
--- rights, not with those of whoever unlocks an account of his.
+-- The type of a key may have a CHECK, which is the code of its owner: it is run with
+-- the owner's rights, not with those of the role that lifts the lock-out, and calls no
+-- function that this role has put into search_path.
 CREATE FUNCTION tell(text) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     RAISE WARNING 'run as %', current_user;
-    RETURN true;
+    RETURN length($1) > 0;
 END $$;
 CREATE DOMAIN told_key AS text CHECK (failures.tell(VALUE));
 CREATE TABLE told_accounts (id told_key PRIMARY KEY, pin port_pin);
 GRANT USAGE ON SCHEMA failures TO regress_portpin_carrier;
 ALTER TABLE told_accounts OWNER TO regress_portpin_carrier;
+CREATE FUNCTION length(text) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'code of the role that lifts';
+END $$;
 \set VERBOSITY terse
+SET search_path = failures, pg_catalog, public;
 SELECT port_pin_lift_lockout('told_accounts', '4711');
+SET search_path = failures, public;
 \set VERBOSITY sqlstate
 
 SELECT port_pin_purge_failures('0');

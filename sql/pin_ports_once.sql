@@ -191,9 +191,29 @@ INSERT INTO orders VALUES (31, 9, '445566');
 RESET ROLE;
 SELECT role_name FROM port_pin_history WHERE order_key = '{30}';
 DROP TRIGGER boo ON accounts;
+-- What a generated column of theirs or an index calls, runs as their owner: it calls
+-- no function that the clerk has put into search_path.
+CREATE FUNCTION tidy(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+	RETURN lower($1);
+END $$;
+ALTER TABLE accounts ADD tidy_name text GENERATED ALWAYS AS (tidy(name)) STORED;
+CREATE INDEX ON accounts (tidy(name), pin_used);
+CREATE SCHEMA lure;
+CREATE FUNCTION lure.lower(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+	RAISE EXCEPTION 'code of the clerk';
+END $$;
+GRANT USAGE ON SCHEMA lure TO regress_portpin_clerk;
+UPDATE accounts SET pin = '445577' WHERE id = 9;
+SET ROLE regress_portpin_clerk;
+SET search_path = lure, pg_catalog;
+INSERT INTO once.orders VALUES (31, 9, '445577');
+SHOW search_path;
+RESET ROLE;
+SET search_path = once, public;
+SELECT role_name FROM port_pin_history WHERE order_key = '{31}';
 
 SET client_min_messages = warning;
-DROP SCHEMA once CASCADE;
+DROP SCHEMA once, lure CASCADE;
 DROP ROLE regress_portpin_clerk;
 DELETE FROM port_pin_history;
 DELETE FROM port_pin_failures;

@@ -4,10 +4,9 @@
  *
  * Rows are written through the table access method and the indexes alone: no
  * trigger, rule, default or CHECK of the table runs, and no privilege is to be had
- * by adding one.  An index may call functions: these run as the table's owner,
- * restricted as in REINDEX.  (The executor's own ExecSimpleRelationInsert() would
- * check constraints, so that one which somebody adds could end the sessions of
- * others.)
+ * by adding one.  What an index calls runs as the table's owner (owner.c).  (The
+ * executor's own ExecSimpleRelationInsert() would check constraints, so that one
+ * which somebody adds could end the sessions of others.)
  *
  * Columns are looked up by name.  The tables that rows are added to are portpin's
  * own: a column that somebody adds stays NULL.  Of accounts only a stamp is written.
@@ -42,9 +41,7 @@ BeginWriting(Relation table)
 	RecordWriter writer;
 
 	writer.table = table;
-	GetUserIdAndSecContext(&writer.user, &writer.context);
-	SetUserIdAndSecContext(table->rd_rel->relowner,
-						   writer.context | SECURITY_RESTRICTED_OPERATION);
+	writer.acting = ActAsOwner(table);
 	writer.estate = CreateExecutorState();
 	writer.result = makeNode(ResultRelInfo);
 	InitResultRelInfo(writer.result, table, 0, NULL, 0);
@@ -60,7 +57,7 @@ EndWriting(RecordWriter *writer)
 	ExecDropSingleTupleTableSlot(writer->slot);
 	ExecCloseIndices(writer->result);
 	FreeExecutorState(writer->estate);
-	SetUserIdAndSecContext(writer->user, writer->context);
+	StopActingAsOwner(&writer->acting);
 }
 
 void

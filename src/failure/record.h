@@ -12,6 +12,8 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
+#include "base/owner.h"
+
 /* One who writes to a table in the name of its owner. */
 typedef struct RecordWriter
 {
@@ -19,8 +21,7 @@ typedef struct RecordWriter
 	EState	   *estate;
 	ResultRelInfo *result;
 	TupleTableSlot *slot;		/* the row, all NULL at first */
-	Oid			user;			/* who it was before */
-	int			context;
+	ActingAsOwner acting;
 } RecordWriter;
 
 /* The session, as a record has it; NULL where there is nothing to say. */

@@ -25,6 +25,7 @@
 
 #include "base/catalog.h"
 #include "base/compat.h"
+#include "base/owner.h"
 #include "failure/failure_limit.h"
 #include "failure/failure_record.h"
 #include "table/account_search.h"
@@ -131,15 +132,10 @@ key_arguments(FunctionCallInfo fcinfo)
 static AccountKey
 find_key_as_owner(Relation accounts, List *key)
 {
-	AccountKey	account;
-	Oid			caller;
-	int			context;
+	ActingAsOwner acting = ActAsOwner(accounts);
+	AccountKey	account = FindAccountKey(accounts, key);
 
-	GetUserIdAndSecContext(&caller, &context);
-	SetUserIdAndSecContext(accounts->rd_rel->relowner,
-						   context | SECURITY_RESTRICTED_OPERATION);
-	account = FindAccountKey(accounts, key);
-	SetUserIdAndSecContext(caller, context);
+	StopActingAsOwner(&acting);
 	return account;
 }
 

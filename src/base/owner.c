@@ -1,0 +1,37 @@
+/*
+ * owner.c
+ *		Act as the owner of a table, where its own code may run.
+ *
+ * An index, a generated column and the type of a key call functions.  These run with
+ * the rights of the table's owner, restricted as in REINDEX, and not with those of the
+ * role that places an order or lifts a lock-out.  Nor may that role choose what they
+ * call: search_path is pinned, or a function of its own could stand in for one of the
+ * owner's.  If an error ends it, the (sub)transaction restores all.
+ */
+#include "postgres.h"
+
+#include "base/owner.h"
+
+#include "miscadmin.h"
+#include "utils/guc.h"
+
+ActingAsOwner
+ActAsOwner(Relation table)
+{
+	ActingAsOwner acting;
+
+	GetUserIdAndSecContext(&acting.user, &acting.context);
+	SetUserIdAndSecContext(table->rd_rel->relowner,
+						   acting.context | SECURITY_RESTRICTED_OPERATION);
+	acting.nestlevel = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return acting;
+}
+
+void
+StopActingAsOwner(const ActingAsOwner *acting)
+{
+	AtEOXact_GUC(false, acting->nestlevel);
+	SetUserIdAndSecContext(acting->user, acting->context);
+}
