@@ -86,6 +86,16 @@ INSERT INTO accounts VALUES (5, '202-555-0185', '000000');
 -- An upsert is judged as the INSERT that it begins as, too, and so may not repeat such a PIN.
 INSERT INTO accounts VALUES (1, '202-555-0181', '550181') ON CONFLICT (id) DO UPDATE SET pin = EXCLUDED.pin;
 INSERT INTO accounts VALUES (1, 'x', '939461') ON CONFLICT (id) DO UPDATE SET pin = '123456';
+-- So is the row that it updates: its phone is another than that of the INSERT.
+INSERT INTO accounts VALUES (1, 'x', '550181') ON CONFLICT (id) DO UPDATE SET pin = EXCLUDED.pin;
+-- Nor does a seal get there from another row, but by the owner, who may copy seals.
+CREATE ROLE regress_portpin_clerk;
+GRANT USAGE ON SCHEMA sealed_age TO regress_portpin_clerk;
+GRANT SELECT, UPDATE ON accounts TO regress_portpin_clerk;
+SET ROLE regress_portpin_clerk;
+WITH a AS (UPDATE accounts SET pin = '550181' WHERE id = 2 RETURNING pin)
+UPDATE accounts SET pin = a.pin FROM a WHERE id = 1;
+RESET ROLE;
 COPY accounts (id, phone, pin) FROM stdin;
 5	202-555-0185	550185
 \.
@@ -132,6 +142,7 @@ SELECT port_pin_protect('accounts', unlike => 'digits', replace => true);
 -- Clean up
 SET client_min_messages = warning;
 DROP SCHEMA sealed_age CASCADE;
+DROP ROLE regress_portpin_clerk;
 \set remove_file 'cat > /dev/null && rm ' :key_file
 COPY (SELECT) TO PROGRAM :'remove_file';
 ALTER SYSTEM RESET portpin.key_file;

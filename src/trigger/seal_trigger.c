@@ -9,7 +9,7 @@
  *
  * What is sealed already passes if it stays where it is.  Otherwise it takes the
  * rights of the table's owner: anybody else could copy another account's PIN to
- * an account of their own, and guess there.
+ * an account of their own, and guess there, or digits that the rules forbid there.
  *
  * This trigger is the last to see the digits.  Where the guard has rules that go by
  * them, it asks those of a new PIN, and where the digits are those that the row has
@@ -57,6 +57,7 @@ typedef struct Sealing
 	AttrNumber	column;
 	bool		compares;		/* it matters whether digits are those of
 								 * before */
+	bool		asks_for_new;	/* by the rules that follow */
 	NewPinRules new_pin;
 } Sealing;
 
@@ -106,7 +107,8 @@ find_sealing(TriggerData *trigdata, Oid domain)
 	guard = GuardOfPin(FindAccountGuards(rel, domain), ColumnName(rel, sealing->column));
 	if (guard == NULL)
 		return sealing;
-	sealing->compares = StampsRows(guard->rules) || AsksForNewPins(guard->rules) ||
+	sealing->asks_for_new = AsksForNewPins(guard->rules);
+	sealing->compares = sealing->asks_for_new || StampsRows(guard->rules) ||
 		guard->rules[RULE_HISTORY] != NULL;
 	FindNewPinRules(rel, guard->rules, &sealing->new_pin);
 	return sealing;
@@ -229,20 +231,26 @@ seal_row(FunctionCallInfo fcinfo, const Sealing *sealing, TupleTableSlot *old,
 	return replace_pin(rel, row, sealing->column, sealed);
 }
 
-/* The row as it is to be stored, for a PIN that comes sealed. */
+/*
+ * The row as it is to be stored, for a PIN that comes sealed.  Of an upsert's UPDATE,
+ * the digits are those of its INSERT, but the row is another: it is asked as well.
+ */
 static HeapTuple
 pass_sealed(FunctionCallInfo fcinfo, const Sealing *sealing, TupleTableSlot *old,
-			HeapTuple row, const text *pin)
+			TupleTableSlot *new, HeapTuple row, const text *pin)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	const text *digits = RecallDigits(fcinfo->flinfo->fn_mcxt, pin);
 	text	   *present;
 
-	if (!PinWasSealedJustNow(pin))
+	if (!PinWasSealedJustNow(pin) || (sealing->asks_for_new && digits == NULL))
 		check_may_be_copied(trigdata, pin);
-	/* Of an upsert's UPDATE, the digits are those of its INSERT. */
-	present = present_seal(sealing, old, RecallDigits(fcinfo->flinfo->fn_mcxt, pin));
-	return present == NULL ? row :
-		replace_pin(trigdata->tg_relation, row, sealing->column, present);
+	present = present_seal(sealing, old, digits);
+	if (present != NULL)
+		return replace_pin(trigdata->tg_relation, row, sealing->column, present);
+	if (digits != NULL)
+		CheckNewPin(trigdata, &sealing->new_pin, sealing->column, digits, new);
+	return row;
 }
 
 /*
@@ -276,7 +284,7 @@ port_pin_seal_trigger(PG_FUNCTION_ARGS)
 	else if (!PinIsSealed(pin))
 		row = seal_row(fcinfo, sealing, old, new, row, stays, pin);
 	else if (!stays)
-		row = pass_sealed(fcinfo, sealing, old, row, pin);
+		row = pass_sealed(fcinfo, sealing, old, new, row, pin);
 	PinFreeIfCopy(pin, value);
 
 	if (update)
