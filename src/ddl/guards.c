@@ -718,6 +718,10 @@ report_unguarded(const Inspection *inspection, List *findings)
 		bool		guarded = false;
 		ListCell   *lc;
 
+		missing.hint = psprintf("SELECT %s(%s, pin => %s); for a table of orders, port_pin_gate.",
+								QualifiedName("port_pin_protect", inspection->domain),
+								quote_literal_cstr(QualifiedTable(inspection->table)),
+								quote_literal_cstr(ColumnArgument(list_make1(missing.pin))));
 		foreach(lc, findings)
 		{
 			const Finding *finding = lfirst(lc);

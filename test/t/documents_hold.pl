@@ -20,7 +20,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my @documents = ('README.md', sort glob('doc/*.md'));
-my %text = map { $_ => slurp_file($_) } @documents, 'CHANGELOG.md', 'SECURITY.md';
+my %text = map { $_ => slurp_file($_) } @documents, 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md';
 
 # They show sealed PINs, for which there must be a key.
 my $dir = PostgreSQL::Test::Utils::tempdir();
