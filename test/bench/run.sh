@@ -5,7 +5,7 @@
 #
 # --count            count instructions only: that needs no quiet machine
 # --time             measure time only
-# --section NAME     one section of sections.sql only
+# --section LIST     these sections of sections.sql only ("gate single")
 # --rows N           rows of a bulk statement that is timed (10000)
 # --accounts N       accounts (100000)
 # --repetitions N    of each statement that is timed (11)
@@ -69,7 +69,7 @@ say "Filling tables ..."
 case " $only " in *' growth '* | '  ') ;; *) growth= ;; esac
 sql -o /dev/null -v rows="$rows" -v accounts="$accounts" -v growth="$growth" -v library="$work/bench" \
     -f src/test/bench/bench.sql -f src/test/bench/sections.sql
-[ -z "$only" ] || sql -c "DELETE FROM bench.variant WHERE section <> '$only'"
+[ -z "$only" ] || sql -c "DELETE FROM bench.variant WHERE section <> ALL (string_to_array('$only', ' '))"
 sql -c 'VACUUM ANALYZE' -o /dev/null
 for n in 100 1100 "$rows"; do sql -c "COPY bench.given_$n TO '$work/data/given_$n'"; done
 
@@ -109,9 +109,18 @@ count() {
 
 ## Timing
 
-# What the server's sessions took of the CPU, in ticks, once all have ended.
+# Is a session of ours running, or waiting for the server to learn of its end?
+session_runs() {
+    for pid in $(cat "/proc/$server/task/$server/children"); do
+        title=$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") || continue
+        case $title in '' | *' bench '*) return 0 ;; esac
+    done 2>/dev/null
+    return 1
+}
+
+# What sessions took of the CPU, in ticks, once all have ended.
 cpu_ticks() {
-    while [ "$(wc -w <"/proc/$server/task/$server/children")" -gt "$at_rest" ]; do sleep 0.01; done
+    while session_runs; do sleep 0.01; done
     awk '{ print $16 + $17 }' "/proc/$server/stat"
 }
 
@@ -138,7 +147,6 @@ place_orders() {
 
 time_clients() {
     server=$(head -n 1 data/postmaster.pid)
-    at_rest=$(wc -w <"/proc/$server/task/$server/children")
     for repetition in $(seq 0 "$runs"); do
         sql -c 'TRUNCATE orders_fk, orders_row, orders_gate, port_pin_failures'
         sql -c "SELECT variant, clients, guesses FROM bench.client WHERE section = '$section' ORDER BY random()" >turns
