@@ -63,11 +63,11 @@ CREATE PROCEDURE bench.whole(section text, variant text, statement text, rows in
         (section, variant, NULL, statement, NULL, prepare, 0, rows, rows, false)
 $$;
 
--- By the clock alone.
-CREATE PROCEDURE bench.clock(section text, variant text, statement text, rows int,
-                             prepare text = NULL) LANGUAGE sql AS $$
+-- One that is timed only.
+CREATE PROCEDURE bench.timed(section text, variant text, statement text, rows int,
+                             prepare text = NULL, by_clock boolean = false) LANGUAGE sql AS $$
     INSERT INTO bench.variant VALUES
-        (section, variant, NULL, statement, NULL, prepare, NULL, NULL, rows, true)
+        (section, variant, NULL, statement, NULL, prepare, NULL, NULL, rows, by_clock)
 $$;
 
 -- What portpin wants to hold: cost(variant) / cost(against) <= at_most; without against,

@@ -5,7 +5,7 @@ set output plot
 set datafile separator '\t'
 set style fill solid noborder
 set label 1 '{/:Bold=19 What a check adds to a row}' at screen 0.025,0.95 left
-set label 2 server.'. Shorter bars are cheaper; portpin's are green.' at screen 0.025,0.895 left
+set label 2 server.'. Shorter bars are cheaper; portpin''s are green.' at screen 0.025,0.895 left
 set label 3 '¹ It counts no wrong PINs, and does not see orders that name a partition.' at screen 0.025,0.035 left font ',12'
 set border 0
 set grid xtics lc '#d0d7de' lw 1 dt solid

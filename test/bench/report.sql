@@ -7,12 +7,13 @@ SELECT format('| %s: %s | %s | %s | %s | %s | %s |', title, variant, against, li
               limits.instructions, limits.ns,
               CASE WHEN coalesce(v.instructions, v.ns) > v.at_most THEN '**missed**' ELSE 'held' END)
 FROM bench.verdict v JOIN bench.section s USING (section),
+LATERAL (SELECT CASE WHEN at_most < 0.1 THEN 3 ELSE 2 END AS digits) _,
 LATERAL (SELECT CASE WHEN against IS NOT NULL THEN at_most::text
                      WHEN v.instructions IS NULL THEN to_char(at_most / 1000000, 'FM999,999') || ' ms'
                      ELSE to_char(at_most, 'FM999,999,999') END AS at_most,
-                CASE WHEN against IS NOT NULL THEN round(v.instructions::numeric, 2)::text
+                CASE WHEN against IS NOT NULL THEN round(v.instructions::numeric, digits)::text
                      ELSE to_char(v.instructions, 'FM999,999,999') END AS instructions,
-                CASE WHEN against IS NOT NULL THEN round(ns::numeric, 2)::text
+                CASE WHEN against IS NOT NULL THEN round(ns::numeric, digits)::text
                      ELSE round((ns / 1000000)::numeric, 1) || ' ms' END AS ns) limits
 ORDER BY v.position;
 

@@ -253,10 +253,10 @@ WHERE section = 'growth' OR (section, variant) IN (('sealed', 'port_pin_check()'
 
 CALL bench.section('refused', 'An order that is refused, by the clock');
 CREATE PROCEDURE bench.refused(variant text, orders text, account text, pin text) LANGUAGE sql AS $$
-    CALL bench.clock('refused', variant, format(
+    CALL bench.timed('refused', variant, format(
         'DO $do$ BEGIN FOR i IN 1 .. {n} LOOP
              BEGIN INSERT INTO %s VALUES (i, %s, %s); EXCEPTION WHEN integrity_constraint_violation OR raise_exception THEN END;
-         END LOOP; END $do$', orders, account, pin), 20, 'TRUNCATE port_pin_failures')
+         END LOOP; END $do$', orders, account, pin), 20, 'TRUNCATE port_pin_failures', true)
 $$;
 CALL bench.refused('foreign key', 'orders_fk', '-1', '''000000''');
 CALL bench.refused('PL/pgSQL row trigger', 'orders_row', 'i', '''000000''');
@@ -268,9 +268,9 @@ CALL bench.refused('gate, wrong PIN', 'orders_gate', 'i', '''000000''');
 
 CALL bench.section('record', 'A view over a million failures on record, of 90 days',
     'CALL bench.record(1000000, ''90 days''); VACUUM ANALYZE port_pin_failures');
-CALL bench.clock('record', 'port_pin_lockouts', 'SELECT count(*) FROM port_pin_lockouts', 1);
-CALL bench.clock('record', 'port_pin_suspects', 'SELECT count(*) FROM port_pin_suspects', 1);
-CALL bench.clock('record', 'port_pin_stats', 'SELECT count(*) FROM port_pin_stats', 1);
+CALL bench.timed('record', 'port_pin_lockouts', 'SELECT count(*) FROM port_pin_lockouts', 1);
+CALL bench.timed('record', 'port_pin_suspects', 'SELECT count(*) FROM port_pin_suspects', 1);
+CALL bench.timed('record', 'port_pin_stats', 'SELECT count(*) FROM port_pin_stats', 1);
 INSERT INTO bench.target (section, variant, against, at_most)
 SELECT section, variant, NULL, 10000000 FROM bench.variant WHERE section = 'record';
 
@@ -284,7 +284,7 @@ BEGIN
         IF i % 100 = 0 THEN COMMIT; END IF;
     END LOOP;
 END $$;
-CALL bench.clock('guards', 'port_pin_guards', 'SELECT count(*) FROM port_pin_guards', 1);
+CALL bench.timed('guards', 'port_pin_guards', 'SELECT count(*) FROM port_pin_guards', 1);
 INSERT INTO bench.target (section, variant, against, at_most) VALUES ('guards', 'port_pin_guards', NULL, 1000000000);
 
 
