@@ -34,6 +34,7 @@ CREATE TABLE bench.variant (
     few int, many int,   -- rows to count for; NULL: it is not counted
     rows int,            -- rows to time; NULL: it is not timed
     by_clock boolean,    -- others work for it, too: their time counts
+    functions text,      -- of the variant "gate", what these take with all that they call
     position int GENERATED ALWAYS AS IDENTITY,
     PRIMARY KEY (section, variant));
 

@@ -75,11 +75,10 @@ for n in 100 1100 "$rows"; do sql -c "COPY bench.given_$n TO '$work/data/given_$
 
 ## Counting
 
-# count_turn FILE: instructions of the functions that begin and end an order's turn, with all
-# that they call
-count_turn() {
+# count_functions FILE FUNCTIONS: instructions of these, with all that they call
+count_functions() {
     callgrind_annotate --inclusive=yes --threshold=100 --auto=no --show-percs=no "$1" |
-        awk '/:(LockAttempt|EndAttempt) \[/ { gsub(",", "", $1); sum += $1 } END { print sum + 0 }'
+        awk -v name=":($2) \\\\[" '$0 ~ name { gsub(",", "", $1); sum += $1 } END { print sum + 0 }'
 }
 
 count() {
@@ -99,11 +98,11 @@ count() {
         /^desc: Trigger: Client Request: / { name = substr($0, 32) }
         /^summary: / && name { count[name] = $2 }
         END { for (name in count) print name, count[name] }' $(ls -v)) >counted
-    sql -c "SELECT section, variant, many FROM bench.variant WHERE statement IS NULL AND few = 0" >turns
-    while IFS='|' read -r section variant n; do
+    sql -F ';' -c 'SELECT section, variant, many, functions FROM bench.variant WHERE functions IS NOT NULL' >profiled
+    while IFS=';' read -r section variant n functions; do
         part=$(grep -l -x -F "desc: Trigger: Client Request: $section|gate|$n" counts/* | sort -V | tail -n 1)
-        printf '%s\n' "$section|$variant|0|0" "$section|$variant|$n|$(count_turn "$part")"
-    done <turns >>counted
+        printf '%s\n' "$section|$variant|0|0" "$section|$variant|$n|$(count_functions "$part" "$functions")"
+    done <profiled >>counted
     sql -c "\\copy bench.count FROM 'counted' (DELIMITER '|')"
 }
 

@@ -114,9 +114,12 @@ BEGIN
     END LOOP;
 END $$;
 
--- What an order takes of that for its turn at the account, by the profile.
-INSERT INTO bench.variant (section, variant, few, many) VALUES
-    ('gate', 'its turn at the account, within the gate', 0, 1100), ('single', 'its turn at the account, within the gate', 0, 220);
+-- Where the gate's go, by the profile.
+INSERT INTO bench.variant (section, variant, few, many, functions)
+SELECT section, part || ', within the gate', 0, many, functions
+FROM (VALUES ('gate', 1100), ('single', 220)) AS s (section, many),
+     (VALUES ('its trigger function', 'port_pin_gate_trigger'), ('its search for the account', 'FindReferencedRow'),
+             ('its turn at the account', 'LockAttempt|EndAttempt')) AS f (part, functions);
 
 INSERT INTO bench.target (section, variant, against, at_most) VALUES
     ('gate', 'gate', 'foreign key', 0.40),
