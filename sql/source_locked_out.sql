@@ -153,6 +153,7 @@ SELECT * FROM port_pin_suspects;
 SELECT * FROM port_pin_stats;
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION port_pin_lift_source_lockout TO regress_portpin_desk;
+SELECT guards < (SELECT count(*) FROM port_pin_guards) AS grant_is_no_guard FROM port_pin_stats;
 SET ROLE regress_portpin_desk;
 SELECT port_pin_lift_source_lockout('Woodgrove');
 BEGIN READ ONLY;

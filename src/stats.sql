@@ -34,7 +34,9 @@ CREATE VIEW port_pin_stats WITH (security_barrier) AS
 		(SELECT pg_catalog.min(f.failed_at) FROM port_pin_failures f) AS oldest_failure,
 		(SELECT pg_catalog.max(f.failed_at) FROM port_pin_failures f) AS last_failure,
 		k.keys_loaded, k.sealing_key
-	FROM (SELECT pg_catalog.count(*) AS guards, pg_catalog.count(problem) AS guards_with_problems
+	FROM (SELECT pg_catalog.count(*) FILTER (WHERE guard IS NULL
+				OR guard OPERATOR(pg_catalog.<>) ALL (ARRAY['grant', 'record'])) AS guards,
+			pg_catalog.count(problem) AS guards_with_problems
 			FROM port_pin_guards) g,
 		(SELECT pg_catalog.count(account_table) AS accounts_locked_out,
 				pg_catalog.count(source) AS sources_locked_out
@@ -45,8 +47,8 @@ CREATE VIEW port_pin_stats WITH (security_barrier) AS
 
 COMMENT ON VIEW port_pin_stats IS
 'figures for monitoring, one row, without the key of any account; for members of pg_monitor';
-COMMENT ON COLUMN port_pin_stats.guards IS 'guards, as port_pin_guards lists them';
-COMMENT ON COLUMN port_pin_stats.guards_with_problems IS 'those of them with a problem: should be 0';
+COMMENT ON COLUMN port_pin_stats.guards IS 'guards, and columns of port PINs that should have one, as port_pin_guards lists them';
+COMMENT ON COLUMN port_pin_stats.guards_with_problems IS 'rows of port_pin_guards with a problem, grants among them: should be 0';
 COMMENT ON COLUMN port_pin_stats.accounts_locked_out IS 'accounts in port_pin_lockouts';
 COMMENT ON COLUMN port_pin_stats.sources_locked_out IS 'sources in port_pin_lockouts';
 COMMENT ON COLUMN port_pin_stats.failures_in_window IS 'failed attempts within portpin.failure_window, lifted or not';
