@@ -21,11 +21,7 @@ campaign() {
         shift 2
     done
     perl -MDBD::Pg -e 1 2>/dev/null || need libdbd-pg-perl
-    find_postgres "$@"
-    open_work
-    copy_sources
-    say "Building for $("$pg_config" --version) ..."
-    build "$@"
+    build_copy "$@"
 
     cd "$work"
     (umask 077 && echo "k1:$(head -c 32 /dev/urandom | base64)" >keys && chown "$user" keys)

@@ -12,6 +12,7 @@
 #   open_work                 makes $work, owned by $user, and goes there
 #   copy_sources              the tree as it is now, into $work/src
 #   build [ARG...]              builds and installs it below $work; writes $work/server.conf
+#   build_copy [ARG...]         all four of them
 #   start_server                starts one with that, in $work
 #   as_user COMMAND...          runs a command as $user
 #
@@ -261,6 +262,14 @@ build() {
         ;;
     esac >"$work/server.conf"
     printf '%s\n' 'fsync = off' 'restart_after_crash = off' >>"$work/server.conf"
+}
+
+build_copy() {
+    find_postgres "$@"
+    open_work
+    copy_sources
+    say "Building for $("$pg_config" --version) ..."
+    build "$@"
 }
 
 # A server in $work/data, over a socket in $work; settings of its own come on standard input.

@@ -198,9 +198,9 @@ PinWasSealedJustNow(const text *sealed)
 }
 
 /*
- * Compare a PIN with a hash that is stored; false for what is none.  The time is that of one hash,
- * whatever was supplied: a right PIN, a wrong one, nonsense or nothing.  Only a
- * pair of which the memo has that it is right takes less.
+ * Compare a PIN with a hash that is stored; false for what is none.  The time is that
+ * of one hash, whatever was supplied: a right PIN, a wrong one, nonsense or nothing.
+ * Only a pair of which the memo has that it is right takes less.
  */
 bool
 HashMatches(const text *stored, const text *supplied, PinMemo *memo)

@@ -41,11 +41,7 @@ while [ $# -gt 0 ]; do
 done
 have gnuplot || need gnuplot-nox
 have valgrind || need valgrind
-find_postgres "$@"
-open_work
-copy_sources
-say "Building for $("$pg_config" --version) ..."
-build "$@"
+build_copy "$@"
 
 cd "$work"
 as_user gcc -O2 -fPIC -shared -I"$("$pg_config" --includedir-server)" \

@@ -10,11 +10,7 @@ set -eu
 . "$(dirname "$0")/../server.sh"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 
-find_postgres "$@"
-open_work
-copy_sources
-say "Building for $("$pg_config" --version) ..."
-build "$@"
+build_copy "$@"
 start_server </dev/null
 say "Guessing ..."
 as_user "$bindir/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$work" -U postgres -f src/test/bench/spray.sql postgres

@@ -10,10 +10,10 @@
 # --control NAME   the one invariant to show the failure of; without: each of them
 #
 # In a round eight clients place right and wrong orders at five gates, by INSERT, COPY and
-# MERGE, change PINs, try to clear them, give accounts other keys and move rows; another changes the tables and
-# the key file; a third seals a table.  Meanwhile two processes of the server are killed:
-# a backend, the worker that records failed attempts, or a child of the postmaster.  At
-# the end comes an immediate stop, or the postmaster is killed.
+# MERGE, change PINs, try to clear them, give accounts other keys and move rows; another
+# changes the tables and the key file; a third seals a table.  Meanwhile two processes of
+# the server are killed: a backend, the worker that records failed attempts, or a child of
+# the postmaster.  At the end comes an immediate stop, or the postmaster is killed.
 #
 # Clients write what they are going to do, and what was answered, to files outside of the
 # server.  Invariants.pm compares these with what the tables hold after the restart.
