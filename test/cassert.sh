@@ -43,19 +43,21 @@ build_server() {
     [ -f /usr/include/openssl/ssl.h ] || need libssl-dev
     [ -f /usr/include/unicode/ucol.h ] || need libicu-dev
     [ -f /usr/include/valgrind/memcheck.h ] || need valgrind
+    perl -MIPC::Run -e 1 2>/dev/null || need libipc-run-perl
     install_missing
     say "Building PostgreSQL $major with assertions ..."
     rm -rf "$kept"
     mkdir -p "$kept"
+    # Joined by &&: in front of || a failure ends nothing.
     (
-        fetch_source "$kept"
-        tar xf postgresql-*.orig.tar.*
-        cd postgresql-*/
-        ./configure -q --prefix="$kept" --enable-cassert --enable-debug --enable-tap-tests --with-openssl --with-icu \
-            --without-readline --without-zlib CFLAGS='-Og -g -fno-omit-frame-pointer' CPPFLAGS=-DUSE_VALGRIND
-        make -s -j "$(getconf _NPROCESSORS_ONLN)" world-bin
-        make -s install-world-bin
-        mv src/tools/valgrind.supp "$kept"
+        fetch_source "$kept" &&
+            tar xf postgresql-*.orig.tar.* &&
+            cd postgresql-*/ &&
+            ./configure -q --prefix="$kept" --enable-cassert --enable-debug --enable-tap-tests --with-openssl --with-icu \
+                --without-readline --without-zlib CFLAGS='-O2 -g -fno-omit-frame-pointer' CPPFLAGS=-DUSE_VALGRIND &&
+            make -s -j "$(getconf _NPROCESSORS_ONLN)" world-bin &&
+            make -s install-world-bin &&
+            mv src/tools/valgrind.supp "$kept"
     ) >"$kept/build.log" 2>&1 || {
         tail -n 20 "$kept/build.log" >&2
         die "could not build it; see $kept/build.log"

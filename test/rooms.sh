@@ -4,8 +4,8 @@
 #
 #   sh test/rooms.sh
 #
-# A .c includes postgres.h first and a header never does; what a header declares
-# is defined in the .c of the same name, which includes it next.
+# A file opens with its name.  A .c includes postgres.h first and a header never does;
+# what a header declares is defined in the .c of the same name, which includes it next.
 set -eu
 cd "$(dirname "$0")/../src"
 
@@ -27,6 +27,7 @@ allowed() {
         room=$(dirname "$file")
         own=${file%.c}.h
         may=" $room $(allowed "$room") "
+        [ "$(sed -n '2s/^ \* //p' "$file")" = "${file##*/}" ] || echo "$file does not open with its name"
         for header in $(sed -n 's,^#include "\([a-z]*/[a-z_]*\.h\)".*,\1,p' "$file"); do
             [ -e "$header" ] || continue
             case $may in

@@ -22,7 +22,6 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
-#include "miscadmin.h"
 #include "utils/acl.h"
 
 #if PG_VERSION_NUM >= 160000
@@ -33,14 +32,15 @@
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
-/* Columns that are computed when read came with 18: their value is not in the row. */
-#ifndef ATTRIBUTE_GENERATED_VIRTUAL
-#define ATTRIBUTE_GENERATED_VIRTUAL 'v'
-#endif
-
+/* Until 15 each kind of object had a check of its own. */
 #if PG_VERSION_NUM < 160000
 #define object_ownercheck(classid, objectid, roleid) \
 	pg_class_ownercheck(objectid, roleid)
+#endif
+
+/* Columns that are computed when read came with 18: their value is not in the row. */
+#ifndef ATTRIBUTE_GENERATED_VIRTUAL
+#define ATTRIBUTE_GENERATED_VIRTUAL 'v'
 #endif
 
 /* So did foreign keys that are not enforced, and those over a period of time. */

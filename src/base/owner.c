@@ -13,7 +13,8 @@
 #include "base/owner.h"
 
 #include "miscadmin.h"
-#include "utils/guc.h"
+
+#include "base/setting.h"
 
 ActingAsOwner
 ActAsOwner(Relation table)
@@ -24,8 +25,7 @@ ActAsOwner(Relation table)
 	SetUserIdAndSecContext(table->rd_rel->relowner,
 						   acting.context | SECURITY_RESTRICTED_OPERATION);
 	acting.nestlevel = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	SetForNow("search_path", PINNED_SEARCH_PATH);
 	return acting;
 }
 

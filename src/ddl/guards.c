@@ -30,7 +30,6 @@
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/resowner.h"
@@ -39,6 +38,7 @@
 
 #include "base/catalog.h"
 #include "base/compat.h"
+#include "base/setting.h"
 #include "ddl/plan.h"
 #include "table/column.h"
 #include "table/row_movement.h"
@@ -476,10 +476,8 @@ inspect_safely(const Inspection *inspection, Finding *finding,
 	PG_TRY();
 	{
 		/* The shortest wait that there is, for what the trigger opens. */
-		(void) set_config_option("lock_timeout", "1ms", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_LOCAL, true, 0, false);
-		(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+		SetForNow("lock_timeout", "1ms");
+		SetForNow("search_path", PINNED_SEARCH_PATH);
 		inspect(inspection, finding);
 	}
 	PG_CATCH();

@@ -20,12 +20,12 @@
 #include "storage/bufmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
 
 #include "base/catalog.h"
 #include "base/compat.h"
+#include "base/setting.h"
 #include "table/column.h"
 #include "table/shard.h"
 #include "table/triggers.h"
@@ -205,12 +205,12 @@ SwitchArgument(FunctionCallInfo fcinfo, int number)
 static char *
 interval_text(Datum interval)
 {
-	int			style = IntervalStyle;
+	int			nestlevel = NewGUCNestLevel();
 	char	   *written;
 
-	IntervalStyle = INTSTYLE_POSTGRES;
+	SetForNow("intervalstyle", "postgres");
 	written = DatumGetCString(DirectFunctionCall1(interval_out, interval));
-	IntervalStyle = style;
+	AtEOXact_GUC(true, nestlevel);
 	return written;
 }
 
@@ -854,14 +854,12 @@ RunScript(Script *script, FunctionCallInfo fcinfo)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	ErrorContextCallback hint = {.previous = error_context_stack,.callback = add_citus_hint};
-	int			settings = NewGUCNestLevel();
+	int			nestlevel = NewGUCNestLevel();
 	ListCell   *lc;
 
 	if (citus_may_refuse(table_argument(fcinfo)))
 		error_context_stack = &hint;
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
+	SetForNow("search_path", PINNED_SEARCH_PATH);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	SPI_connect();
 	if (script->drops)
@@ -879,5 +877,5 @@ RunScript(Script *script, FunctionCallInfo fcinfo)
 		return_statement(result, "COMMIT");
 	SPI_finish();
 	error_context_stack = hint.previous;
-	AtEOXact_GUC(true, settings);
+	AtEOXact_GUC(true, nestlevel);
 }

@@ -34,12 +34,12 @@
 #include "tcop/tcopprot.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/setting.h"
 #include "failure/failure_log.h"
 #include "failure/failure_record.h"
 #include "failure/failure_wait.h"
@@ -281,7 +281,7 @@ static const char *const worker_settings[][2] = {
 	{"transaction_timeout", "0"},
 	{"idle_in_transaction_session_timeout", "0"},
 	{"row_security", "off"},
-	{"search_path", "pg_catalog, pg_temp"},
+	{"search_path", PINNED_SEARCH_PATH},
 };
 
 static void

@@ -4,9 +4,8 @@
  *
  * The comparison takes the same time wherever two PINs differ, and however long
  * they are; against a hash it takes that of one hash, whatever was supplied
- * (seal.c).  What is stored but is
- * neither a valid PIN nor the hash of one matches nothing, itself included: a port
- * order is refused by it, never let in.
+ * (seal.c).  What is stored but is neither a valid PIN nor the hash of one matches
+ * nothing, itself included: a port order is refused by it, never let in.
  */
 #include "postgres.h"
 

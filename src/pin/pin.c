@@ -91,7 +91,7 @@ PinIsValid(const text *pin)
 /*
  * A PIN where it lies in its row, for as long as the row is there: so there is no
  * copy of it to be wiped.  What is compressed or stored apart has to be copied, which
- * PinFreeIfCopy frees.  It can be a seal, but is too long for a PIN.
+ * PinFreeIfCopy frees: a seal can be so, while a PIN is too short for that.
  */
 text *
 PinFromDatum(Datum value, bool isnull)

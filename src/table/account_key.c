@@ -30,13 +30,13 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/uuid.h"
 
 #include "base/compat.h"
 #include "base/error.h"
+#include "base/setting.h"
 #include "table/column.h"
 #include "table/partition.h"
 #include "table/shard.h"
@@ -217,7 +217,7 @@ static const char *const output_settings[][2] = {
 	{"bytea_output", "hex"},
 	{"lc_monetary", "C"},
 	{"quote_all_identifiers", "off"},
-	{"search_path", "pg_catalog, pg_temp"},
+	{"search_path", PINNED_SEARCH_PATH},
 };
 
 static int
@@ -226,9 +226,7 @@ pin_output_settings(void)
 	int			nestlevel = NewGUCNestLevel();
 
 	for (int i = 0; i < (int) lengthof(output_settings); i++)
-		(void) set_config_option(output_settings[i][0], output_settings[i][1],
-								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-								 true, 0, false);
+		SetForNow(output_settings[i][0], output_settings[i][1]);
 	return nestlevel;
 }
 

@@ -1,5 +1,5 @@
 /*
- * move.c
+ * row_movement.c
  *		Follow a row that an UPDATE moves from one partition to another.
  *
  * Such a move is a DELETE and an INSERT to every trigger, and fires no AFTER
@@ -11,7 +11,7 @@
  * xmax and cmax are the INSERT's xmin and cmin, and if no other row was inserted
  * between them: the executor queues the INSERT of a move right behind its DELETE.
  * A row that is recalled without having moved can only follow a move whose INSERT
- * another trigger suppressed.  Then the keep guard errs on the side of refusing; the
+ * another trigger suppressed.  Then the guard of a PIN errs on the side of refusing; the
  * gate takes a new order for the one that vanished, if it has its account and PIN.
  *
  * BEFORE triggers see the UPDATE, and then the INSERT.  What the UPDATE made of

@@ -73,8 +73,8 @@ check_value(const Trigger *trigger, const GuardOption *option, const char *value
 
 /*
  * Read the arguments of a trigger.  What the guard does not know, or what is said
- * twice, is an error; those before it have been read by then.  The word is shown only up to its = or to a digit: what
- * somebody wrote there could be a PIN.
+ * twice, is an error; those before it have been read by then.  The word is shown only
+ * up to its = or to a digit: what somebody wrote there could be a PIN.
  */
 void
 ReadOptions(const Trigger *trigger, const GuardOption *options, int noptions,
