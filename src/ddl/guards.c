@@ -402,9 +402,9 @@ check_guards_agree(Relation table, Oid domain)
 {
 	List	   *guards = FindAccountGuards(table, domain);
 
-	(void) RowRule(table, guards, RULE_SCOPE);
-	(void) RowRule(table, guards, RULE_LOCK);
-	(void) RowRule(table, guards, RULE_LOCK_UNTIL);
+	(void) RowRuleColumn(table, guards, RULE_SCOPE);
+	(void) RowRuleColumn(table, guards, RULE_LOCK);
+	(void) RowRuleColumn(table, guards, RULE_LOCK_UNTIL);
 }
 
 /* What the guard's options ask for.  A gate without pin= finds the PIN of its orders. */

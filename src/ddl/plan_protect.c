@@ -15,7 +15,6 @@
 #include "access/table.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
-#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
@@ -51,14 +50,10 @@ watches_digits(const GuardPlan *plan)
 
 /* Add the column that a rule names, if it does; returns how many. */
 static int
-rule_column(const GuardPlan *plan, AccountRule rule, AttrNumber *column)
+add_column(const GuardPlan *plan, AccountRule rule, AttrNumber *column)
 {
-	const char *name = OptionColumn(plan->values[rule]);
-
-	if (name == NULL)
-		return 0;
-	*column = FindColumn(plan->table, name);
-	return 1;
+	*column = RuleColumn(plan->table, plan->values, rule);
+	return *column == InvalidAttrNumber ? 0 : 1;
 }
 
 /* The columns that make the trigger look when they change, the PIN among them. */
@@ -72,12 +67,12 @@ watched_columns(const GuardPlan *plan, AttrNumber *columns)
 		columns[ncolumns++] = lfirst_int(lc);
 	if (plan->values[RULE_HISTORY] != NULL)
 	{
-		ncolumns += rule_column(plan, RULE_LOCK, &columns[ncolumns]);
-		ncolumns += rule_column(plan, RULE_LOCK_UNTIL, &columns[ncolumns]);
+		ncolumns += add_column(plan, RULE_LOCK, &columns[ncolumns]);
+		ncolumns += add_column(plan, RULE_LOCK_UNTIL, &columns[ncolumns]);
 	}
 	columns[ncolumns++] = plan->pin;
 	for (int i = 0; i < NUM_STAMPS; i++)
-		ncolumns += rule_column(plan, stamps[i].rule, &columns[ncolumns]);
+		ncolumns += add_column(plan, stamps[i].rule, &columns[ncolumns]);
 	return ncolumns;
 }
 
@@ -281,24 +276,10 @@ IdentifyProtection(Relation table, char **rules, Oid domain, GuardPlan *plan)
 static void
 check_rule_columns(Relation table, char **rules)
 {
-	static const struct
+	for (int rule = 0; rule < NUM_ACCOUNT_RULES; rule++)
 	{
-		AccountRule rule;
-		Oid			type;
-	}			columns[] = {
-		{RULE_SCOPE, BOOLOID},
-		{RULE_LOCK, BOOLOID},
-		{RULE_LOCK_UNTIL, TIMESTAMPTZOID},
-		{RULE_EXPIRES, TIMESTAMPTZOID},
-		{RULE_CHANGED, TIMESTAMPTZOID}
-	};
-
-	for (Size i = 0; i < lengthof(columns); i++)
-	{
-		const char *value = rules[columns[i].rule];
-
-		if (value != NULL)
-			(void) FindColumnOfType(table, OptionColumn(value), columns[i].type);
+		if (OidIsValid(account_rules[rule].type))
+			(void) RuleColumn(table, rules, rule);
 	}
 	(void) FindColumns(table, OptionColumns(rules[RULE_UNLIKE]));
 }

@@ -11,7 +11,6 @@
 #include "trigger/account_history.h"
 
 #include "access/table.h"
-#include "catalog/pg_type.h"
 #include "utils/timestamp.h"
 
 #include "base/catalog.h"
@@ -19,13 +18,6 @@
 #include "failure/history.h"
 #include "table/column.h"
 #include "trigger/pin_change.h"
-
-static AttrNumber
-rule_column(Relation table, char **rules, AccountRule rule, Oid type)
-{
-	return rules[rule] == NULL ? InvalidAttrNumber :
-		FindColumnOfType(table, OptionColumn(rules[rule]), type);
-}
 
 /* What a guard with these rules keeps history of; NULL if it keeps none. */
 AccountHistory *
@@ -38,8 +30,8 @@ FindAccountHistory(Relation table, char **rules, Oid domain)
 	history = palloc0(sizeof(AccountHistory));
 	history->domain = domain;
 	history->pin = FindPinColumn(table, OptionColumn(rules[RULE_PIN]), domain);
-	history->lock = rule_column(table, rules, RULE_LOCK, BOOLOID);
-	history->lock_until = rule_column(table, rules, RULE_LOCK_UNTIL, TIMESTAMPTZOID);
+	history->lock = RuleColumn(table, rules, RULE_LOCK);
+	history->lock_until = RuleColumn(table, rules, RULE_LOCK_UNTIL);
 	DescribeAccountKey(table, 0, NULL, history->pin, &history->identity);
 	if (history->identity.ncolumns == 0)
 		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

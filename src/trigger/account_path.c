@@ -21,7 +21,6 @@
 
 #include "access/table.h"
 #include "catalog/pg_trigger.h"
-#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -173,21 +172,6 @@ choose_guard(const PathSearch *search, Relation table, List *guards)
 	return chosen;
 }
 
-static AttrNumber
-rule_column(Relation table, const AccountGuard *guard, AccountRule rule, Oid type)
-{
-	return guard->rules[rule] == NULL ? InvalidAttrNumber :
-		FindColumnOfType(table, OptionColumn(guard->rules[rule]), type);
-}
-
-static AttrNumber
-row_rule(Relation table, List *guards, AccountRule rule, Oid type)
-{
-	const char *column = RowRule(table, guards, rule);
-
-	return column == NULL ? InvalidAttrNumber : FindColumnOfType(table, column, type);
-}
-
 /* A table that was guarded when the gate was installed must still be. */
 static void
 check_guard_is_there(const PathSearch *search, Relation table, List *guards,
@@ -237,9 +221,9 @@ describe_step(const PathSearch *search, Relation table, const char *name, PathSt
 	check_pins_are_guarded(search, table, guards);
 	guard = choose_guard(search, table, guards);
 	step->guarded = guards != NIL;
-	step->scope = row_rule(table, guards, RULE_SCOPE, BOOLOID);
-	step->lock = row_rule(table, guards, RULE_LOCK, BOOLOID);
-	step->lock_until = row_rule(table, guards, RULE_LOCK_UNTIL, TIMESTAMPTZOID);
+	step->scope = RowRuleColumn(table, guards, RULE_SCOPE);
+	step->lock = RowRuleColumn(table, guards, RULE_LOCK);
+	step->lock_until = RowRuleColumn(table, guards, RULE_LOCK_UNTIL);
 	check_readable(search, table, step->scope);
 	check_readable(search, table, step->lock);
 	check_readable(search, table, step->lock_until);
@@ -248,14 +232,14 @@ describe_step(const PathSearch *search, Relation table, const char *name, PathSt
 		return NULL;
 
 	step->pin = FindPinColumn(table, OptionColumn(guard->rules[RULE_PIN]), search->domain);
-	step->expires = rule_column(table, guard, RULE_EXPIRES, TIMESTAMPTZOID);
-	step->changed = rule_column(table, guard, RULE_CHANGED, TIMESTAMPTZOID);
+	step->expires = RuleColumn(table, guard->rules, RULE_EXPIRES);
+	step->changed = RuleColumn(table, guard->rules, RULE_CHANGED);
 	step->min_age = OptionInterval(guard->rules[RULE_MIN_AGE]);
 	step->max_age = OptionInterval(guard->rules[RULE_MAX_AGE]);
+	step->used = RuleColumn(table, guard->rules, RULE_USED);
+	step->history = guard->rules[RULE_HISTORY] != NULL;
 	check_readable(search, table, step->pin);
 	check_readable(search, table, step->expires);
-	step->used = rule_column(table, guard, RULE_USED, TIMESTAMPTZOID);
-	step->history = guard->rules[RULE_HISTORY] != NULL;
 	check_readable(search, table, step->changed);
 	check_readable(search, table, step->used);
 	DescribeAccountKey(table, step->key.nkeys, step->key.to, step->pin,

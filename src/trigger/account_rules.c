@@ -9,6 +9,7 @@
 #include "access/table.h"
 #include "catalog/partition.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
@@ -19,22 +20,22 @@
 #include "table/triggers.h"
 
 const GuardOption account_rules[NUM_ACCOUNT_RULES] = {
-	[RULE_PIN] = {"pin", OPTION_COLUMN, "pin"},
-	[RULE_SCOPE] = {"scope", OPTION_COLUMN, "scope"},
-	[RULE_LOCK] = {"lock", OPTION_COLUMN, "lock"},
-	[RULE_LOCK_UNTIL] = {"lock_until", OPTION_COLUMN, "lock_until"},
-	[RULE_EXPIRES] = {"expires", OPTION_COLUMN, "expires"},
-	[RULE_CHANGED] = {"changed", OPTION_COLUMN, "changed"},
-	[RULE_MIN_AGE] = {"min_age", OPTION_INTERVAL, "min_age"},
-	[RULE_MAX_AGE] = {"max_age", OPTION_INTERVAL, "max_age"},
-	[RULE_USED] = {"used", OPTION_COLUMN, "used"},
-	[RULE_UNLIKE] = {"unlike", OPTION_COLUMNS, "unlike"},
-	[RULE_FORBID_WEAK] = {"forbid_weak", OPTION_SWITCH, "forbid_weak"},
-	[RULE_KEY] = {"key", OPTION_KEY, "forbid_delete"},
-	[RULE_CHECK_FORMAT] = {"check_format", OPTION_SWITCH, "check_format"},
-	[RULE_CLEARABLE] = {"clearable", OPTION_SWITCH, "clearable"},
-	[RULE_ALLOW_UNSET] = {"allow_unset", OPTION_SWITCH, "allow_unset"},
-	[RULE_HISTORY] = {"history", OPTION_SWITCH, "history"},
+	[RULE_PIN] = {"pin", OPTION_COLUMN, "pin", InvalidOid},
+	[RULE_SCOPE] = {"scope", OPTION_COLUMN, "scope", BOOLOID},
+	[RULE_LOCK] = {"lock", OPTION_COLUMN, "lock", BOOLOID},
+	[RULE_LOCK_UNTIL] = {"lock_until", OPTION_COLUMN, "lock_until", TIMESTAMPTZOID},
+	[RULE_EXPIRES] = {"expires", OPTION_COLUMN, "expires", TIMESTAMPTZOID},
+	[RULE_CHANGED] = {"changed", OPTION_COLUMN, "changed", TIMESTAMPTZOID},
+	[RULE_MIN_AGE] = {"min_age", OPTION_INTERVAL, "min_age", InvalidOid},
+	[RULE_MAX_AGE] = {"max_age", OPTION_INTERVAL, "max_age", InvalidOid},
+	[RULE_USED] = {"used", OPTION_COLUMN, "used", TIMESTAMPTZOID},
+	[RULE_UNLIKE] = {"unlike", OPTION_COLUMNS, "unlike", InvalidOid},
+	[RULE_FORBID_WEAK] = {"forbid_weak", OPTION_SWITCH, "forbid_weak", InvalidOid},
+	[RULE_KEY] = {"key", OPTION_KEY, "forbid_delete", InvalidOid},
+	[RULE_CHECK_FORMAT] = {"check_format", OPTION_SWITCH, "check_format", InvalidOid},
+	[RULE_CLEARABLE] = {"clearable", OPTION_SWITCH, "clearable", InvalidOid},
+	[RULE_ALLOW_UNSET] = {"allow_unset", OPTION_SWITCH, "allow_unset", InvalidOid},
+	[RULE_HISTORY] = {"history", OPTION_SWITCH, "history", InvalidOid},
 };
 
 /* Of a guard's triggers, is this the one that states its rules? */
@@ -181,23 +182,30 @@ FindAccountGuards(Relation table, Oid domain)
 	return guards;
 }
 
-/*
- * The column that a rule names.  What is said of rows holds for every PIN of a table,
- * so its guards must agree.  NULL if none of them has it.
- */
-char *
-RowRule(Relation table, List *guards, AccountRule rule)
+/* The column that a rule of a guard names; 0 if it has no such rule. */
+AttrNumber
+RuleColumn(Relation table, char **rules, AccountRule rule)
 {
-	char	   *said = NULL;
+	return FindOptionColumn(table, account_rules, rules, rule);
+}
+
+/*
+ * The same of a rule for rows.  What is said of them holds for every PIN of a table,
+ * so its guards must agree.
+ */
+AttrNumber
+RowRuleColumn(Relation table, List *guards, AccountRule rule)
+{
+	AttrNumber	said = InvalidAttrNumber;
 	ListCell   *lc;
 
 	foreach(lc, guards)
 	{
-		char	   *column = OptionColumn(((AccountGuard *) lfirst(lc))->rules[rule]);
+		AttrNumber	column = RuleColumn(table, ((AccountGuard *) lfirst(lc))->rules, rule);
 
-		if (column == NULL)
+		if (column == InvalidAttrNumber)
 			continue;
-		if (said != NULL && strcmp(column, said) != 0)
+		if (said != InvalidAttrNumber && column != said)
 			ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 									errmsg("the guards of table \"%s\" name different columns for %s",
 										   RelationGetRelationName(table),

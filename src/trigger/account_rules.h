@@ -9,6 +9,7 @@
 #ifndef PORTPIN_ACCOUNT_RULES_H
 #define PORTPIN_ACCOUNT_RULES_H
 
+#include "access/attnum.h"
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 
@@ -57,6 +58,7 @@ extern AccountGuard *ReadAccountGuard(Relation table, const Trigger *trigger,
 extern bool SamePin(const AccountGuard *a, const AccountGuard *b);
 extern List *FindAccountGuards(Relation table, Oid domain);
 extern AccountGuard *GuardOfPin(List *guards, const char *pin);
-extern char *RowRule(Relation table, List *guards, AccountRule rule);
+extern AttrNumber RuleColumn(Relation table, char **rules, AccountRule rule);
+extern AttrNumber RowRuleColumn(Relation table, List *guards, AccountRule rule);
 
 #endif							/* PORTPIN_ACCOUNT_RULES_H */

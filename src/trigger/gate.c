@@ -26,15 +26,15 @@
 #include "trigger/trigger_call.h"
 
 const GuardOption gate_options[NUM_GATE_OPTIONS] = {
-	[GATE_FK] = {"fk", OPTION_COLUMNS, "fk"},
-	[GATE_VIA] = {"via", OPTION_COLUMNS, "via"},
-	[GATE_PIN] = {"pin", OPTION_COLUMN, "pin"},
-	[GATE_SCOPE] = {"scope", OPTION_COLUMN, "scope"},
-	[GATE_SOURCE] = {"source", OPTION_COLUMN, "source"},
-	[GATE_VERDICT] = {"verdict", OPTION_COLUMN, "verdict"},
-	[GATE_REDACT] = {"redact", OPTION_SWITCH, "redact"},
-	[GATE_ACCOUNT_PIN] = {"account_pin", OPTION_COLUMN, "account_pin"},
-	[GATE_GUARDED] = {"guarded", OPTION_COLUMNS, NULL},
+	[GATE_FK] = {"fk", OPTION_COLUMNS, "fk", InvalidOid},
+	[GATE_VIA] = {"via", OPTION_COLUMNS, "via", InvalidOid},
+	[GATE_PIN] = {"pin", OPTION_COLUMN, "pin", InvalidOid},
+	[GATE_SCOPE] = {"scope", OPTION_COLUMN, "scope", BOOLOID},
+	[GATE_SOURCE] = {"source", OPTION_COLUMN, "source", InvalidOid},
+	[GATE_VERDICT] = {"verdict", OPTION_COLUMN, "verdict", InvalidOid},
+	[GATE_REDACT] = {"redact", OPTION_SWITCH, "redact", InvalidOid},
+	[GATE_ACCOUNT_PIN] = {"account_pin", OPTION_COLUMN, "account_pin", InvalidOid},
+	[GATE_GUARDED] = {"guarded", OPTION_COLUMNS, NULL, InvalidOid},
 };
 
 /* Does the gate write into the order, and so judge it before it is stored? */
@@ -301,13 +301,10 @@ FindGate(Relation orders, char **options, Oid domain, Gate *gate)
 	memset(gate, 0, sizeof(Gate));
 	gate->domain = domain;
 	gate->pin = FindPinColumn(orders, OptionColumn(options[GATE_PIN]), domain);
-	if (options[GATE_SCOPE] != NULL)
-		gate->scope = FindColumnOfType(orders, OptionColumn(options[GATE_SCOPE]), BOOLOID);
-	if (options[GATE_SOURCE] != NULL)
-	{
-		gate->source = FindColumn(orders, OptionColumn(options[GATE_SOURCE]));
+	gate->scope = FindOptionColumn(orders, gate_options, options, GATE_SCOPE);
+	gate->source = FindOptionColumn(orders, gate_options, options, GATE_SOURCE);
+	if (gate->source != InvalidAttrNumber)
 		check_source(orders, gate);
-	}
 	if (options[GATE_VERDICT] != NULL)
 		gate->verdict = find_verdict_column(orders, OptionColumn(options[GATE_VERDICT]),
 											domain);

@@ -307,8 +307,8 @@ pass_gate(FunctionCallInfo fcinfo)
  * port_pin_gate_trigger() returns trigger
  *
  * Arguments: fk=, the order's key to the account, or with via= to the number whose
- * key via= leads to the account; pin=, the PIN that the order carries; scope= and
- * verdict=, columns; redact=yes; account_pin=, where a table on the way has two PINs
+ * key via= leads to the account; pin=, the PIN that the order carries; scope=, source=
+ * and verdict=, columns; redact=yes; account_pin=, where a table on the way has two PINs
  * that are guarded; guarded=number,account, the tables that had a guard at install.
  * What is not given is found by the types of columns and by foreign keys, or refused;
  * what counts for the account is said by its guard.

@@ -17,6 +17,7 @@
 #include "utils/varlena.h"
 
 #include "base/error.h"
+#include "table/column.h"
 
 /* The names that a guard knows, for a hint. */
 static char *
@@ -138,6 +139,18 @@ char *
 OptionColumn(const char *value)
 {
 	return value == NULL ? NULL : linitial(OptionColumns(value));
+}
+
+/* The column that an option names, of the type that it takes; 0 where it is not given. */
+AttrNumber
+FindOptionColumn(Relation table, const GuardOption *options, char **values, int option)
+{
+	const char *name = OptionColumn(values[option]);
+
+	if (name == NULL)
+		return InvalidAttrNumber;
+	return OidIsValid(options[option].type) ?
+		FindColumnOfType(table, name, options[option].type) : FindColumn(table, name);
 }
 
 /* The interval that an option gives; zero where it is not given. */

@@ -10,9 +10,11 @@
 #ifndef PORTPIN_OPTION_H
 #define PORTPIN_OPTION_H
 
+#include "access/attnum.h"
 #include "commands/trigger.h"
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
+#include "utils/rel.h"
 
 typedef enum OptionKind
 {
@@ -27,7 +29,8 @@ typedef struct GuardOption
 {
 	const char *name;			/* of the trigger's argument */
 	OptionKind	kind;
-	const char *parameter;		/* of the installer; NULL if the names are one */
+	const char *parameter;		/* of the installer; NULL if it has none */
+	Oid			type;			/* of the column; 0 if more than one will do */
 } GuardOption;
 
 extern void ReadOptions(const Trigger *trigger, const GuardOption *options,
@@ -35,6 +38,8 @@ extern void ReadOptions(const Trigger *trigger, const GuardOption *options,
 extern List *TriggerColumns(const Trigger *trigger, const GuardOption *option);
 extern List *OptionColumns(const char *value);
 extern char *OptionColumn(const char *value);
+extern AttrNumber FindOptionColumn(Relation table, const GuardOption *options,
+								   char **values, int option);
 extern Interval OptionInterval(const char *value);
 
 #endif							/* PORTPIN_OPTION_H */

@@ -48,7 +48,7 @@
 PG_FUNCTION_INFO_V1(port_pin_seal_trigger);
 PG_FUNCTION_INFO_V1(port_pin_check_sealed);
 
-static const GuardOption seal_options[] = {{"pin", OPTION_COLUMN, "pin"}};
+static const GuardOption seal_options[] = {{"pin", OPTION_COLUMN, "pin", InvalidOid}};
 
 /* What a trigger goes by, found once a statement and for one generation of the catalogs. */
 typedef struct Sealing

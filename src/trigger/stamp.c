@@ -16,7 +16,6 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "utils/timestamp.h"
 
 #include "base/error.h"
@@ -48,8 +47,7 @@ FindStampedColumns(Relation table, char **rules, AttrNumber pin, StampedColumns 
 {
 	stamped->pin = pin;
 	for (int i = 0; i < NUM_STAMPS; i++)
-		stamped->columns[i] = rules[stamps[i].rule] == NULL ? InvalidAttrNumber :
-			FindColumnOfType(table, OptionColumn(rules[stamps[i].rule]), TIMESTAMPTZOID);
+		stamped->columns[i] = RuleColumn(table, rules, stamps[i].rule);
 }
 
 static bool
