@@ -269,6 +269,7 @@ SELECT tgname FROM pg_trigger WHERE tgrelid = 'two'::regclass AND tgname ~ 'stam
 CREATE TABLE wrong (id int PRIMARY KEY, pin port_pin, frozen boolean, at timestamptz, day date, must timestamptz NOT NULL,
 	made timestamptz GENERATED ALWAYS AS (at) STORED);
 SELECT port_pin_protect('wrong', changed => 'day');
+SELECT port_pin_protect('wrong', used => 'day');
 SELECT port_pin_protect('wrong', changed => 'must');
 SELECT port_pin_protect('wrong', changed => 'made');
 SELECT port_pin_protect('wrong', changed => 'at', expires => 'at');
