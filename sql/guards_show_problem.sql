@@ -439,12 +439,16 @@ RESET allow_system_table_mods;
 
 --
 -- The record of failed attempts: a restore with --disable-triggers enables all triggers
--- in the end, but not as they were.
+-- in the end, but not as they were.  Nor must one be missing.
 --
 ALTER TABLE port_pin_failures DISABLE TRIGGER ALL, ENABLE TRIGGER ALL;
 SELECT * FROM port_pin_guards WHERE guard = 'record' ORDER BY trigger_name;
 SELECT port_pin_assert_guarded();
 SELECT string_agg(definition, ' ') AS mend FROM port_pin_guards WHERE guard = 'record' \gset
+:mend
+DROP TRIGGER port_pin_failures_delete ON port_pin_failures;
+SELECT * FROM port_pin_guards WHERE guard = 'record';
+SELECT definition AS mend FROM port_pin_guards WHERE guard = 'record' \gset
 :mend
 SELECT * FROM port_pin_guards WHERE guard = 'record';
 

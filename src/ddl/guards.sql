@@ -114,17 +114,21 @@ SELECT n.relation::pg_catalog.regclass, NULL, 'grant', NULL, NULL,
 	NULL
 FROM named AS n
 UNION ALL
--- pg_restore --disable-triggers leaves them so.
-SELECT t.tgrelid::pg_catalog.regclass, NULL, 'record', t.tgname,
-	CASE WHEN t.tgenabled OPERATOR(pg_catalog.=) 'O' THEN 'enabled'
+-- pg_restore --disable-triggers leaves them enabled, but not always.
+SELECT f.relation, NULL, 'record', r.name,
+	CASE WHEN t.tgenabled IS NULL THEN 'missing' WHEN t.tgenabled OPERATOR(pg_catalog.=) 'O' THEN 'enabled'
 		WHEN t.tgenabled OPERATOR(pg_catalog.=) 'D' THEN 'disabled' ELSE 'replica' END,
-	pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I;', t.tgrelid::pg_catalog.regclass, t.tgname),
+	pg_catalog.format(CASE WHEN t.tgenabled IS NULL THEN 'CREATE TRIGGER %2$I %3$s ON %1$s FOR EACH %4$s EXECUTE FUNCTION %5$s; ' ELSE '' END
+			OPERATOR(pg_catalog.||) 'ALTER TABLE %1$s ENABLE ALWAYS TRIGGER %2$I;',
+		f.relation, r.name, r.events, r.level, f.function),
 	'the trigger of the record does not fire always: sessions can overlook failed attempts that they have not recorded themselves',
 	NULL
-FROM pg_catalog.pg_trigger AS t
-WHERE t.tgrelid OPERATOR(pg_catalog.=) 'port_pin_failures'::pg_catalog.regclass::pg_catalog.oid
-	AND t.tgfoid OPERATOR(pg_catalog.=) 'port_pin_failures_trigger()'::pg_catalog.regprocedure::pg_catalog.oid
-	AND t.tgenabled OPERATOR(pg_catalog.<>) 'A';
+FROM (VALUES ('port_pin_failures'::pg_catalog.regclass, 'port_pin_failures_trigger()'::pg_catalog.regprocedure)) AS f (relation, function)
+	CROSS JOIN (VALUES ('port_pin_failures_row', 'AFTER INSERT OR UPDATE', 'ROW'),
+			('port_pin_failures_delete', 'AFTER DELETE', 'STATEMENT')) AS r (name, events, level)
+	LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid OPERATOR(pg_catalog.=) f.relation::pg_catalog.oid
+		AND t.tgfoid OPERATOR(pg_catalog.=) f.function::pg_catalog.oid AND t.tgname OPERATOR(pg_catalog.=) r.name
+WHERE t.tgenabled IS DISTINCT FROM 'A';
 
 COMMENT ON VIEW port_pin_guards IS
 'every guard of port PINs, every column of them without one, every grant that can get past them, and what is wrong with the record; problem is NULL where all is well';
