@@ -2,9 +2,9 @@
  * catalog.c
  *		Where portpin's own objects are, and whether the catalogs have changed.
  *
- * Guards find their columns and foreign keys in the catalogs once, not for each
- * row or statement.  What they found holds for one generation of the catalogs: any
- * change of a relation, and of what else they ask for, starts the next.
+ * Guards find their columns and foreign keys in the catalogs once, not for each row or
+ * statement.  What they find holds for one generation of the catalogs: any change to a
+ * relation, or to anything else that they ask for, starts the next.
  */
 #include "postgres.h"
 
@@ -23,7 +23,7 @@
 /* ----- Has a catalog changed? ----- */
 
 /*
- * What guards ask for beside relations, their columns and triggers: roles and whose
+ * What guards ask for besides relations, their columns and triggers: roles and whose
  * rights they have; schemas, types, operators, casts and functions; constraints.
  */
 static const SysCacheIdentifier asked_for[] = {
@@ -89,8 +89,8 @@ type_in_schema(const char *name, Oid schema)
 }
 
 /*
- * The domain port_pin.  Everything of portpin is in one schema, which is that of
- * the function that asks: no search_path, and no question of which schema.
+ * The domain port_pin.  Everything in portpin is in one schema, that of the calling
+ * function, so no search_path is needed to find it.
  */
 Oid
 PortPinDomain(Oid function)
@@ -158,7 +158,7 @@ PortPinTable(const char *name, Oid domain)
 	return table;
 }
 
-/* A name of portpin, as it is written in SQL whatever search_path there is. */
+/* The name of an object of portpin, qualified and quoted for SQL. */
 char *
 QualifiedName(const char *name, Oid domain)
 {

@@ -3,8 +3,8 @@
  *		Where portpin's own types, functions and tables are, and whether the
  *		catalogs have changed.
  *
- * Everything of portpin is in one schema.  A caller names any function of
- * portpin, or the domain port_pin, and needs no search_path.
+ * Everything in portpin is in one schema.  A caller passes any function of portpin, or
+ * the domain port_pin, and needs no search_path.
  */
 #ifndef PORTPIN_CATALOG_H
 #define PORTPIN_CATALOG_H

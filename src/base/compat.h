@@ -2,8 +2,8 @@
  * compat.h
  *		All that differs between the PostgreSQL versions that portpin builds on.
  *
- * No other file tests PG_VERSION_NUM: what a version lacks or spells otherwise
- * gets its one name here, after the newest version's.
+ * No other file tests PG_VERSION_NUM: what a version lacks or spells differently gets
+ * one name here, that of the newest version.
  */
 #ifndef PORTPIN_COMPAT_H
 #define PORTPIN_COMPAT_H
@@ -32,7 +32,7 @@
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
-/* Until 15 each kind of object had a check of its own. */
+/* Up to 15 each kind of object had a check of its own. */
 #if PG_VERSION_NUM < 160000
 #define object_ownercheck(classid, objectid, roleid) \
 	pg_class_ownercheck(objectid, roleid)
@@ -53,8 +53,8 @@
 #endif
 
 /*
- * An index scan reports what it did to EXPLAIN from 18 on, and takes flags from 19
- * on; portpin has no plan to show.
+ * From 18 on an index scan reports to EXPLAIN what it did, and from 19 on it takes
+ * flags; portpin has no plan to show.
  */
 static inline IndexScanDesc
 begin_index_scan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
@@ -68,7 +68,7 @@ begin_index_scan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
 #endif
 }
 
-/* So does a scan of a whole table. */
+/* A scan of a whole table takes flags from 19 on, too. */
 static inline TableScanDesc
 begin_table_scan(Relation table, Snapshot snapshot)
 {
@@ -79,10 +79,13 @@ begin_table_scan(Relation table, Snapshot snapshot)
 #endif
 }
 
-/* An index scan that has come to its end lets go of its page of the table, up to 18. */
+/* Up to 18 an index scan that has come to its end pins no page of the table. */
 #define FinishedScanHoldsNoPin (PG_VERSION_NUM < 190000)
 
-/* From 18 on a primary key may be found that is deferrable, which no key can use. */
+/*
+ * From 18 on this could also find a deferrable primary key, which no foreign key can
+ * use.
+ */
 static inline Oid
 primary_key_index(Relation rel)
 {
@@ -115,8 +118,9 @@ insert_index_entries(ResultRelInfo *result, EState *estate, TupleTableSlot *slot
 }
 
 /*
- * Update a row through the table access method, and its indexes.  False if
- * somebody else updated or deleted it.  Which indexes need it is told since 16.
+ * Update a row through the table access method, and its indexes.  False if another
+ * session updated or deleted it.  From 16 on the access method tells which indexes
+ * need it.
  */
 static inline bool
 update_row(Relation table, ResultRelInfo *result, EState *estate,
@@ -152,9 +156,9 @@ update_row(Relation table, ResultRelInfo *result, EState *estate,
 }
 
 /*
- * Does this transaction hold a relation so that it can be read?  From 17 on a lock
- * tells whether a stronger one is held; before, the one that the check of a foreign
- * key takes is asked for.
+ * Does this transaction hold a lock under which it can read the relation?  From 17 on
+ * stronger locks can be asked for as well; before, ask for the one that the check of a
+ * foreign key takes.
  */
 static inline bool
 RelationIsLockedByMe(Oid relid)
@@ -169,7 +173,7 @@ RelationIsLockedByMe(Oid relid)
 #endif
 }
 
-/* Every CHECK is enforced up to 17. */
+/* Up to 17 every CHECK is enforced. */
 #if PG_VERSION_NUM >= 180000
 #define CheckIsEnforced(check) ((check)->ccenforced)
 #else
@@ -177,8 +181,8 @@ RelationIsLockedByMe(Oid relid)
 #endif
 
 /*
- * Comparing secrets in a time that does not tell where they differ came with 18.
- * Minor releases before that have it or not, so none of theirs is used.
+ * A comparison of secrets whose time does not tell where they differ came with 18.
+ * Only some of the earlier minor releases have it, so theirs is not used.
  */
 #if PG_VERSION_NUM < 180000
 #define timingsafe_bcmp portpin_timingsafe_bcmp
@@ -194,8 +198,8 @@ timingsafe_bcmp(const void *a, const void *b, size_t length)
 #endif
 
 /*
- * PBKDF2-HMAC-SHA-256 of one block, which SCRAM calls Hi(); the password is a
- * string.  From 16 on it knows other hashes, and looks for interrupts meanwhile.
+ * PBKDF2-HMAC-SHA-256 of one block, which SCRAM calls Hi(); the password is a string.
+ * From 16 on it knows other hashes, and checks for interrupts itself.
  */
 static inline bool
 pbkdf2_hmac_sha256(const char *password, uint8 *salt, int salt_length,

@@ -6,8 +6,8 @@
 #define PORTPIN_ERROR_H
 
 /*
- * What portpin refuses is a violation of integrity: class 23, so that drivers
- * and ORMs map it as they map a violated foreign key.
+ * A refusal is an integrity constraint violation, class 23, so that drivers and ORMs
+ * map it as they map a violated foreign key.
  */
 #define ERRCODE_PORT_PIN_CLEARED		MAKE_SQLSTATE('2', '3', 'P', 'N', '0')
 #define ERRCODE_PORT_ACCOUNT_UNKNOWN	MAKE_SQLSTATE('2', '3', 'P', 'N', '1')

@@ -4,9 +4,10 @@
  *
  * An index, a generated column and the type of a key call functions.  These run with
  * the rights of the table's owner, restricted as in REINDEX, and not with those of the
- * role that places an order or lifts a lock-out.  Nor may that role choose what they
- * call: search_path is pinned, or a function of its own could stand in for one of the
- * owner's.  If an error ends it, the (sub)transaction restores all.
+ * role that places an order or lifts a lock-out.  That role must not choose what they
+ * call, either: search_path is pinned, or a function of its own could stand in for one
+ * of the owner's.  After an error, the end of the (sub)transaction restores
+ * everything.
  */
 #include "postgres.h"
 

@@ -7,7 +7,7 @@
 
 #include "utils/rel.h"
 
-/* What was before. */
+/* What to restore. */
 typedef struct ActingAsOwner
 {
 	Oid			user;

@@ -6,7 +6,7 @@
 
 #include "base/setting.h"
 
-/* Whatever the role may set: it is portpin that asks. */
+/* For settings that every role may change. */
 void
 SetForNow(const char *name, const char *value)
 {

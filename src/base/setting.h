@@ -2,15 +2,15 @@
  * setting.h
  *		Settings that hold for a while.
  *
- * The while begins with NewGUCNestLevel() and ends with AtEOXact_GUC(), or with the
- * (sub)transaction: so an error ends it, too.
+ * The while begins with NewGUCNestLevel() and ends with AtEOXact_GUC() or with the
+ * (sub)transaction, so an error ends it, too.
  */
 #ifndef PORTPIN_SETTING_H
 #define PORTPIN_SETTING_H
 
 #include "utils/guc.h"
 
-/* The search_path of all that portpin runs: nothing of a user's stands in for core's. */
+/* The search_path of all that portpin runs: no user's object shadows one of core's. */
 #define PINNED_SEARCH_PATH "pg_catalog, pg_temp"
 
 extern void SetForNow(const char *name, const char *value);
