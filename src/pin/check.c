@@ -2,10 +2,10 @@
  * check.c
  *		A supplied PIN against a stored one: the verdict, and its words.
  *
- * The comparison takes the same time wherever two PINs differ, and however long
- * they are; against a hash it takes that of one hash, whatever was supplied
- * (seal.c).  What is stored but is neither a valid PIN nor the hash of one matches
- * nothing, itself included: a port order is refused by it, never let in.
+ * The comparison takes the same time wherever two PINs differ, and however long they
+ * are; against a hash it takes the time of one hash, whatever was supplied (seal.c).
+ * A stored value that is neither a valid PIN nor the hash of one matches nothing, not
+ * even itself: it gets port orders refused, and never lets one in.
  */
 #include "postgres.h"
 
@@ -25,9 +25,9 @@
 PG_FUNCTION_INFO_V1(port_pin_check);
 
 /*
- * What each verdict is called and how a refusal by it reads.  The messages are
- * fixed: relation names would be those of shards or partitions, and a PIN must
- * not be in them.
+ * What each verdict is called and how a refusal by it reads.  The messages are fixed:
+ * relation names would be those of shards or partitions, and no message may show a
+ * PIN.
  */
 static const struct
 {
@@ -112,8 +112,8 @@ VerdictHint(PortVerdict verdict)
 }
 
 /*
- * A PIN as two words.  Digits that it has twice there (a PIN of six has its third
- * to sixth in both halves of the first word) do no harm.
+ * A PIN as two words.  It does no harm that they hold some digits twice (of a PIN of
+ * six, the third to the sixth).
  */
 typedef struct PinWords
 {
@@ -121,7 +121,7 @@ typedef struct PinWords
 	uint64		rest;			/* the fifth and the sixth, and the length */
 } PinWords;
 
-/* Bits are set where a byte of the word is no digit: 0x30 to 0x39. */
+/* Set bits where a byte of the word is not a digit, 0x30 to 0x39. */
 static inline uint64
 other_than_digits(uint64 word)
 {
@@ -133,9 +133,9 @@ other_than_digits(uint64 word)
 }
 
 /*
- * Read a PIN, false if it is none.  This has no branch or loop that depends on the
- * digits or on how many they are, so the time tells nothing of either; and no copy
- * of the PIN stays in memory.
+ * Read a PIN; false if it is not one.  No branch or loop depends on its digits or on
+ * how many there are, so the time tells nothing of either; and no copy of the PIN
+ * stays in memory.
  */
 static inline bool
 read_pin(const text *pin, PinWords *words)
@@ -161,7 +161,7 @@ read_pin(const text *pin, PinWords *words)
 StaticAssertDecl(PORT_PIN_MIN_DIGITS == 6 && PORT_PIN_MAX_DIGITS == 10,
 				 "the words of a PIN hold 6 to 10 digits");
 
-/* The memo is that of a statement in which PINs repeat, or NULL. */
+/* The memo belongs to a statement in which PINs repeat, or is NULL. */
 PortVerdict
 CheckPin(const text *stored, const text *supplied, PinMemo *memo)
 {

@@ -8,7 +8,7 @@
 #include "pin/pin_memo.h"
 
 /*
- * What can be said of a port order, in the order in which it is decided; the
+ * The verdicts on a port order, in the order in which they are decided; these are the
  * labels of the SQL type port_pin_verdict.
  */
 typedef enum PortVerdict

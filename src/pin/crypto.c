@@ -3,8 +3,8 @@
  *		HMAC-SHA-256 and random bytes, by PostgreSQL's own code or the library that it
  *		was built with.
  *
- * The library may refuse, where it is told to allow approved algorithms only: then
- * there is nothing that could be done instead, and it is an error.
+ * The library may refuse if it allows approved algorithms only.  There is no fallback,
+ * so that is an error.
  */
 #include "postgres.h"
 

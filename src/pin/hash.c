@@ -7,17 +7,17 @@
  *	$2a$<cost>$<salt and hash>								bcrypt
  *	$pbkdf2-sha256$<iterations>$<salt>$<hash>				PBKDF2-HMAC-SHA-256
  *
- * The settings choose for new ones; each is compared as it was made.  bcrypt is
- * the harder one to compute in bulk, so it is the default.  Servers that may use
+ * The settings choose how new ones are made; each is compared as it was made.  bcrypt
+ * is the harder one to compute in bulk, so it is the default.  Servers that allow
  * approved algorithms only (FIPS) refuse it, but have PBKDF2.
  *
- * A cost of one more doubles the time of either: that of bcrypt is its own, and
- * PBKDF2 iterates 64 * 2^cost times, which takes about as long.
+ * Each step in cost doubles the time of either: the cost is bcrypt's own, and PBKDF2
+ * iterates 64 * 2^cost times, which takes about as long.
  *
- * A password can be a PIN.  So each function wipes the one that it is given,
- * whatever happens, and no error shows the statement or the context.  pgcrypto has
- * a copy of its own, which it frees but does not wipe: of a sealed PIN that is the
- * HMAC, and only of one with a bare hash the digits.
+ * A password can be a PIN.  So each function wipes the one that it is given, whatever
+ * happens, and no error shows the statement or the context.  pgcrypto makes a copy of
+ * its own, which it frees but does not wipe: for a sealed PIN that is the HMAC, for a
+ * bare hash the digits.
  */
 #include "postgres.h"
 
@@ -34,8 +34,8 @@
 #include "pin/pin.h"
 
 /*
- * What more costs, nobody waits for; and a hash may not be interruptible.  So a
- * stored value of a higher cost is no hash.
+ * Nobody waits for what costs more, and a hash may not be interruptible.  So a stored
+ * value of a higher cost does not count as a hash.
  */
 #define MIN_COST 4
 #define MAX_COST 15
@@ -58,8 +58,8 @@ StaticAssertDecl(HASH_MAX_LENGTH == PBKDF2_PREFIX_LENGTH + PBKDF2_MAX_DIGITS + 1
 				 "the longest hash has another length");
 
 /*
- * A method of hashing: a setting (how to hash, and a fresh salt) for a new hash, and
- * the hash of a password by a setting, for which another hash will do.
+ * A method of hashing: make a setting (how to hash, and a fresh salt) for a new hash;
+ * and hash a password by a setting, or by a hash, which begins with its setting.
  */
 typedef struct HashMethod
 {
@@ -116,9 +116,9 @@ new_bcrypt_setting(int cost)
 }
 
 /*
- * The letter in $2a$ tells of old mistakes with characters that are not ASCII.
- * Digits are hashed alike under each, so hashes of every library are as good as
- * pgcrypto's, which only knows its own.
+ * The letter in $2a$ tells of old mistakes with characters that are not ASCII.  Digits
+ * are hashed alike under each letter, so the hashes of other libraries are as good as
+ * those of pgcrypto, which only knows its own.
  */
 static text *
 compute_bcrypt(text *password, text *setting)
@@ -139,7 +139,7 @@ compute_bcrypt(text *password, text *setting)
 
 /*
  * Read the start of a hash: its iterations and salt.  Returns the length of that,
- * up to and with the $ before the hash itself; 0 if it is anything else.
+ * including the $ before the hash itself; 0 if it is anything else.
  */
 static Size
 parse_pbkdf2(const char *hash, Size length, int *iterations, uint8 *salt)
@@ -280,7 +280,7 @@ IsHash(const char *hash, Size length)
 	return method_of(hash, length) != NULL;
 }
 
-/* A NUL follows that does not count: one method takes a text, the other a string. */
+/* A NUL follows, beyond its length: one method takes a text, the other a string. */
 text *
 NewPassword(const char *bytes, Size length)
 {

@@ -5,7 +5,7 @@
 #ifndef PORTPIN_HASH_H
 #define PORTPIN_HASH_H
 
-/* Longest that a hash can be, with its method, cost and salt. */
+/* The longest that a hash can be, with its method, cost and salt. */
 #define HASH_MAX_LENGTH 92
 
 extern void DefineHashSettings(void);

@@ -2,12 +2,12 @@
  * kept_digits.c
  *		The digits behind a seal that has just been made.
  *
- * INSERT ... ON CONFLICT DO UPDATE seals the row of its INSERT, and what the UPDATE
- * sees of the PIN is the seal.  Whether that is the PIN which the old row has can be
- * told by the digits alone: two seals of one PIN differ.
+ * INSERT ... ON CONFLICT DO UPDATE seals the row of its INSERT, so the UPDATE sees
+ * only the seal of the PIN.  Only the digits tell whether it is the PIN of the old
+ * row: two seals of one PIN differ.
  *
  * Each trigger that seals keeps the digits of its last row, as the UPDATE comes next.
- * They are wiped by its next row, and when the statement ends, however it ends.
+ * Its next row wipes them, and so does the end of the statement, however it ends.
  */
 #include "postgres.h"
 
@@ -66,7 +66,7 @@ find_entry(MemoryContext statement, Oid trigger)
 	return NULL;
 }
 
-/* Keep the digits that a trigger has sealed, in the place of those of its last row. */
+/* Keep the digits that a trigger has sealed, in place of those of its last row. */
 void
 KeepDigits(MemoryContext statement, Oid trigger, const text *sealed, const text *digits)
 {

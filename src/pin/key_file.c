@@ -2,22 +2,22 @@
  * key_file.c
  *		The keys that seal port PINs, from a file that is not in the database.
  *
- * The setting portpin.key_file names it.  A line is id:key, the key 32 bytes in
- * base64, or a comment behind #.  The first key seals; all of them verify what they
+ * The setting portpin.key_file names it.  A line is id:key, where the key is 32 bytes
+ * in base64, or a comment after #.  The first key seals; all of them verify what they
  * sealed, so that keys can be changed one after the other.
  *
- * The id is for people.  What tells keys apart is the fingerprint, which portpin
- * computes: two servers whose keys were made under one id have different keys,
- * and a PIN that one of them sealed must not look wrong to the other.
+ * The id is for people.  Keys are told apart by their fingerprints, which portpin
+ * computes: two servers may each have made a key under the same id, and a PIN that one
+ * of them sealed must not look wrong to the other.
  *
- * With the file and a dump one can guess, so it is refused where it would be in
- * every base backup, and where other users can read it.  Nothing of its content is
- * ever in a message.
+ * The file and a dump are all that guessing takes, so the file is refused where it
+ * would be in every base backup, and where other users can read it.  No message ever
+ * shows its content.
  *
- * A session has keys for as long as a transaction that needed them, and reads the
- * file anew for the next: that takes far less than the hash for which it is done.
- * Were they kept longer, an idle session could not be made to forget them: it
- * handles even a reload only when its next command comes.
+ * A session keeps the keys until the end of the transaction that needed them, and
+ * reads the file again for the next: that takes far less time than the hash for which
+ * it is done.  If it kept them longer, an idle session could not be made to forget
+ * them: it handles even a reload only when its next command comes.
  */
 #include "postgres.h"
 
@@ -46,7 +46,7 @@
 #define KEY_LINE_MIN_LENGTH (sizeof("k:") - 1 + KEY_BASE64_LENGTH)
 #define KEY_FILE_MAX_SIZE (1024 * 1024)
 
-/* A key's fingerprint is the start of its HMAC of this, which is no PIN. */
+/* A key's fingerprint is the start of its HMAC of this, which is not a PIN. */
 #define FINGERPRINT_OF "portpin: fingerprint of a key"
 
 #define MAKE_KEY_HINT \
@@ -57,8 +57,8 @@ PG_FUNCTION_INFO_V1(port_pin_seal_keys);
 static char *key_file;
 
 /*
- * The keys of the file, in TopMemoryContext.  They go when a transaction ends, and
- * when the configuration is loaded in the middle of one.
+ * The keys of the file, in TopMemoryContext.  They are wiped when a transaction ends,
+ * and when the configuration is reloaded in the middle of one.
  */
 static SealKey *keys = NULL;
 static Size keys_size;
@@ -117,7 +117,7 @@ is_key_id(const char *id, Size length)
 	return true;
 }
 
-/* Is this the form of id.fingerprint? */
+/* Does this have the form id.fingerprint? */
 bool
 IsSealKeyName(const char *name, Size length)
 {
@@ -158,7 +158,7 @@ has_secret(const SealKey *list, int count, const uint8 *secret)
 	return false;
 }
 
-/* Read one key; what is wrong with the line, or NULL.  The words can't quote it. */
+/* Read one key.  Returns what is wrong with the line, without quoting it, or NULL. */
 static const char *
 parse_line(const char *line, Size length, SealKey *key)
 {
@@ -180,8 +180,8 @@ parse_line(const char *line, Size length, SealKey *key)
 }
 
 /*
- * Read all lines into keys, which has room for as many; what is wrong with the
- * line at which reading ended, or NULL.
+ * Read all lines into the list, which has room for as many keys.  Returns what is
+ * wrong with the line at which reading ended, or NULL.
  */
 static const char *
 parse_content(const char *content, Size size, SealKey *list, int *count, int *line)
@@ -214,7 +214,7 @@ parse_content(const char *content, Size size, SealKey *list, int *count, int *li
 
 /* ----- The file ----- */
 
-/* The path is for roles that can read the setting: in the log, not in the message. */
+/* Only some roles may read the path in the setting, so it goes to the log alone. */
 static void
 refuse_file(int sqlstate, const char *problem, const char *hint)
 {
@@ -252,7 +252,7 @@ check_place(void)
 					"Move it elsewhere: every base backup would hold the keys beside the PINs that they seal.");
 }
 
-/* What the server asks of the key of its TLS certificate. */
+/* The rules are those of the server for the key of its TLS certificate. */
 static void
 check_permissions(const struct stat *file)
 {
@@ -280,7 +280,7 @@ open_file(Size *size)
 
 	check_place();
 
-	/* A named pipe must not make the server wait for somebody to write to it. */
+	/* A named pipe must not make the server wait for a writer. */
 	fd = OpenTransientFile(key_file, O_RDONLY | O_NONBLOCK | PG_BINARY);
 	if (fd < 0 || fstat(fd, &file) != 0)
 		refuse_access();
@@ -289,7 +289,7 @@ open_file(Size *size)
 	return fd;
 }
 
-/* An error on the way ends the transaction, and so wipes what has been read. */
+/* An error here ends the transaction, which wipes what has been read. */
 static void
 load_keys(void)
 {
@@ -350,7 +350,7 @@ find_key(const char *name)
 	return NULL;
 }
 
-/* The key that seals.  It is good for the command at hand. */
+/* The key that seals.  It is valid for the current command. */
 const SealKey *
 FirstSealKey(void)
 {
@@ -358,7 +358,10 @@ FirstSealKey(void)
 	return &keys[0];
 }
 
-/* Is the key that sealed a PIN there?  One that is lost must not keep a PIN from being changed. */
+/*
+ * Is the key that sealed a PIN there?  A lost key must not keep a PIN from being
+ * changed.
+ */
 bool
 HasSealKey(const char *name)
 {
@@ -367,7 +370,7 @@ HasSealKey(const char *name)
 
 /*
  * The key that sealed a PIN.  Without it nobody can say whether another PIN is the
- * same, so this is an error and no failed attempt.
+ * same, so that is an error, not a failed attempt.
  */
 const SealKey *
 FindSealKey(const char *name)

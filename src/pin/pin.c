@@ -27,7 +27,7 @@
 /* Bytes drawn from 0 to 249 give each digit the same chance. */
 #define DIGIT_DRAW_LIMIT 250
 
-/* Fewer digits than these of another column may be in a PIN by chance. */
+/* Fewer digits of another column than this may be in a PIN by chance. */
 #define LIKE_MIN_DIGITS 4
 
 PG_FUNCTION_INFO_V1(port_pin_problem);
@@ -89,9 +89,9 @@ PinIsValid(const text *pin)
 }
 
 /*
- * A PIN where it lies in its row, for as long as the row is there: so there is no
- * copy of it to be wiped.  What is compressed or stored apart has to be copied, which
- * PinFreeIfCopy frees: a seal can be so, while a PIN is too short for that.
+ * A PIN in place, valid for as long as its row is, so that there is no copy to wipe.
+ * A value that is compressed or stored out of line has to be copied, and PinFreeIfCopy
+ * frees the copy: a seal can be stored so, but a PIN is too short for that.
  */
 text *
 PinFromDatum(Datum value, bool isnull)
@@ -114,8 +114,8 @@ WipePin(text *pin)
 }
 
 /*
- * Does a value, such as a phone number, have the PIN in its digits?  Or the PIN
- * those of the value, where they are four or more?  The PIN is a valid one.
+ * Do the digits of a value, such as a phone number, contain the PIN?  Or does the PIN
+ * contain them, if there are four or more?  The PIN is a valid one.
  */
 bool
 PinIsLike(const text *pin, const char *value)
@@ -140,7 +140,7 @@ PinIsLike(const text *pin, const char *value)
 	return like;
 }
 
-/* How long a value is can be told from its header: it need not be fetched. */
+/* The header tells how long a value is: it need not be fetched. */
 static Size
 stored_length(Datum value)
 {
@@ -154,9 +154,9 @@ stored_length(Datum value)
 /*
  * port_pin_problem(text) returns text
  *
- * NULL where the value is a valid PIN, else what keeps it from being one.  The
- * answer does not depend on how the value is stored: ten characters have at most
- * forty bytes in any encoding, so a longer value is too long unread.
+ * NULL where the value is a valid PIN, else what keeps it from being one.  The answer
+ * does not depend on how the value is stored: ten characters have at most forty bytes
+ * in any encoding, so a longer value is too long and need not be read.
  */
 Datum
 port_pin_problem(PG_FUNCTION_ARGS)
@@ -190,8 +190,8 @@ port_pin_problem(PG_FUNCTION_ARGS)
 /*
  * port_pin_is_valid(text) returns boolean
  *
- * The CHECK of the domain: it answers and never raises, so that soft input errors
- * stay soft, and it fetches no toasted value, since none can be a PIN.
+ * The CHECK of the domain: it answers and never raises an error, so that soft input
+ * errors stay soft; and it fetches no toasted value, since none can be a PIN.
  */
 Datum
 port_pin_is_valid(PG_FUNCTION_ARGS)
@@ -210,8 +210,8 @@ port_pin_is_valid(PG_FUNCTION_ARGS)
  * port_pin_check_format(text) returns boolean
  *
  * For a CHECK on a legacy column: true for a valid PIN and for blank ones, and an
- * error for the rest.  Were it false, the error would be core's, which prints the
- * row with all that is in it.
+ * error for the rest.  If it were false, the error would be core's, which prints the
+ * whole row.
  */
 Datum
 port_pin_check_format(PG_FUNCTION_ARGS)
@@ -230,8 +230,8 @@ port_pin_check_format(PG_FUNCTION_ARGS)
  * port_pin_is_weak(text) returns boolean
  *
  * True for a PIN that guessers try first (weak.c).  The rules of the trade do not
- * forbid such PINs, so only those who ask for it do.  What is no PIN at all is not
- * weak.
+ * forbid such PINs, so portpin does only on request.  A value that is not a PIN at all
+ * is not weak.
  */
 Datum
 port_pin_is_weak(PG_FUNCTION_ARGS)

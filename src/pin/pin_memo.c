@@ -3,15 +3,15 @@
  *		PINs that were right once in a statement are not hashed again in it.
  *
  * An account's numbers are ported together: one statement, hundreds of orders, one
- * account.  Each would take the time of a slow hash, all of them the same one.  So a
- * statement remembers which PIN was right for which stored hash.
+ * account.  Each order would take the time of a slow hash, and it would be the same
+ * hash each time.  So a statement remembers which PIN was right for which stored hash.
  *
- * Only that is remembered: a wrong PIN always takes its hash.  An order that is
- * faster therefore tells what its acceptance tells.  The account is read for each
- * order, so a PIN that has changed is another pair.
+ * Only that is remembered: a wrong PIN always takes its hash.  So a faster order tells
+ * no more than its acceptance tells.  The account is read for each order, so a PIN
+ * that has changed makes another pair.
  *
- * What is kept is no PIN but HMAC-SHA-256(HMAC-SHA-256(key, stored), supplied), the
- * key being random and the memo's own.  A reader of the session's memory finds
+ * What is kept is not the PIN but HMAC-SHA-256(HMAC-SHA-256(key, stored), supplied),
+ * where the key is random and the memo's own.  A reader of the session's memory finds
  * both, and can guess fast; so they are wiped when the statement ends.
  */
 #include "postgres.h"
@@ -24,8 +24,8 @@
 #include "pin/crypto.h"
 
 /*
- * A digest lies in the first free place from the one that its first bytes name; if
- * there is none within reach, it takes that one.
+ * A digest goes to the first free place from the one that its first bytes name; if
+ * none is free within reach, it takes the one named.
  */
 #define MEMO_PLACES 1024
 #define MEMO_REACH 8
@@ -77,7 +77,7 @@ digest_pair(const MemoTable *table, const text *stored, const text *supplied,
 	explicit_bzero(key, sizeof(key));
 }
 
-/* The place of a digest, or that of another or of none, where it is to go. */
+/* The place that holds a digest; if none does, the one where it is to go. */
 static uint8 *
 find_place(MemoTable *table, const uint8 *digest)
 {
@@ -106,7 +106,7 @@ PinMemoHas(PinMemo *memo, const text *stored, const text *supplied)
 	return timingsafe_bcmp(find_place(memo->table, digest), digest, HMAC_BYTES) == 0;
 }
 
-/* For a PIN that is right. */
+/* Remember a PIN that is right. */
 void
 PinMemoAdd(PinMemo *memo, const text *stored, const text *supplied)
 {

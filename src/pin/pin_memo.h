@@ -2,8 +2,8 @@
  * pin_memo.h
  *		PINs that were right once in a statement are not hashed again in it.
  *
- * A memo costs next to nothing until a sealed PIN has been right.  It ends, wiped,
- * with the memory of its statement.  Where there is none (NULL), nothing is remembered.
+ * A memo costs next to nothing until a sealed PIN has been right.  It is wiped when
+ * the memory of its statement ends.  Without a memo (NULL), nothing is remembered.
  */
 #ifndef PORTPIN_PIN_MEMO_H
 #define PORTPIN_PIN_MEMO_H

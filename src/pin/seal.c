@@ -2,11 +2,11 @@
  * seal.c
  *		Sealed PINs: what is stored can't be read, not even from a stolen dump.
  *
- * A sealed PIN is sealed:v1:<id>.<fingerprint>:<hash>: the first two are those of
- * a key (key_file.c), and the hash (hash.c) is over base64(HMAC-SHA-256(key, PIN)).
- * Ten digits are at most ten thousand million guesses, which a slow hash alone
- * makes slow and no more; the key, which is not in the database, makes them
- * impossible.  The hash is there for the day when the key is stolen too.
+ * A sealed PIN is sealed:v1:<id>.<fingerprint>:<hash>: the first two are those of a
+ * key (key_file.c), and the hash (hash.c) is over base64(HMAC-SHA-256(key, PIN)).  Ten
+ * digits are at most ten billion guesses.  A slow hash alone only slows them down; the
+ * key, which is not in the database, makes them impossible.  The hash is there for the
+ * day when the key is stolen too.
  *
  * Bare bcrypt hashes, which a site may have already, are compared as they are.
  * Other hashes of crypt() are not: the oldest look at eight characters only.
@@ -38,7 +38,7 @@
 /* An HMAC in base64. */
 #define KEYED_PIN_LENGTH 44
 
-/* What is hashed for the time that it takes. */
+/* Hashed only for the time that it takes. */
 #define DUMMY_PIN "0000000000"
 
 PG_FUNCTION_INFO_V1(port_pin_seal);
@@ -73,7 +73,7 @@ static int	next_just_sealed = 0;
 
 /* ----- Form ----- */
 
-/* Returns false for what is no hash of a PIN. */
+/* Returns false if this is not the hash of a PIN. */
 static bool
 parse_stored(const text *stored, StoredHash *parsed)
 {
@@ -100,7 +100,7 @@ parse_stored(const text *stored, StoredHash *parsed)
 	return IsHash(parsed->hash, parsed->length);
 }
 
-/* Can this be compared with a PIN by hashing that? */
+/* Is this a hash, so that a PIN must be hashed to compare it? */
 static bool
 is_hashed(const text *stored)
 {
@@ -198,9 +198,9 @@ PinWasSealedJustNow(const text *sealed)
 }
 
 /*
- * Compare a PIN with a hash that is stored; false for what is none.  The time is that
- * of one hash, whatever was supplied: a right PIN, a wrong one, nonsense or nothing.
- * Only a pair of which the memo has that it is right takes less.
+ * Compare a PIN with a stored hash; false if the stored value is not one.  This takes
+ * the time of one hash, whatever was supplied: a right PIN, a wrong one, nonsense or
+ * nothing.  Only a pair that the memo knows to be right takes less.
  */
 bool
 HashMatches(const text *stored, const text *supplied, PinMemo *memo)
@@ -225,8 +225,8 @@ HashMatches(const text *stored, const text *supplied, PinMemo *memo)
 }
 
 /*
- * Take as long as a comparison where none is made: with what is stored, or as new
- * PINs are hashed where nothing is.
+ * Take as long as a comparison where none is made: as long as with what is stored or,
+ * if nothing is, with a PIN that is sealed now.
  */
 void
 DummyHash(const text *stored)
@@ -241,8 +241,8 @@ DummyHash(const text *stored)
 }
 
 /*
- * Are two stored PINs the same digits?  Nothing can be said of two seals that differ,
- * so those are not.  Sealed against plain takes the time of one hash.
+ * Are two stored PINs the same digits?  Two seals that differ tell nothing, so they
+ * count as different.  Sealed against plain takes the time of one hash.
  */
 bool
 SameDigits(const text *a, const text *b)
@@ -274,7 +274,7 @@ port_pin_seal(PG_FUNCTION_ARGS)
 /*
  * port_pin_is_sealed(stored text) returns boolean
  *
- * Tells by the form alone: a dump is restored without the key.
+ * Looks at the form alone: a dump is restored without the key.
  */
 Datum
 port_pin_is_sealed(PG_FUNCTION_ARGS)
@@ -285,8 +285,8 @@ port_pin_is_sealed(PG_FUNCTION_ARGS)
 /*
  * port_pin_sealed_with(stored text) returns text
  *
- * The key that sealed a PIN, as id.fingerprint; NULL for what is not sealed.
- * Grouped by it, the rows of a table tell which keys are still needed.
+ * The key that sealed a PIN, as id.fingerprint; NULL for what is not sealed.  Group
+ * the rows of a table by it to see which keys are still needed.
  */
 Datum
 port_pin_sealed_with(PG_FUNCTION_ARGS)

@@ -8,8 +8,8 @@ CREATE FUNCTION port_pin_is_sealed(stored pg_catalog.text) RETURNS pg_catalog.bo
 COMMENT ON FUNCTION port_pin_is_sealed(pg_catalog.text) IS
 'true for what has the form of a sealed port PIN; needs no key';
 
--- No constraint: a column can become sealed without being rewritten.  The trigger
--- and the table's CHECK see to what is stored; see port_pin_protect.
+-- No constraint: a column can become sealed without being rewritten.  The trigger and
+-- the table's CHECK control what is stored; see port_pin_protect.
 CREATE DOMAIN port_pin_sealed AS pg_catalog.text;
 
 COMMENT ON DOMAIN port_pin_sealed IS

@@ -2,9 +2,9 @@
  * weak.c
  *		Which PINs guessers try first.
  *
- * People choose from few PINs: dates above all, then repeated digits and patterns
- * on the keypad.  To forbid a short list of them hardly slows a guesser down; it
- * takes about a tenth of the space.  A PIN is weak by one of these rules:
+ * People choose from few PINs: dates above all, then repeated digits and patterns on
+ * the keypad.  Forbidding a short list of them hardly slows a guesser down; that takes
+ * a ban on about a tenth of the space.  A PIN is weak by one of these rules:
  *
  *	rule		the PIN											such as			of 6 digits
  *	run			goes on by the same step, 0 following 9			123456 246802	    100
@@ -24,8 +24,8 @@
  *
  *	any of them: 98,557 PINs of 6 digits (9.86 %), 379,290 of 8 (0.38 %)
  *
- * Of 8 digits a smaller share is weak, since fewer of them are dates; people who
- * choose 8 digits choose dates all the same.
+ * Of PINs of 8 digits a smaller share is weak, since fewer of them are dates; but
+ * people who choose 8 digits choose dates all the same.
  */
 #include "postgres.h"
 
