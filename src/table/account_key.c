@@ -2,17 +2,16 @@
  * account_key.c
  *		What an account is called in the record: its table's name, and its key.
  *
- * The same row must have the same name for every role and by whatever way, or a
- * limit on failed attempts could be had more than once.  So the key is taken from
- * the stored row, not from the order, which may spell it in other ways; it is the
- * primary key, whichever unique key the order refers to; of a partition it is the
- * whole table's; and it is written down under settings that are the same in every
- * session.
+ * A row must have the same name for every role and however it is reached, or a limit
+ * on failed attempts could be used up more than once.  So the key is taken from the
+ * stored row, not from the order, which may spell it in other ways; it is the primary
+ * key, whichever unique key the order refers to; a partition's is the whole table's;
+ * and it is written down under settings that are the same in every session.
  *
- * Tables have names in the record, not OIDs: a record is dumped, restored,
- * published and upgraded, and an OID of another database could name any table
- * there.  So a table that is renamed leaves its failures behind, and one that takes
- * its name, as copy-and-swap tools make it, inherits them.
+ * The record has the names of tables, not their OIDs: a record is dumped, restored,
+ * published and upgraded, and an OID of another database could be that of any table
+ * there.  So a table that is renamed leaves its failures behind, and a table that
+ * takes its name, as with copy-and-swap tools, inherits them.
  */
 #include "postgres.h"
 
@@ -52,9 +51,9 @@
 /*
  * A shard has the name of its table, wherever it is moved.
  *
- * Sessions use the schemas of their temporary tables one after the other, so the
- * name of such a table is that of the session: pg_temp, which no schema is called,
- * and behind its own name what log_line_prefix shows for %c.
+ * Sessions reuse each other's schemas for temporary tables, so such a table is named
+ * after its session: its schema is pg_temp, which no schema is called, and its own
+ * name is followed by what log_line_prefix shows for %c.
  */
 RecordedTable
 RecordedNameOf(Oid relid)
@@ -231,8 +230,8 @@ pin_output_settings(void)
 }
 
 /*
- * Cut what is too long for an index to its beginning and a digest of all, a varlena,
- * which tells it from others as surely as the whole does.
+ * Cut what is too long for an index to its beginning and a digest of the whole, a
+ * varlena, which tells it from others as surely as the whole does.
  */
 char *
 CutToDigest(const char *start, Datum all)
@@ -245,7 +244,7 @@ CutToDigest(const char *start, Datum all)
 					TextDatumGetCString(hex));
 }
 
-/* The array that construct_array() makes of one string, in a fraction of its time. */
+/* The array that construct_array() makes of one string, in a fraction of the time. */
 static ArrayType *
 array_of_string(const char *string, Size length)
 {
@@ -361,7 +360,7 @@ AccountKeyOfValues(const AccountIdentity *identity, const Datum *values)
 	return account_key(identity, columns != NULL ? columns : write_key(identity, values));
 }
 
-/* A column of the key of a stored row.  It is not NULL: a key to the row found it. */
+/* A column of the key of a stored row.  It is not NULL, as a key found the row. */
 static Datum
 key_column(const AccountIdentity *identity, int i, TupleTableSlot *row)
 {
@@ -384,9 +383,9 @@ AccountKeyOfRow(const AccountIdentity *identity, TupleTableSlot *row)
 }
 
 /*
- * A number for the account of a stored row, the same in every session.  It takes less
- * than to write the key down.  It is of the table's OID, so that a table which is being
- * renamed has one number for a row.
+ * A number for the account of a stored row, the same in every session.  It is cheaper
+ * than writing the key down.  It includes the table's OID, so that a row keeps its
+ * number while its table is being renamed.
  */
 uint64
 HashAccountRow(const AccountIdentity *identity, TupleTableSlot *row)
@@ -404,7 +403,7 @@ HashAccountRow(const AccountIdentity *identity, TupleTableSlot *row)
 	return hash;
 }
 
-/* A key that was written down already. */
+/* A key that has been written down already. */
 AccountKey
 AccountKeyOfStrings(const AccountIdentity *identity, List *strings)
 {
@@ -416,7 +415,7 @@ AccountKeyOfStrings(const AccountIdentity *identity, List *strings)
 	return account_key(identity, array_of_texts(texts, nstrings));
 }
 
-/* Is it what CutToDigest() makes of a key? */
+/* Is this what CutToDigest() makes of a key? */
 bool
 IsCutKey(List *strings)
 {
@@ -425,7 +424,7 @@ IsCutKey(List *strings)
 	return mark != NULL && strlen(mark) == strlen(CUT_MARK) + 2 * PG_SHA256_DIGEST_LENGTH;
 }
 
-/* The same for the same key in every session, be its header a long or a short one. */
+/* The same for the same key in every session, whether its header is long or short. */
 uint64
 HashAccountKey(const struct varlena *columns, uint64 seed)
 {

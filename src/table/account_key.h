@@ -11,7 +11,7 @@
 #include "utils/array.h"
 #include "utils/rel.h"
 
-/* The name of a table, raw: without quotes, whatever it takes to write it in SQL. */
+/* The name of a table, raw: without the quotes that it may need in SQL. */
 typedef struct RecordedTable
 {
 	char	   *schema;
@@ -20,7 +20,7 @@ typedef struct RecordedTable
 
 /*
  * What names the rows of a table: columns, and how they are written down.  Plain
- * facts, which can be copied, and hold as long as the catalogs say so.
+ * facts, which can be copied, and hold until the catalogs change.
  */
 typedef struct AccountIdentity
 {

@@ -1,13 +1,13 @@
 /*
  * account_search.c
- *		The key of an account that somebody names, in whatever spelling.
+ *		The key of an account that is named in any spelling.
  *
  * A key has many spellings that are equal: 1 and 1.0 for a numeric, Contoso and
- * contoso for citext.  The record has the one that is stored, so the account is
- * looked for by its primary key, and the key is written down as the row has it.
- * That is rare, so it is SQL; what it calls are the type's own functions and the
- * operators of the primary key.  Types and operators may be somebody's code: call
- * this with the rights of the table's owner.
+ * contoso for citext.  The record has the one that is stored, so the account is looked
+ * up by its primary key, and the key is written down as the row has it.  This is rare,
+ * so it is done in SQL, which calls the type's own functions and the operators of the
+ * primary key.  Types and operators may be user code: call this with the rights of the
+ * table's owner.
  */
 #include "postgres.h"
 
@@ -25,7 +25,7 @@
 #include "base/compat.h"
 #include "table/account_key.h"
 
-/* One column of a key, as somebody spelled it under the settings of now. */
+/* One column of a key, as it was spelled under the current settings. */
 static Datum
 read_column(Form_pg_attribute attribute, char *value)
 {
@@ -80,7 +80,7 @@ search_query(Relation table)
 	return found ? query.data : NULL;
 }
 
-/* Put the key of the stored row in the place of an equal one, if there is a row. */
+/* Replace a key by the equal one of the stored row, if there is a row. */
 static void
 replace_by_stored(Relation table, const AccountIdentity *identity, Datum *values)
 {
@@ -109,7 +109,7 @@ replace_by_stored(Relation table, const AccountIdentity *identity, Datum *values
 	SPI_finish();
 }
 
-/* The key by its columns, for which there are as many spellings. */
+/* The key, by a spelling of each of its columns. */
 static AccountKey
 key_of_columns(Relation table, const AccountIdentity *identity, List *key)
 {
@@ -134,11 +134,11 @@ key_of_columns(Relation table, const AccountIdentity *identity, List *key)
 }
 
 /*
- * The key, as the record has it, of an account that is named by strings.  Where a
- * row has an equal key, by that; else, as the row may be gone, by the strings alone.
- * They are left as they are where the table has no primary key, for only the orders
- * know which columns are meant, and where they are what the record makes of a key
- * that is too long.
+ * The key, as the record has it, of an account that is named by strings.  If a row has
+ * an equal key, take that; else take the strings alone, as the row may be gone.  The
+ * strings are left as they are if the table has no primary key, as only the orders
+ * know which columns are meant, and if they are what the record makes of a key that is
+ * too long.
  */
 AccountKey
 FindAccountKey(Relation accounts, List *key)

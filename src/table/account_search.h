@@ -1,6 +1,6 @@
 /*
  * account_search.h
- *		The key of an account that somebody names, in whatever spelling.
+ *		The key of an account that is named in any spelling.
  */
 #ifndef PORTPIN_ACCOUNT_SEARCH_H
 #define PORTPIN_ACCOUNT_SEARCH_H

@@ -2,10 +2,10 @@
  * column.c
  *		Which column holds the PIN, and what may be read from a row.
  *
- * The type tells: a column of the domain port_pin or port_pin_sealed, or of a
- * domain over one of them.  That survives a rename.  A legacy column of type text
- * or varchar is named by a trigger argument.  Where there is none, or more than one,
- * nobody guesses.
+ * The type decides: a column of the domain port_pin or port_pin_sealed, or of a domain
+ * over one of them.  That survives a rename.  A legacy column of type text or varchar
+ * is named by a trigger argument.  Where there is none, or more than one, portpin does
+ * not guess.
  *
  * Columns are looked up by name in the relation at hand, each time: partitions
  * and shards have their own column numbers.
@@ -70,7 +70,7 @@ ColumnIsPortPin(Relation rel, AttrNumber column, Oid domain)
 		 ColumnIsSealed(rel, column, domain));
 }
 
-/* Is what the column stores to be sealed? */
+/* Must what the column stores be sealed? */
 bool
 ColumnIsSealed(Relation rel, AttrNumber column, Oid domain)
 {
@@ -95,7 +95,7 @@ column_named(Relation rel, const char *name, int (*compare) (const char *, const
 	return NULL;
 }
 
-/* A guard that looks at a column that is not stored would look at NULL. */
+/* In a column that is not stored a guard would see NULL. */
 static void
 check_column_is_stored(Relation rel, AttrNumber column)
 {
@@ -220,7 +220,7 @@ ColumnArgument(List *names)
 	return list.data;
 }
 
-/* The columns of portpin's types, one by one: the first after the one given, or 0. */
+/* The next column of one of portpin's types after the given one, or 0. */
 AttrNumber
 NextPinColumn(Relation rel, AttrNumber after, Oid domain)
 {
@@ -279,7 +279,7 @@ FindPinColumn(Relation rel, const char *name, Oid domain)
 	return column;
 }
 
-/* Is NULL no value of a type, as its domains are declared? */
+/* Does one of the domains that a type is made of forbid NULL? */
 bool
 DomainForbidsNull(Oid type)
 {
@@ -290,7 +290,7 @@ DomainForbidsNull(Oid type)
 	return forbids;
 }
 
-/* What a trigger writes, no domain looks at: so ask it.  The error shows no value. */
+/* No domain checks what a trigger writes, so ask it here.  The error shows no value. */
 void
 CheckColumnAllows(Relation rel, AttrNumber column, Datum value, bool isnull)
 {
@@ -323,8 +323,8 @@ ColumnIsGeneratedFrom(Relation rel, AttrNumber column, AttrNumber source)
 }
 
 /*
- * Is a column's value the same, bit for bit, in two rows of one relation?  Never
- * by an operator of the type: what that calls equal need not be the same PIN.
+ * Is a column's value the same, bit for bit, in two rows of one relation?  Never ask
+ * an operator of the type: what it calls equal need not be the same PIN.
  */
 bool
 SameColumnValue(TupleTableSlot *a, TupleTableSlot *b, AttrNumber column)

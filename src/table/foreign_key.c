@@ -2,9 +2,9 @@
  * foreign_key.c
  *		A foreign key: which columns it has, and how its row is found.
  *
- * The foreign keys of the relation at hand lead the way, all columns of each.
- * Names of tables would depend on a search_path, on which partition or shard
- * fires, and on nobody renaming anything.  lookup.c goes the way.
+ * The foreign keys of the relation at hand lead the way, by all columns of each.
+ * Names of tables would depend on search_path, on which partition or shard fires the
+ * trigger, and on nobody renaming anything.  lookup.c follows the keys.
  */
 #include "postgres.h"
 
@@ -32,8 +32,8 @@ constraint_form(Oid constraint, HeapTuple *tuple)
 
 /*
  * A key to a partitioned table has one more constraint for each partition of that
- * table, on the same referencing relation as their parent constraint.  (A parent
- * on another relation is what a partition's own key inherits from.)
+ * table, on the same referencing relation as their parent constraint.  (A parent on
+ * another relation is the one that a partition's own key inherits from.)
  */
 static bool
 is_clone_for_partition(const ForeignKeyCacheInfo *key)
@@ -80,7 +80,7 @@ KeyHasColumns(const ForeignKeyCacheInfo *key, List *columns)
 	return true;
 }
 
-/* Do two keys say the same twice? */
+/* Do two keys say the same? */
 bool
 SameForeignKey(const ForeignKeyCacheInfo *a, const ForeignKeyCacheInfo *b)
 {
@@ -116,8 +116,8 @@ check_key_is_enforced(Relation rel, Form_pg_constraint constraint)
 
 /*
  * Which function turns a value of the referencing column into what the equality
- * operator takes?  The same that the foreign key itself uses; often none.  The key
- * does not depend on its cast, which can be dropped.
+ * operator takes?  The same that the foreign key itself uses; often none.  The key has
+ * no dependency on its cast, which can be dropped.
  */
 static Oid
 find_cast(Oid from, Oid to)
@@ -151,7 +151,7 @@ position_in_index(Relation index, AttrNumber column)
 		 RelationGetRelationName(index), column);
 }
 
-/* Find all that a look-up takes, and refuse a key that proves nothing. */
+/* Find all that a look-up needs, and refuse a key that proves nothing. */
 void
 DescribeForeignKey(Relation rel, const ForeignKeyCacheInfo *info, ForeignKey *key)
 {

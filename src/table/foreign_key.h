@@ -11,7 +11,7 @@
 
 /*
  * A foreign key, and all that is needed to find the row that it points to.  Plain
- * facts: they can be copied, and hold as long as the catalogs say so.
+ * facts, which can be copied, and hold until the catalogs change.
  */
 typedef struct ForeignKey
 {

@@ -2,17 +2,17 @@
  * lookup.c
  *		Look a key up: the row that a foreign key leads to.
  *
- * The row is read through the key's own unique index: no SQL, so no search_path,
- * no privileges of the role that fires the trigger and no row security.  (account.c asks
- * for the privileges that count.)
+ * The row is read through the key's own unique index: no SQL, so no search_path, no
+ * privileges of the role that fires the trigger and no row security.  (account_path.c
+ * checks the privileges that count.)
  *
- * Of a partitioned table only the partition that can have the key is asked, or
- * all of them where that can't be told: where a partition's bounds compare another
- * type or by another collation than the key does.
+ * In a partitioned table only the partition that can have the key is searched; or all
+ * of them where that can't be told, because the bounds compare another type, or by
+ * another collation, than the key does.
  *
  * What is found out about tables and partitions is kept for the statement's other
- * rows, and so is the scan of an index; of a table without partitions for the
- * statements that follow, too.  Between two look-ups it holds no pin and no
+ * rows, and so is the scan of an index; for a table without partitions both are kept
+ * for later statements, too.  Between two look-ups the scan holds no pin and no
  * reference, so there is nothing to let go of when the statement ends or fails: a
  * relation without references stays where it is until a message says that it has
  * changed, and then the catalogs are of another generation.
@@ -65,7 +65,7 @@ typedef struct KeyedTable
 	MemoryContext scan_mcxt;
 } KeyedTable;
 
-/* A scan is begun anew after so many look-ups, for what operators may leave behind. */
+/* A scan is begun anew after so many look-ups, as operators may leave memory behind. */
 #define MAX_SCAN_USES 1000
 
 /* What it takes to look a key up again and again. */
@@ -90,7 +90,7 @@ typedef struct Search
 
 /* ----- Tables and partitions ----- */
 
-/* A slot that can outlive the relation being open: its row type is its own. */
+/* A slot with a row type of its own, so that it can outlive the open relation. */
 static TupleTableSlot *
 make_slot(TupleDesc row, const TupleTableSlotOps *ops)
 {
@@ -103,7 +103,7 @@ describe_rows(KeyedTable *keyed, Relation table, Relation whole)
 	keyed->slot = make_slot(RelationGetDescr(table), table_slot_callbacks(table));
 	keyed->columns = keyed->slot;
 
-	/* What scans of other access methods remember is not known. */
+	/* Nothing is known of what other access methods keep in a scan. */
 	keyed->keeps_scan = FinishedScanHoldsNoPin && table->rd_rel->relam == HEAP_TABLE_AM_OID;
 	if (table == whole)
 		return;
@@ -140,7 +140,7 @@ describe_table(KeyLookup *lookup, Relation table, Oid indexid, Relation whole)
 	return keyed;
 }
 
-/* The same of a partition; which may have been attached or detached meanwhile. */
+/* The same for a partition; partitions may have come or gone meanwhile. */
 static KeyedTable *
 describe_partition(Search *search, KeyedTable *keyed, PartitionDesc partitions, int part)
 {
@@ -166,7 +166,10 @@ describe_partition(Search *search, KeyedTable *keyed, PartitionDesc partitions, 
 	return keyed->parts[part];
 }
 
-/* Lock a relation, unless the foreign key's own check has done so: that costs as much again. */
+/*
+ * Lock a relation, unless the foreign key's own check has done so: locking it twice
+ * costs twice as much.
+ */
 static void
 lock_for_reading(Oid relid)
 {
@@ -207,9 +210,9 @@ CreateKeyLookup(const ForeignKey *key, MemoryContext mcxt)
 }
 
 /*
- * Can another statement look the key up with what this one has?  Not where it would
- * have to lock partitions that this one has found.  Nor if a function is somebody's
- * own: it may remember, with its FmgrInfo, who called it and under which search_path.
+ * Can another statement look the key up with what this one has?  Not if it would have
+ * to lock partitions that this one has found, and not if a function is user-defined:
+ * that may remember, with its FmgrInfo, who called it and under which search_path.
  */
 bool
 LookupOutlivesStatement(const KeyLookup *lookup)
@@ -228,8 +231,8 @@ LookupOutlivesStatement(const KeyLookup *lookup)
 /* ----- Reading the row ----- */
 
 /*
- * Cast a value as the foreign key does.  A cast may take the type modifier, and
- * whether it is explicit; one that does not is not given them.
+ * Cast a value as the foreign key does.  A cast may also take the type modifier, and
+ * whether it is explicit; it gets only what it takes.
  */
 static Datum
 cast_value(FmgrInfo *cast, Datum value)
@@ -245,7 +248,7 @@ cast_value(FmgrInfo *cast, Datum value)
 	}
 }
 
-/* The key in a row that references, as the index of the referenced table wants it. */
+/* The key in a referencing row, as the index of the referenced table wants it. */
 void
 KeyOfRow(KeyLookup *lookup, TupleTableSlot *row, KeyValue *value)
 {
@@ -283,7 +286,7 @@ make_scan_keys(const KeyLookup *lookup, const KeyValue *value, Relation index,
 	}
 }
 
-/* Begin to look for a value in an index, once. */
+/* Begin to look for a value in an index, by a scan that is used once. */
 static IndexScanDesc
 begin_key_scan(KeyLookup *lookup, const KeyValue *value, Relation table,
 			   Relation index, Snapshot snapshot)
@@ -297,9 +300,9 @@ begin_key_scan(KeyLookup *lookup, const KeyValue *value, Relation table,
 }
 
 /*
- * Begin a scan that is used again and again.  What its access method remembers is in
- * memory of its own, which a scan before it leaves behind: the relations that one
- * names may be no more, so it can't be ended.
+ * Begin a scan that is used again and again.  What its access method keeps is in
+ * memory of its own, which is reset when the next scan takes its place: the old scan
+ * can't be ended, as the relations that it names may be gone.
  */
 static void
 begin_kept_scan(KeyLookup *lookup, KeyedTable *keyed, Snapshot snapshot)
@@ -320,8 +323,8 @@ begin_kept_scan(KeyLookup *lookup, KeyedTable *keyed, Snapshot snapshot)
 	MemoryContextSwitchTo(caller);
 
 	/*
-	 * The scan took a reference to the index; both are held by those opened
-	 * here.
+	 * The scan took another reference to the index.  The two opened here hold
+	 * the table and the index.
 	 */
 	RelationDecrementReferenceCount(index);
 }
@@ -362,7 +365,7 @@ close_scan(KeyedTable *keyed)
 	RelationDecrementReferenceCount(table);
 }
 
-/* Is there a second row?  The versions that follow in the index mostly are none. */
+/* Is there a second row?  The versions that follow in the index rarely are one. */
 static bool
 has_another_row(IndexScanDesc scan)
 {
@@ -379,8 +382,8 @@ has_another_row(IndexScanDesc scan)
 }
 
 /*
- * Look a key up in a table that has no partitions.  Two rows under one unique key
- * are refused: whichever it were, the other could be meant.
+ * Look a key up in a table that has no partitions.  Two rows under one unique key are
+ * refused: whichever were taken, the other could be meant.
  */
 static void
 find_in_table(Search *search, KeyedTable *keyed, ReferencedRow *row)
@@ -503,9 +506,9 @@ ReleaseRow(ReferencedRow *row)
 /* ----- Following a row that changed its key ----- */
 
 /*
- * Follow the versions of a row from one that this transaction replaced to its
- * last, and tell whether that is the row at a given place.  Each version must be
- * the one that the transaction put in the place of the last.
+ * Follow the versions of a row from one that this transaction replaced to its last,
+ * and tell whether that is the row at a given place.  Each version must be the one
+ * with which the transaction replaced the one before.
  */
 static bool
 leads_to(Relation table, HeapTuple version, const ItemPointerData *last)
@@ -544,7 +547,7 @@ leads_to(Relation table, HeapTuple version, const ItemPointerData *last)
 	return reached;
 }
 
-/* Did the row that is now at a place have this key before, in this transaction? */
+/* Did the row that is now at this place have this key earlier in this transaction? */
 bool
 RowHadKey(KeyLookup *lookup, const KeyValue *value, ReferencedRow *row)
 {
@@ -555,8 +558,8 @@ RowHadKey(KeyLookup *lookup, const KeyValue *value, ReferencedRow *row)
 	bool		had = false;
 
 	/*
-	 * Chains of versions are the heap's; of other access methods nothing is
-	 * known.
+	 * Chains of versions are the heap's; nothing is known of other access
+	 * methods.
 	 */
 	if (table->rd_rel->relam == HEAP_TABLE_AM_OID)
 	{

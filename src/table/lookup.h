@@ -1,6 +1,6 @@
 /*
  * lookup.h
- *		The row that a foreign key leads to, by its index and not by SQL.
+ *		The row that a foreign key leads to, read by its index and not by SQL.
  */
 #ifndef PORTPIN_LOOKUP_H
 #define PORTPIN_LOOKUP_H

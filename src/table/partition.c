@@ -3,10 +3,10 @@
  *		Partitions: the table that they belong to, and which one can have a key.
  *
  * The executor's own routing, ExecFindPartition, wants the state of a ModifyTable
- * node, locks the partition for writing and raises an error where there is none; a
- * query by SPI costs ten times as much.  So the few lines that choose a partition
- * by its bounds are here.  Where the bounds compare another type or by another
- * collation than the key does, they can't tell, and every partition is asked.
+ * node, locks the partition for writing and raises an error if no partition fits; a
+ * query by SPI costs ten times as much.  So the few lines that choose a partition by
+ * its bounds are here.  If the bounds compare another type, or by another collation,
+ * than the key does, they can't tell, and every partition is searched.
  */
 #include "postgres.h"
 
@@ -30,8 +30,8 @@ RootOfPartitions(Relation rel)
 }
 
 /*
- * The index of a partition that is a part of the whole table's.  A REINDEX
- * CONCURRENTLY may put another in its place while this one is looked for.
+ * The index of a partition that is a part of the whole table's.  REINDEX CONCURRENTLY
+ * may replace it while it is being looked for.
  */
 Oid
 IndexOfPartition(Relation partition, Oid whole)
@@ -87,7 +87,10 @@ DescribePartitionRouting(const ForeignKey *key, Relation table, Relation index,
 												&routing->values[i]);
 }
 
-/* Which partition can have this key?  As the executor does; -1 if there is none. */
+/*
+ * Which partition can have this key?  Chosen as the executor does; -1 if there is
+ * none.
+ */
 int
 ChoosePartition(const PartitionRouting *routing, Relation table,
 				PartitionDesc partitions, const Datum *key_values)

@@ -2,23 +2,23 @@
  * row_movement.c
  *		Follow a row that an UPDATE moves from one partition to another.
  *
- * Such a move is a DELETE and an INSERT to every trigger, and fires no AFTER
- * UPDATE.  A guard that looks at OLD and NEW has itself attached AFTER DELETE,
- * which remembers the old row, and AFTER INSERT, which recalls it: together they
- * are the UPDATE that the guard missed.
+ * Such a move is a DELETE and an INSERT to every trigger, and fires no AFTER UPDATE.
+ * A guard that looks at OLD and NEW is also attached AFTER DELETE, where it remembers
+ * the old row, and AFTER INSERT, where it recalls it: together they are the UPDATE
+ * that the guard missed.
  *
- * The two belong together if they are of one command, that is if the DELETE's
- * xmax and cmax are the INSERT's xmin and cmin, and if no other row was inserted
- * between them: the executor queues the INSERT of a move right behind its DELETE.
- * A row that is recalled without having moved can only follow a move whose INSERT
- * another trigger suppressed.  Then the guard of a PIN errs on the side of refusing; the
- * gate takes a new order for the one that vanished, if it has its account and PIN.
+ * The two belong together if they are of one command, that is if the DELETE's xmax and
+ * cmax are the INSERT's xmin and cmin, and if no other row was inserted between them:
+ * the executor queues the INSERT of a move right behind its DELETE.  A row that is
+ * recalled without having moved can only follow a move whose INSERT another trigger
+ * suppressed.  Then the guard of a PIN errs on the side of refusing; the gate takes a
+ * new order for the one that vanished, if it has the same account and PIN.
  *
- * BEFORE triggers see the UPDATE, and then the INSERT.  What the UPDATE made of
- * the row is expected to move, and recalled by the next INSERT if the row that was
- * updated is marked as moved by then, in the (sub)transaction of that UPDATE: one
- * that was rolled back moved nothing, whatever comes after it.  Each trigger of the
- * partition recalls it once: a trigger that asks again has another row before it.
+ * BEFORE triggers see the UPDATE, and then the INSERT.  The row as the UPDATE made it
+ * is expected to move.  The next INSERT recalls it if by then the row that was updated
+ * is marked as moved, in the (sub)transaction of that UPDATE: an UPDATE that was
+ * rolled back moved nothing, whatever comes after it.  Each trigger of the partition
+ * recalls the row once: a trigger that asks again has another row before it.
  */
 #include "postgres.h"
 
@@ -50,7 +50,7 @@ typedef struct RowMovement
 	Oid			root;			/* of the partitions */
 	Oid			source;			/* partition that the row left */
 	ItemPointerData source_tid;
-	MemoryContext statement;	/* that expects the move; only a name */
+	MemoryContext statement;	/* that expects the move; only compared */
 	HeapTuple	old;
 	Oid			target;			/* partition that it came to, once that is
 								 * known */
@@ -67,7 +67,7 @@ static List *expected = NIL;
 static bool forgetting_at_end = false;
 static MemoryContextCallback at_end;
 
-/* The statement whose end was last asked to be told; NULL when it has ended. */
+/* The last statement whose end is watched for; NULL when it has ended. */
 static MemoryContext watched_statement = NULL;
 
 /* A row that moved may hold a PIN. */
@@ -114,8 +114,8 @@ forget_from(List *list, int depth)
 }
 
 /*
- * Only the heap marks a row that moves; a foreign table's server does not tell.
- * What has partitions has no rows itself.
+ * Only the heap marks a row that moves; a foreign table's server does not tell.  A
+ * partitioned table has no rows itself.
  */
 bool
 CanFollowRowMovement(Relation table)
@@ -131,7 +131,7 @@ trigger_depth(void)
 	return DatumGetInt32(OidFunctionCall0(F_PG_TRIGGER_DEPTH));
 }
 
-/* Put a row on one of the lists, in place of what is over. */
+/* Put a row on one of the lists, in place of moves that are over. */
 static RowMovement *
 remember(List **list, TriggerData *trigdata, HeapTuple row)
 {
@@ -232,7 +232,7 @@ RecallRowMovement(TriggerData *trigdata)
 	return NULL;
 }
 
-/* A statement has ended: the moves that it expected don't come any more. */
+/* A statement has ended: the moves that it expected will not come. */
 static void
 forget_expected(void *statement)
 {
@@ -254,7 +254,7 @@ forget_expected(void *statement)
 		watched_statement = NULL;
 }
 
-/* The memory of a statement's triggers ends with it, and tells so. */
+/* Learn of the end of a statement when the memory of its triggers is freed. */
 static void
 watch_statement(MemoryContext statement)
 {
@@ -293,7 +293,7 @@ has_moved(RowMovement *movement)
 	Buffer		buffer;
 	bool		moved = false;
 
-	/* Of other access methods nothing is known. */
+	/* Nothing is known of other access methods. */
 	tuple.t_self = movement->source_tid;
 	if (source->rd_rel->relam == HEAP_TABLE_AM_OID &&
 		heap_fetch(source, SnapshotAny, &tuple, &buffer, false))
@@ -308,8 +308,8 @@ has_moved(RowMovement *movement)
 }
 
 /*
- * Is the row that comes in the one that was expected?  The first is, for as long
- * as its triggers take their turns.
+ * Is the row that arrives the one that was expected?  The first one is, for as long as
+ * its triggers take their turns.
  */
 static bool
 is_expected(RowMovement *movement, TriggerData *trigdata)

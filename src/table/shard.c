@@ -3,9 +3,9 @@
  *		Tables whose rows Citus keeps in shards.
  *
  * A shard is a table of its own, on any of the nodes, with the triggers and CHECKs of
- * the table that it belongs to.  That one has no rows; it is there on every node, and
- * the catalogs of Citus know its shards.  They are read by name, so portpin is built
- * without Citus, and where it is not installed there is nothing to be read.
+ * the table that it belongs to.  That table has no rows; it exists on every node, and
+ * the catalogs of Citus know its shards.  They are read by name, so portpin builds
+ * without Citus; where Citus is not installed there is nothing to read.
  */
 #include "postgres.h"
 
@@ -25,7 +25,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-/* The table in the row of a catalog of Citus's that a key finds. */
+/* The table in the row that a key finds in a catalog of Citus. */
 static Oid
 table_in_catalog(const char *name, const char *index, const char *column,
 				 RegProcedure equal, Datum key)
@@ -56,7 +56,7 @@ table_in_catalog(const char *name, const char *index, const char *column,
 	return found;
 }
 
-/* Is it a table of Citus's: distributed, on every node, or local to the coordinator? */
+/* Is it a Citus table: distributed, on every node, or local to the coordinator? */
 bool
 IsCitusTable(Oid relid)
 {
@@ -64,7 +64,7 @@ IsCitusTable(Oid relid)
 									   "logicalrelid", F_OIDEQ, ObjectIdGetDatum(relid)));
 }
 
-/* The number behind the last underscore of a name, which a shard's has; 0 if there is none. */
+/* The number after the last underscore, as in a shard's name; 0 if there is none. */
 static int64
 number_in_name(const char *name)
 {
@@ -78,7 +78,7 @@ number_in_name(const char *name)
 	return *end == '\0' ? number : 0;
 }
 
-/* Citus itself knows what it calls its shards, where a name is too long. */
+/* Ask Citus itself: it knows what it calls a shard whose name would be too long. */
 static bool
 is_known_shard(Oid relid)
 {
@@ -107,8 +107,8 @@ owner_of(Oid relid)
 }
 
 /*
- * The table that this one is a shard of; InvalidOid if it is none.  Where the shard is
- * on another node, somebody can give its name to a table: that has another owner.
+ * The table that this one is a shard of; InvalidOid if it is none.  If the shard is on
+ * another node, its name can be given to a table here; such a table has another owner.
  */
 Oid
 TableOfShard(Oid relid)

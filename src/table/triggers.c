@@ -2,9 +2,8 @@
  * triggers.c
  *		The triggers of a table.
  *
- * A relation's own description of its triggers is freed and built again whenever
- * the catalogs change, which any lock that is taken can bring to light.  So
- * everybody gets copies.
+ * A relation's own description of its triggers is freed and built again whenever the
+ * catalogs change, which taking any lock can bring to light.  So callers get copies.
  */
 #include "postgres.h"
 
