@@ -2,24 +2,25 @@
  * failure_limit.c
  *		Failed attempts are counted, and too many of them lock an account out.
  *
- * An account's orders are told whether their PINs are right until there were
- * portpin.max_failures_per_account failures within portpin.failure_window.  Then
- * they are refused unread, until the oldest failure ages out or somebody calls
- * port_pin_lift_lockout().
+ * The orders for an account are told whether their PINs are right until there have
+ * been portpin.max_failures_per_account failures within portpin.failure_window.  Then
+ * they are refused unread, until the oldest failure ages out or
+ * port_pin_lift_lockout() is called.
  *
- * An order's PIN is looked at, and hashed, before anything is told of it.  Then the
- * order takes its account's attempt lock, right or wrong, and counts; only then is
- * it accepted, or recorded and refused.  So each order counts all failures that
- * others were told of, and no more than the limit are ever told.  A session that is stopped
- * while hashing holds nobody up.  An order that had to wait for the lock reads its
- * account anew, for it may have waited long.  One that does not get the lock in
- * time gets an error and no verdict: nothing is known of its PIN.
+ * An order's PIN is read, and hashed, before anything is told of it.  Then the order
+ * takes its account's attempt lock, whether the PIN is right or wrong, and counts;
+ * only then is it accepted, or recorded and refused.  So each order counts all
+ * failures that others were told of, and no more failures than the limit are ever
+ * told.  A session that is stopped while hashing holds nobody up.  An order that had
+ * to wait for the lock reads its account anew, for it may have waited long.  An order
+ * that does not get the lock in time gets an error and no verdict, which tells nothing
+ * of its PIN.
  *
- * A failure that can't be recorded ends the session: an error alone would be an
- * answer that was not counted.  It ends late, and keeps the lock until then, so that
- * an account has one attempt in FAILURE_PATIENCE while nothing can be recorded,
- * by any role and from however many sessions.  From the count to the record
- * cancelling and terminating the session have to wait.
+ * A failure that can't be recorded ends the session: an error alone would be an answer
+ * that was not counted.  It ends late, and keeps the lock until then, so that while
+ * nothing can be recorded an account gets one attempt per FAILURE_PATIENCE, whatever
+ * the roles and however many the sessions.  From the count to the record, cancelling
+ * or terminating the session has to wait.
  */
 #include "postgres.h"
 
@@ -86,7 +87,7 @@ FailuresCountSince(void)
 
 /* ----- Recording ----- */
 
-/* What the account is called.  Hardly any order needs it, and it takes a while. */
+/* What the account is called.  Hardly any order needs it, and it takes time to find. */
 static const AccountKey *
 account_of(PinAttempt *attempt)
 {
@@ -116,9 +117,9 @@ describe_failure(PinAttempt *attempt, Failure *failure)
 }
 
 /*
- * A failure is not on record: end the session.  Not before it has had its lock for
- * as long as it would have had to wait, even if that is beyond its own deadline, or
- * all who queue at one account could be told at once.
+ * A failure is not on record: end the session.  First it keeps its lock for as long as
+ * an order may wait, even beyond its own deadline, or all orders that queue at one
+ * account could be told at once.
  */
 static void
 end_session(const char *problem, TimestampTz locked_until)
@@ -162,7 +163,7 @@ record_or_end_session(PinAttempt *attempt)
 		MemoryContextSwitchTo(mcxt);
 		problem = CopyErrorData()->message;
 		FlushErrorState();
-		LWLockReleaseAll();		/* nobody has to wait with this session */
+		LWLockReleaseAll();		/* others need not wait, too */
 	}
 	PG_END_TRY();
 	ExitOnAnyError = exits_on_error;
@@ -204,8 +205,8 @@ count_failures(PinAttempt *attempt, TimestampTz *deadline)
 }
 
 /*
- * Had the account, whose PIN is in this row, too many failures already?  No row: there
- * is no PIN to attempt.
+ * Has the account whose PIN is in this row had too many failures already?  Without a
+ * row there is no PIN to attempt.
  */
 bool
 AccountIsLockedOut(PinAttempt *attempt, const AccountIdentity *identity,
@@ -223,8 +224,8 @@ AccountIsLockedOut(PinAttempt *attempt, const AccountIdentity *identity,
 }
 
 /*
- * Take the attempt lock.  True if it had to be waited for: is the account still the one
- * that was read?  If not, UnlockAttempt and judge the order anew.
+ * Take the attempt lock.  True if that took a wait: then the account may have changed
+ * since it was read.  If it has, UnlockAttempt and judge the order anew.
  */
 bool
 LockAttempt(PinAttempt *attempt)
@@ -248,8 +249,8 @@ UnlockAttempt(PinAttempt *attempt)
 }
 
 /*
- * Count again what others may have recorded meanwhile.  Under the lock there is no
- * waiting for the record's own locks; -1 if it takes some.
+ * Count again what others may have recorded meanwhile.  Under the lock this must not
+ * wait for the record's own locks; -1 if it would have to.
  */
 static int
 count_at_once(PinAttempt *attempt)
@@ -259,8 +260,8 @@ count_at_once(PinAttempt *attempt)
 }
 
 /*
- * The PIN was compared, with this verdict.  What may be told of it?  False if that
- * can't be said now, and the order has to be judged anew.
+ * The PIN was compared, with this verdict.  Decide what may be told of it.  False if
+ * that can't be decided now, and the order has to be judged anew.
  */
 bool
 EndAttempt(PinAttempt *attempt, PortVerdict *verdict)
@@ -305,7 +306,7 @@ port_pin_failure_limits(PG_FUNCTION_ARGS)
 /*
  * port_pin_failures_since() returns timestamptz
  *
- * When the window of failures that count began, for this statement.
+ * When the window of failures that count began, as of this statement.
  */
 Datum
 port_pin_failures_since(PG_FUNCTION_ARGS pg_attribute_unused())

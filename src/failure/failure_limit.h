@@ -26,22 +26,22 @@ typedef struct PinAttempt
 	TupleTableSlot *row;
 	AccountKey	account;		/* columns are NULL until they are asked for */
 	int			failures;		/* of the account */
-	uint64		state;			/* of the record, in which they are so many */
+	uint64		state;			/* of the record, when they were counted */
 	uint64		lock;			/* of the account */
-	bool		has_lock;		/* others wait that attempt the same account */
+	bool		has_lock;		/* others that attempt the account wait */
 } PinAttempt;
 
 extern void DefineFailureSettings(void);
 extern TimestampTz FailuresCountSince(void);
 
 /*
- * These go around the comparison of a PIN, in this order, and all of them again where
- * the last one says so:
+ * These go around the comparison of a PIN, in this order; the last three are repeated
+ * where the order has to be judged anew:
  *
  *		BeginAttempt		once for an order, whose source may be known
  *		SourceIsLockedOut	refuses it unread
  *		AccountIsLockedOut	refuses it unread
- *		LockAttempt			before the verdict is told, be it right or wrong
+ *		LockAttempt			before the verdict is told, whether right or wrong
  *		EndAttempt			counts, and only then tells
  */
 extern void BeginAttempt(PinAttempt *attempt, Oid domain, Relation orders,

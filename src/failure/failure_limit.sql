@@ -11,7 +11,7 @@ CREATE FUNCTION port_pin_failure_limits(
 COMMENT ON FUNCTION port_pin_failure_limits() IS
 'the settings portpin.max_failures_per_account, portpin.max_accounts_per_source and portpin.failure_window';
 
--- Stable and without arguments, so that the planner knows how little it leaves.
+-- Stable and without arguments, so that the planner can tell how few rows it leaves.
 CREATE FUNCTION port_pin_failures_since() RETURNS pg_catalog.timestamptz
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE;
 

@@ -4,10 +4,10 @@
  *
  * Failures are counted by an index, as of now, whatever this transaction's snapshot
  * is.  That costs several times what it takes to judge an order, and hardly any
- * account has failures.  So a session comes to know all accounts and sources that
- * have some, and keeps that until a failure is recorded: a write to the table
- * invalidates FAILURE_SIGNAL, in the transaction that writes, and its commit is
- * told to all sessions before anybody is told of the failure.
+ * account has failures.  So a session learns which accounts and sources have some, and
+ * keeps that until a failure is recorded: a write to the table invalidates
+ * FAILURE_SIGNAL, in the transaction that writes, and all sessions are told of its
+ * commit before anybody is told of the failure.
  *
  * Columns are looked up by name, indexes by the columns that they begin with.
  */
@@ -43,7 +43,7 @@
 #include "table/account_key.h"
 #include "table/column.h"
 
-/* The columns that count. */
+/* The columns that counting needs. */
 typedef enum LogColumn
 {
 	FAILED_AT,
@@ -113,7 +113,7 @@ struct FailureLog
 	/* Who has failures; holds for one log_generation and the limits: */
 	uint64		generation;
 	uint32		looks;			/* for one account or source, since then */
-	uint32		rows;			/* that reading them all may take, as it seems */
+	uint32		rows;			/* that have to be read for that, as it seems */
 	HTAB	   *known;			/* of Known; NULL if nothing is */
 	MemoryContext mcxt;			/* in which it is */
 };
@@ -127,7 +127,7 @@ typedef struct Known
 	TimestampTz locked_until;	/* of a source: at least */
 } Known;
 
-/* A session has one database, which has one record. */
+/* A session has one database, and that has one record. */
 static FailureLog the_log;
 
 /* Counted up by the callback below, when the table was altered or written to. */
@@ -135,9 +135,9 @@ static uint64 description_generation = 1;
 static uint64 log_generation = 1;
 
 /*
- * All relations: messages of others may have been lost.  If there were none, all
- * that happened is that caches were emptied (debug_discard_caches does that at each
- * chance, and no description would ever hold).
+ * An invalid OID means all relations: messages of other sessions may have been lost.
+ * If there were none, caches were merely emptied (debug_discard_caches does that at
+ * each chance, and no description would ever hold).
  */
 static void
 relation_changed(Datum arg pg_attribute_unused(), Oid relid)
@@ -196,9 +196,9 @@ StartOfWindow(const FailureLimits *limits)
 /* ----- Finding the table and its indexes ----- */
 
 /*
- * Lock a relation of the record.  Nobody waits in the queue of a heavyweight lock,
- * which has no deadline, for a lock that a session took and sits on.  False if it
- * can't be had at once and must not be waited for.
+ * Lock a relation of the record.  This does not wait in the queue of the heavyweight
+ * lock, which has no deadline, as a session may take that lock and sit on it.  False
+ * if it can't be had at once and must not be waited for.
  */
 static bool
 lock_in_time(Oid relid, TimestampTz *deadline)
@@ -277,7 +277,7 @@ index_for(const FailureSubject *subject)
 		subject->source != NULL ? BY_SOURCE : BY_TIME;
 }
 
-/* The index that the failures of somebody are counted by. */
+/* The index by which the failures of a subject are counted. */
 Oid
 FindFailureIndex(Relation table, const FailureSubject *subject, TimestampTz *deadline)
 {
@@ -288,7 +288,7 @@ FindFailureIndex(Relation table, const FailureSubject *subject, TimestampTz *dea
 	return index;
 }
 
-/* Find out what the table looks like; not without waiting. */
+/* Find out what the table looks like; this may wait. */
 static void
 describe(FailureLog *log, TimestampTz *deadline)
 {
@@ -322,9 +322,9 @@ is_described(FailureLog *log)
 }
 
 /*
- * Lock the table and an index for reading; false if that would take a wait.  Locks
- * are let go as soon as the rows are read, so that a session which waits for the
- * table waits for no port order.
+ * Lock the table and an index for reading; false if that would take a wait.  Locks are
+ * released as soon as the rows are read, so that a session that waits for the table
+ * does not wait for the end of a port order.
  */
 static bool
 lock_log(FailureLog *log, LogIndex which, TimestampTz *deadline)
@@ -351,7 +351,7 @@ lock_log(FailureLog *log, LogIndex which, TimestampTz *deadline)
 
 /* ----- Reading rows ----- */
 
-/* Look for the failures of somebody since some time. */
+/* Begin to read the failures of a subject since some time. */
 IndexScanDesc
 BeginFailureScan(Relation table, Relation index, const FailureSubject *subject,
 				 TimestampTz since, Snapshot snapshot)
@@ -423,16 +423,16 @@ column_is_null(const FailureLog *log, TupleTableSlot *row, LogColumn column)
 /* ----- Knowing who has failures ----- */
 
 /*
- * To look for somebody takes as long as to read so many rows.  A few are read at once;
- * nobody keeps more than the most.
+ * Looking for one subject takes as long as reading ROWS_PER_LOOK rows.  FEW_ROWS are
+ * read at once; a session keeps no more than MOST_ROWS.
  */
 #define ROWS_PER_LOOK	13
 #define FEW_ROWS		26
 #define MOST_ROWS		65536
 
 /*
- * Is the record still what it was?  Others' messages have to be accepted first; whether
- * there are any is asked without a lock, hence the barrier.
+ * Is the record still in this state?  Messages of other sessions have to be accepted
+ * first; whether there are any is checked without a lock, hence the barrier.
  */
 bool
 FailureLogIsUnchanged(uint64 state)
@@ -443,8 +443,8 @@ FailureLogIsUnchanged(uint64 state)
 }
 
 /*
- * Does what the session knows still hold, as far as it has been told?  The trigger has
- * accepted messages when the order came; an attempt does so once more in the end.
+ * Does what the session knows still hold, as far as it has been told?  The trigger
+ * accepted messages when the order came; an attempt does so once more at its end.
  */
 static bool
 is_known(const FailureLog *log)
@@ -458,7 +458,7 @@ find_known(FailureLog *log, uint64 hash)
 	return hash_search(log->known, &hash, HASH_FIND, NULL);
 }
 
-/* Is the account known to have no failures?  Says so of none that has some. */
+/* Is the account known to have no failures?  Never true of one that has some. */
 static bool
 is_clean(FailureLog *log, const AccountKey *account)
 {
@@ -479,7 +479,7 @@ create_known(MemoryContext mcxt)
 	return hash_create("failures", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-/* Add somebody; false if that is nobody new. */
+/* Add an entry; false if it was there already. */
 static bool
 note(HTAB *known, uint64 hash, Known **entry)
 {
@@ -515,7 +515,7 @@ note_row(const FailureLog *log, TupleTableSlot *row, HTAB *known)
 	}
 }
 
-/* Read all rows that count, and one more than so many at most; how many were there? */
+/* Read the rows that count, all of them or one more than "most"; how many were read? */
 static uint32
 read_all(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot,
 		 uint32 most, HTAB *known)
@@ -538,7 +538,7 @@ read_all(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot,
 	return nrows;
 }
 
-/* Read who has failures, and keep that if there are no more than so many rows. */
+/* Read who has failures, and keep that if there are no more than "most" rows. */
 static void
 read_and_keep(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot,
 			  uint32 most)
@@ -560,8 +560,8 @@ read_and_keep(FailureLog *log, Relation table, TimestampTz since, Snapshot snaps
 }
 
 /*
- * Come to know who has failures when the session has looked for single ones so often
- * that reading them all takes no longer.  If they are more than it seemed, it tries
+ * Learn who has failures once the session has looked for single subjects so often that
+ * reading all rows takes no longer.  If there are more rows than it seemed, it tries
  * again when it has looked twice as often.
  */
 static void
@@ -581,7 +581,7 @@ learn(FailureLog *log, Relation table, TimestampTz since, Snapshot snapshot)
 
 /* ----- Looking for somebody ----- */
 
-/* A look into the record: rows of somebody that a snapshot of now shows. */
+/* A look into the record: the rows of a subject that a new snapshot shows. */
 typedef struct Look
 {
 	Relation	table;
@@ -592,7 +592,7 @@ typedef struct Look
 	TupleTableSlot *row;
 } Look;
 
-/* False if that would take a wait for which there is no time. */
+/* False if it would have to wait and must not. */
 static bool
 begin_look(FailureLog *log, const FailureSubject *subject, TimestampTz *deadline, Look *look)
 {
@@ -600,8 +600,8 @@ begin_look(FailureLog *log, const FailureSubject *subject, TimestampTz *deadline
 		return false;
 
 	/*
-	 * What is learned in the end holds for what the snapshot shows: this
-	 * comes first.
+	 * What is learned at the end is what the snapshot shows, so note the
+	 * generation before it is taken.
 	 */
 	if (log->generation != log_generation)
 		forget(log);
@@ -629,7 +629,10 @@ end_look(FailureLog *log, Look *look)
 	table_close(look->table, AccessShareLock);
 }
 
-/* Is it known that there are no failures at all?  Tells in which state of the record. */
+/*
+ * Is it known that there are no failures at all?  Also tells in which state of the
+ * record.
+ */
 bool
 NobodyHasFailures(const FailureLog *log, uint64 *state)
 {
@@ -638,9 +641,9 @@ NobodyHasFailures(const FailureLog *log, uint64 *state)
 }
 
 /*
- * How many failures at an account count?  Up to the limit: what is beyond makes no
- * difference.  -1 if that can't be told at once and must not be waited for.  Tells in
- * which state of the record that is so: see FailureLogIsUnchanged.
+ * How many failures at an account count?  Up to the limit: any beyond it make no
+ * difference.  -1 if that can't be told at once and must not be waited for.  Also
+ * tells in which state of the record that is so: see FailureLogIsUnchanged.
  */
 int
 CountFailures(FailureLog *log, const AccountKey *account, TimestampTz *deadline,
@@ -669,8 +672,8 @@ CountFailures(FailureLog *log, const AccountKey *account, TimestampTz *deadline,
 }
 
 /*
- * Until when is a source locked out, if it is?  Newest first, the account with which
- * the limit is reached is the first one of them to age out.
+ * Until when is a source locked out, if it is?  Rows are read newest first, so the
+ * account that reaches the limit is the first of them to age out.
  */
 static TimestampTz
 source_locked_until(FailureLog *log, const char *source, TimestampTz *deadline)
@@ -704,7 +707,7 @@ SourceReachedLimit(FailureLog *log, const char *source, TimestampTz *deadline)
 	Known	   *known = NULL;
 	TimestampTz until;
 
-	/* Nothing is counted again for a source. */
+	/* A source is not counted again later, so accept messages now. */
 	if (FailureLogIsUnchanged(log->generation) && log->known != NULL)
 	{
 		known = find_known(log, hash);
@@ -715,8 +718,8 @@ SourceReachedLimit(FailureLog *log, const char *source, TimestampTz *deadline)
 	}
 
 	/*
-	 * Failures have aged out since, or nothing is known: look, and know it
-	 * next time.
+	 * Failures have aged out since, or nothing is known: look, and remember
+	 * it for the next time.
 	 */
 	until = source_locked_until(log, source, deadline);
 	known = log->known == NULL ? NULL : find_known(log, hash);

@@ -15,7 +15,7 @@
 #define FAILURE_TABLE "port_pin_failures"
 
 /*
- * A relation that nobody opens while an order is judged: invalidating it tells all
+ * A relation that no session opens while an order is judged: invalidating it tells all
  * sessions that failures were recorded, and costs them nothing else.
  */
 #define FAILURE_SIGNAL "port_pin_lockouts"
@@ -23,10 +23,10 @@
 /* The record as this session knows it. */
 typedef struct FailureLog FailureLog;
 
-/* What counts, by the settings of now. */
+/* What counts, by the current settings. */
 typedef struct FailureLimits
 {
-	int			window;			/* seconds that a failure counts */
+	int			window;			/* seconds for which a failure counts */
 	int			failures;		/* at one account */
 	int			accounts;		/* that one source failed at; either may be 0:
 								 * no limit */
@@ -43,8 +43,8 @@ extern bool SourceReachedLimit(FailureLog *log, const char *source,
 							   TimestampTz *deadline);
 
 /*
- * For those who write to the table.  Whose failures: an account's, or a source's, or
- * with neither everybody's.
+ * For code that writes to the table.  Whose failures: an account's, a source's or,
+ * with neither, everybody's.
  */
 typedef struct FailureSubject
 {

@@ -45,8 +45,8 @@ COMMENT ON COLUMN port_pin_failures.source_lifted_at IS 'since when it counts no
 COMMENT ON INDEX port_pin_failures_failed_at IS 'failures that count, and nothing older';
 COMMENT ON INDEX port_pin_failures_source IS 'failures of one source';
 
--- Sessions keep what they know of the record until they are told of a change.  Not
--- even rows that a subscription or a restore brings are to be overlooked.
+-- Sessions keep what they know of the record until they are told of a change.  Rows
+-- that a subscription or a restore brings must not be overlooked, either.
 CREATE FUNCTION port_pin_failures_trigger()
 	RETURNS pg_catalog.trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C;

@@ -3,8 +3,8 @@
  *		Write to the table port_pin_failures, and tell all sessions of it.
  *
  * Rows are written by record.c, and no user code runs.  (The executor's own
- * ExecSimpleRelationUpdate() would raise an error where somebody else has lifted the
- * same lock-out, which here is nothing left to do.)
+ * ExecSimpleRelationUpdate() would raise an error if another session has lifted the
+ * same lock-out, but then there is just nothing left to do.)
  */
 #include "postgres.h"
 
@@ -62,8 +62,8 @@ RecordedSource(const char *source)
 /* ----- Telling all sessions ----- */
 
 /*
- * What sessions know of the record holds no more: for this one at its next command,
- * and if it rolls back once more; for others when it commits.
+ * What sessions know of the record no longer holds: for this one from its next
+ * command, and again if it rolls back; for others when it commits.
  */
 static void
 tell_all_sessions(Oid domain)
@@ -74,8 +74,8 @@ tell_all_sessions(Oid domain)
 /*
  * port_pin_failures_trigger() returns trigger
  *
- * On the record itself: tells all sessions of rows that portpin has not written, as
- * those that are restored, replicated or purged.
+ * On the record itself: tells all sessions of changes that portpin did not make, as
+ * when rows are restored, replicated or purged.
  */
 Datum
 port_pin_failures_trigger(PG_FUNCTION_ARGS)
@@ -150,8 +150,8 @@ mark_rows(Relation table, IndexScanDesc scan, const char *column, Snapshot snaps
 }
 
 /*
- * Let the failures of an account, or of a source, since some time count no more; how
- * many did?  The account's lock-out is one matter, and the source's another.
+ * Make the failures of an account, or of a source, since some time no longer count;
+ * how many did?  The lock-outs of the account and of the source are lifted separately.
  */
 int64
 LiftFailures(Oid domain, const FailureSubject *subject, TimestampTz since)

@@ -10,7 +10,7 @@
 
 #include "failure/failure_log.h"
 
-/* What is text in a record, each in the column of the same name. */
+/* The text fields of a record, each in the column of the same name. */
 typedef enum FailureField
 {
 	FAILURE_ACCOUNT_SCHEMA,

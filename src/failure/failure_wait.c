@@ -1,10 +1,10 @@
 /*
  * failure_wait.c
- *		Waiting, but not for ever; and one attempt at an account at a time.
+ *		Waiting, but not forever; and one attempt at an account at a time.
  *
- * The attempt lock of an account is a heavyweight lock: it is let go if the
- * (sub)transaction fails, and it is shown by pg_locks.  Nothing else is waited for
- * while it is held but a record, so it is no part of a deadlock.
+ * The attempt lock of an account is a heavyweight lock: it is released if the
+ * (sub)transaction fails, and pg_locks shows it.  A session that holds it waits for
+ * nothing but a record, so it can't be part of a deadlock.
  */
 #include "postgres.h"
 
@@ -21,8 +21,8 @@
 #include "base/error.h"
 
 /*
- * The last part of the lock tag, where SQL's advisory locks have 1 or 2: nobody
- * can take or see through a lock of ours by calling pg_advisory_lock().
+ * The last part of the lock tag, where SQL's advisory locks have 1 or 2: no call of
+ * pg_advisory_lock() can take one of our locks or tell whether it is held.
  */
 #define ATTEMPT_LOCK 0x5050
 
@@ -42,7 +42,7 @@ DeadlineFromNow(void)
 	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), FAILURE_PATIENCE);
 }
 
-/* Let some milliseconds pass, or less.  False if the time is over. */
+/* Let so many milliseconds pass, or fewer.  False if the deadline has passed. */
 bool
 WaitBriefly(long milliseconds, TimestampTz *deadline)
 {
@@ -90,8 +90,8 @@ report_too_late(void)
 }
 
 /*
- * Queue for a lock.  The lock manager has a timeout for that, which is a setting; it
- * is the shorter one of what the session has set and of what is left of the time.
+ * Queue for a lock.  The lock manager has a timeout for that, which is a setting; use
+ * the shorter of what the session has set and what is left of the time.
  */
 static void
 queue_for_lock(const LOCKTAG *tag, TimestampTz deadline)
@@ -123,8 +123,8 @@ queue_for_lock(const LOCKTAG *tag, TimestampTz deadline)
 
 /*
  * Take the attempt lock of an account.  Honest orders hold it for microseconds, so
- * a queue, which costs a switch of processes for each, comes last.  True if it had
- * to be waited for; from then on there is a deadline.
+ * queueing, which costs a process switch each time, comes last.  True if it had to be
+ * waited for; from then on there is a deadline.
  */
 bool
 AcquireAccountLock(uint64 account, TimestampTz *deadline)

@@ -1,6 +1,6 @@
 /*
  * failure_wait.h
- *		Waiting, but not for ever; and one attempt at an account at a time.
+ *		Waiting, but not forever; and one attempt at an account at a time.
  */
 #ifndef PORTPIN_FAILURE_WAIT_H
 #define PORTPIN_FAILURE_WAIT_H
@@ -11,8 +11,8 @@
 #define FAILURE_PATIENCE 5000
 
 /*
- * A deadline is set by the first wait, so that those who need not wait ask for no time:
- * 0 until then.  The deadline of what must not wait is NULL.
+ * A deadline is 0 until the first wait sets it, so that an order that need not wait
+ * never asks for the time.  The deadline of what must not wait is NULL.
  */
 #define DONT_WAIT NULL
 

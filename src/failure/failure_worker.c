@@ -2,18 +2,18 @@
  * failure_worker.c
  *		Write a failed attempt down in a transaction of its own.
  *
- * An order with a wrong PIN gets an error, and its transaction is rolled back with
- * all that it wrote.  So a background worker writes, and commits before the
- * session gets its error: a dynamic one, which needs no setting and no restart of
- * the server, only a free slot of max_worker_processes.
+ * An order with a wrong PIN gets an error, and its transaction is rolled back with all
+ * that it wrote.  So a background worker writes, and commits before the session gets
+ * its error.  It is a dynamic one, which needs no setting and no restart of the
+ * server, only a free slot of max_worker_processes.
  *
  * The worker connects as the bootstrap superuser, so that no role's settings or
  * NOLOGIN apply, and no setting of the database or of the session reaches what it
  * does.  Its commit is flushed to disk here, and waits for no standby.
  *
- * The session waits until a deadline of its own.  It does not wait for the
- * worker to end: a worker that waits for a lock of the session, or for a standby,
- * would never, and no deadlock detector sees that.
+ * The session waits until a deadline of its own.  It does not wait for the worker to
+ * end: a worker that waits for a lock of the session, or for a standby, would never
+ * end, and no deadlock detector sees that.
  */
 #include "postgres.h"
 
@@ -124,12 +124,12 @@ read_request(const FailureRequest *request)
 /* ----- The queue for a worker ----- */
 
 /*
- * There are max_worker_processes for all of the server, and sessions that need one are
- * served as they come: in classes of those that came in the same tenth of a second.
- * Each class has a lock, which its sessions hold in share mode; a class is served
- * when all before it are empty, and nobody waits in a class for longer than
- * FAILURE_PATIENCE.  (The lock manager's own queue would do, but for a deadline: it has
- * none for a session that holds its interrupts.)
+ * The whole server shares max_worker_processes, and sessions that need a worker are
+ * served in the order in which they come: in classes of those that came in the same
+ * tenth of a second.  Each class has a lock, which its sessions hold in share mode; a
+ * class is served when all before it are empty, and no session waits in a class for
+ * longer than FAILURE_PATIENCE.  (The lock manager's own queue would do if it had a
+ * deadline: it has none for a session that holds off interrupts.)
  */
 #define QUEUE_LOCK 0x5051		/* beside ATTEMPT_LOCK */
 #define CLASS_MILLISECONDS 100
@@ -141,7 +141,7 @@ class_of_now(void)
 	return GetCurrentTimestamp() / (CLASS_MILLISECONDS * 1000);
 }
 
-/* The lock is of no database. */
+/* The lock belongs to no database. */
 static LOCKTAG
 lock_of_class(uint64 class)
 {
@@ -167,7 +167,7 @@ unlock_class(uint64 class, LOCKMODE mode)
 	LockRelease(&tag, mode, false);
 }
 
-/* Join the class of now, unless it is being asked just now whether it is empty. */
+/* Join the current class; try again while a session checks whether it is empty. */
 static uint64
 join_queue(void)
 {
@@ -180,7 +180,7 @@ join_queue(void)
 	}
 }
 
-/* Are all classes empty from the first one, which moves on, up to ours? */
+/* Are all classes before ours empty?  "first" moves on past those that are. */
 static bool
 is_at_head(uint64 *first, uint64 ours)
 {
@@ -236,7 +236,7 @@ wait_for_record(FailureRequest *request, BackgroundWorkerHandle *handle, Timesta
 		pid_t		pid;
 		bool		ended = GetBackgroundWorkerPid(handle, &pid) == BGWH_STOPPED;
 
-		/* In this order: a worker may be done and ended in the meantime. */
+		/* In this order: a worker may finish and end in between. */
 		if (pg_atomic_read_u32(&request->done) != 0)
 			return NULL;
 		if (ended)
@@ -247,8 +247,8 @@ wait_for_record(FailureRequest *request, BackgroundWorkerHandle *handle, Timesta
 }
 
 /*
- * Have a failure written down and committed.  NULL if it was, else why it may not
- * have been.  Interrupts are to be held: a cancelled attempt must not go uncounted.
+ * Have a failure written down and committed.  NULL if it was, else why it may not have
+ * been.  Interrupts must be held off: a cancelled attempt must not go uncounted.
  */
 const char *
 RecordFailure(Oid domain, const Failure *failure, TimestampTz *deadline)
@@ -269,7 +269,7 @@ RecordFailure(Oid domain, const Failure *failure, TimestampTz *deadline)
 
 /* ----- The worker's side ----- */
 
-/* What a database or a role could have set, and what it is here. */
+/* Settings that a database or a role could have changed, and their values here. */
 static const char *const worker_settings[][2] = {
 	{"default_transaction_read_only", "off"},
 	{"default_transaction_isolation", "read committed"},
@@ -327,9 +327,9 @@ append_json_array(StringInfo line, ArrayType *array)
 }
 
 /*
- * Say it in the server's log, in one line that a program can read: names, sources and
- * application_name can hold anything, which JSON escapes.  Never the PIN, which the
- * worker has not got.
+ * Write it to the server's log, in one line that a program can read: names, sources
+ * and application_name can hold anything, which JSON escapes.  Never the PIN, which
+ * the worker does not have.
  */
 static void
 log_failure(const Failure *failure)
@@ -352,8 +352,8 @@ log_failure(const Failure *failure)
 
 /*
  * Tell listeners that there is something to read.  Every role may listen, so that is
- * all they are told; and after the record is safe, for a full queue of notifications
- * must not keep it from being made.
+ * all they are told.  This comes after the record is safe: a full queue of
+ * notifications must not keep it from being made.
  */
 static void
 notify(void)
@@ -363,7 +363,7 @@ notify(void)
 	commit_transaction();
 }
 
-/* What the background worker does, from its beginning to its end. */
+/* The background worker, from start to end. */
 void
 port_pin_failure_worker(Datum main_arg)
 {

@@ -2,11 +2,11 @@
  * history.c
  *		The table port_pin_history: what became of an account's PIN, by whom.
  *
- * A row is written in the transaction whose doing it is, and goes with it.  That is
- * done through the access method, as failed attempts are recorded: a role that changes
- * accounts needs no privilege on the history, and so can't forge it.  There is neither
- * a PIN nor a seal in it, and no NOTIFY: every role may LISTEN, and it would stand in
- * the way of PREPARE TRANSACTION.
+ * A row is written in the transaction that did it, and rolled back with it.  It is
+ * written through the access method, as failed attempts are: a role that changes
+ * accounts needs no privilege on the history, and so can't forge it.  It holds neither
+ * a PIN nor a seal.  There is no NOTIFY, as every role may LISTEN, and PREPARE
+ * TRANSACTION would fail.
  */
 #include "postgres.h"
 
@@ -34,8 +34,9 @@ static const char *const events[] = {
 };
 
 /*
- * Of a session no two events have one time, whatever the clock does: it is part of
- * their key, and tells their order.  The session's last; it never goes stale.
+ * The time of this session's last event; it never goes stale.  No two events of a
+ * session have the same time, whatever the clock does: the time is part of their key,
+ * and tells their order.
  */
 static TimestampTz last_event = 0;
 
@@ -59,7 +60,7 @@ set_order(RecordWriter *writer, const RecordedOrder *order)
 		SetRecordColumn(writer, "order_key", TEXTARRAYOID, PointerGetDatum(order->key));
 }
 
-/* Write an event down; the order is NULL where there is none to it. */
+/* Write an event down; the order is NULL if there is none. */
 void
 WriteHistory(Oid domain, HistoryEvent event, const AccountKey *account,
 			 const RecordedOrder *order)

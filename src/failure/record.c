@@ -1,15 +1,15 @@
 /*
  * record.c
- *		Rows that portpin itself writes, and who it was.
+ *		Rows that portpin itself writes, and whose session it was.
  *
- * Rows are written through the table access method and the indexes alone: no
- * trigger, rule, default or CHECK of the table runs, and no privilege is to be had
- * by adding one.  What an index calls runs as the table's owner (owner.c).  (The
- * executor's own ExecSimpleRelationInsert() would check constraints, so that one
- * which somebody adds could end the sessions of others.)
+ * Rows are written through the table access method and the indexes alone: no trigger,
+ * rule, default or CHECK of the table runs, and adding one gains nobody a privilege.
+ * What an index calls runs as the table's owner (owner.c).  (The executor's own
+ * ExecSimpleRelationInsert() would check constraints, and a constraint that is added
+ * could end the sessions of others.)
  *
- * Columns are looked up by name.  The tables that rows are added to are portpin's
- * own: a column that somebody adds stays NULL.  Of accounts only a stamp is written.
+ * Columns are looked up by name.  The tables that rows are added to are portpin's own:
+ * a column that a site adds stays NULL.  In accounts only a stamp is written.
  */
 #include "postgres.h"
 
@@ -84,7 +84,7 @@ SetRecordAddress(RecordWriter *writer, const char *name, const char *value)
 						DirectFunctionCall1(inet_in, CStringGetDatum(value)));
 }
 
-/* Nothing fills columns of the site's own, so they must allow NULL. */
+/* Nothing fills the site's own columns, so they must allow NULL. */
 static void
 check_nothing_is_missing(Relation table, TupleTableSlot *row)
 {
@@ -112,7 +112,7 @@ AppendRecord(RecordWriter *writer)
 	insert_index_entries(writer->result, writer->estate, writer->slot, false, false);
 }
 
-/* Write a time into a stored row; false if somebody else updated or deleted it. */
+/* Write a time into a stored row; false if another session updated or deleted it. */
 bool
 StampRecord(RecordWriter *writer, TupleTableSlot *row, AttrNumber column,
 			TimestampTz stamp, Snapshot snapshot)
@@ -127,7 +127,7 @@ StampRecord(RecordWriter *writer, TupleTableSlot *row, AttrNumber column,
 	writer->slot->tts_isnull[column - 1] = false;
 	ExecStoreVirtualTuple(writer->slot);
 
-	/* As for INSERT: all of them, whatever they are generated from. */
+	/* All of them, as for INSERT, whatever they are generated from. */
 	if (columns->constr != NULL && columns->constr->has_generated_stored)
 		ExecComputeStoredGenerated(writer->result, writer->estate, writer->slot, CMD_INSERT);
 	return update_row(writer->table, writer->result, writer->estate,

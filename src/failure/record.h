@@ -1,6 +1,6 @@
 /*
  * record.h
- *		Rows that portpin itself writes, and who it was.
+ *		Rows that portpin itself writes, and whose session it was.
  */
 #ifndef PORTPIN_RECORD_H
 #define PORTPIN_RECORD_H
@@ -14,7 +14,7 @@
 
 #include "base/owner.h"
 
-/* One who writes to a table in the name of its owner. */
+/* What it takes to write to a table as its owner. */
 typedef struct RecordWriter
 {
 	Relation	table;
