@@ -62,12 +62,12 @@ DefineFailureSettings(void)
 {
 	DefineCustomIntVariable("portpin.max_failures_per_account",
 							"Failed attempts at one account after which its port orders are refused unread.",
-							"0 lets failed attempts go uncounted and unrecorded.",
+							"0 sets no limit; with max_accounts_per_source = 0 as well, failed attempts are neither counted nor recorded.",
 							&limits.failures, 10, 0, 10000,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("portpin.max_accounts_per_source",
 							"Accounts at which one source has failed after which its port orders are refused unread.",
-							"0 lets a source fail at any number of accounts.",
+							"0 sets no limit.",
 							&limits.accounts, 0, 0, 10000,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("portpin.failure_window",

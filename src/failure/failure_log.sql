@@ -40,8 +40,8 @@ COMMENT ON COLUMN port_pin_failures.login_name IS 'role that had logged in';
 COMMENT ON COLUMN port_pin_failures.client_addr IS 'address that the session came from; NULL if from this machine';
 COMMENT ON COLUMN port_pin_failures.application_name IS 'application_name of the session';
 COMMENT ON COLUMN port_pin_failures.pid IS 'process of the session';
-COMMENT ON COLUMN port_pin_failures.lifted_at IS 'since when it counts no more for its account, by port_pin_lift_lockout';
-COMMENT ON COLUMN port_pin_failures.source_lifted_at IS 'since when it counts no more for its source, by port_pin_lift_source_lockout';
+COMMENT ON COLUMN port_pin_failures.lifted_at IS 'when it stopped counting for its account, by port_pin_lift_lockout';
+COMMENT ON COLUMN port_pin_failures.source_lifted_at IS 'when it stopped counting for its source, by port_pin_lift_source_lockout';
 COMMENT ON INDEX port_pin_failures_failed_at IS 'failures that count, and nothing older';
 COMMENT ON INDEX port_pin_failures_source IS 'failures of one source';
 
@@ -65,7 +65,7 @@ ALTER TABLE port_pin_failures
 COMMENT ON TRIGGER port_pin_failures_row ON port_pin_failures IS
 'rows written by hand or by replication count at once, in all sessions';
 COMMENT ON TRIGGER port_pin_failures_delete ON port_pin_failures IS
-'a deletion that is rolled back is none';
+'deletions count in all sessions once they are committed';
 
 CREATE FUNCTION port_pin_purge_failures(older_than pg_catalog.interval)
 	RETURNS pg_catalog.int8

@@ -83,8 +83,8 @@ port_pin_failures_trigger(PG_FUNCTION_ARGS)
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
 		!TRIGGER_FIRED_AFTER(((TriggerData *) fcinfo->context)->tg_event))
 		ereport_without_context(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-								errmsg("port_pin_failures_trigger() is a trigger of the table port_pin_failures alone"),
-								errhint("Drop this one: the extension has made those that are needed."));
+								errmsg("port_pin_failures_trigger() can only be a trigger of the table port_pin_failures"),
+								errhint("Drop this trigger: the extension has created those that are needed."));
 	tell_all_sessions(PortPinDomain(fcinfo->flinfo->fn_oid));
 	PG_RETURN_POINTER(NULL);
 }

@@ -24,7 +24,7 @@ CREATE INDEX port_pin_history_event_at ON port_pin_history (event_at);
 SELECT pg_catalog.pg_extension_config_dump('port_pin_history', '');
 
 COMMENT ON TABLE port_pin_history IS
-'what became of the port PINs and locks of accounts whose guard has history => true; written in the transaction that did it, with the rights of nobody; never the PIN';
+'what became of the port PINs and locks of accounts whose guard has history => true; written in the transaction that did it, whatever privileges its role has; never the PIN';
 COMMENT ON COLUMN port_pin_history.event_at IS
 'when it was done, by the clock; it can be read once its transaction has committed, so a reader that polls goes back by the longest transaction';
 COMMENT ON COLUMN port_pin_history.account_schema IS 'schema of the table with the PIN; pg_temp for a temporary table';

@@ -256,7 +256,7 @@ DefineHashSettings(void)
 {
 	DefineCustomEnumVariable("portpin.seal_method",
 							 "Hash of PINs that are sealed from now on.",
-							 "bcrypt takes pgcrypto; pbkdf2 (PBKDF2-HMAC-SHA-256) is for servers that refuse bcrypt, as in FIPS mode.",
+							 "bcrypt needs pgcrypto; pbkdf2 (PBKDF2-HMAC-SHA-256) is for servers that refuse bcrypt, as in FIPS mode.",
 							 &seal_method, METHOD_BCRYPT, method_names, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("portpin.seal_cost",
 							"Cost of the hash of PINs that are sealed from now on.",
@@ -320,7 +320,7 @@ compute_hash(const HashMethod *method, text *password, text *setting)
 		error->hide_stmt = true;
 		if (method == &methods[METHOD_BCRYPT] && error->hint == NULL &&
 			error->sqlerrcode == ERRCODE_INTERNAL_ERROR)
-			error->hint = "Where pgcrypto may not use bcrypt, set portpin.seal_method = pbkdf2; port PINs that are sealed with bcrypt must be set anew.";
+			error->hint = "Where pgcrypto may not use bcrypt, set portpin.seal_method = pbkdf2; port PINs that are sealed with bcrypt must be set again.";
 		ReThrowError(error);
 	}
 	PG_END_TRY();

@@ -258,7 +258,7 @@ check_permissions(const struct stat *file)
 {
 	if (!S_ISREG(file->st_mode))
 		refuse_file(ERRCODE_CONFIG_FILE_ERROR, "is not a regular file",
-					"Name the file itself by portpin.key_file.");
+					"Set portpin.key_file to the file itself.");
 	if (file->st_uid != geteuid() && file->st_uid != 0)
 		refuse_file(ERRCODE_CONFIG_FILE_ERROR, "belongs to another user",
 					"It must belong to the user that the server runs as, or to root.");

@@ -21,7 +21,7 @@ CREATE FUNCTION port_pin_problem(pin pg_catalog.text) RETURNS pg_catalog.text
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
 COMMENT ON FUNCTION port_pin_problem(pg_catalog.text) IS
-'NULL for a valid port PIN, else why it is none: blank, too short, too long, not digits';
+'NULL for a valid port PIN, else why it is not one: blank, too short, too long, not digits';
 
 CREATE FUNCTION port_pin_check_format(pin pg_catalog.text) RETURNS pg_catalog.bool
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -33,7 +33,7 @@ CREATE FUNCTION port_pin_is_weak(pin pg_catalog.text) RETURNS pg_catalog.bool
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION port_pin_is_weak(pg_catalog.text) IS
-'true for a port PIN that guessers try first: a run, a repeated block, pairs, a mirror, two digits only, two runs woven into one, lines of or a walk over a keypad, a date or month; about a tenth of those of 6 digits; false for what is no port PIN, NULL for NULL';
+'true for a port PIN that guessers try first: a run, a repeated block, pairs, a mirror, two digits only, two runs woven into one, lines of or a walk over a keypad, a date or month; about a tenth of those of 6 digits; false for a value that is not a port PIN, NULL for NULL';
 
 CREATE FUNCTION port_pin_generate(digits pg_catalog.int4 DEFAULT 8) RETURNS port_pin
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL SAFE;

@@ -47,7 +47,7 @@ IndexOfPartition(Relation partition, Oid whole)
 	}
 	ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 							errmsg("a partition lacks the index that leads to a port PIN"),
-							errhint("Try again; if it stays so, reindex the partition."),
+							errhint("Try again; if the error persists, reindex the partition."),
 							errtable(partition));
 	return InvalidOid;
 }

@@ -59,7 +59,7 @@ check_readable(const PathSearch *search, Relation accounts, AttrNumber column)
 		return;
 
 	ereport_without_context(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-							errmsg("the owner of the port orders may not read column \"%s\" of table \"%s\"",
+							errmsg("the owner of the port orders can't read column \"%s\" of table \"%s\"",
 								   ColumnName(accounts, column),
 								   RelationGetRelationName(accounts)),
 							errdetail("The gate reads it for role \"%s\", which lacks SELECT on it.",
