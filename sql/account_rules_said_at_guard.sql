@@ -1,9 +1,10 @@
--- Promise: what counts for an account is said once, at the guard of the table that has
--- the columns, and every gate whose way leads over that table reads it there.
+-- Promise: the rules for an account are stated once, at the guard of the table that has
+-- the columns, and every gate whose path crosses that table reads them there.
 --
 -- port_pin_protect() says which column is the PIN, for whom it counts (scope), who is
--- locked (lock, lock_until), when the PIN expires, and how it may change.  port_pin_gate()
--- says nothing of this: an order's columns can't weaken what an account's say.
+-- locked (lock, lock_until), when the PIN expires, and how it may change.
+-- port_pin_gate() says none of this: an order's columns can't weaken what an account's
+-- columns say.
 SET portpin.max_failures_per_account = 0; -- how wrong PINs are counted: failure_outlives_rollback.sql
 CREATE SCHEMA rules;
 SET search_path = rules, public;
@@ -22,7 +23,7 @@ INSERT INTO numbers VALUES
     ('number locked',    1, '444444', true,  NULL),
     ('account locked',   2, '444444', false, NULL);
 
--- What an order is answered: accepted, or the SQLSTATE of the refusal.  It leaves no
+-- How an order is answered: accepted, or the SQLSTATE of the refusal.  It leaves no
 -- order behind.
 CREATE FUNCTION answer(orders regclass, key text, pin text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -43,7 +44,7 @@ SELECT port_pin_gate('port_orders', via => 'account_id');
 SELECT e164, answer('port_orders', e164, '111111') AS "111111", answer('port_orders', e164, '444444') AS "444444"
     FROM (SELECT e164 FROM numbers ORDER BY e164 COLLATE "C") n;
 
--- A column that is renamed takes one call, which the view has at hand.  Until it is
+-- Renaming a column takes one more call, which the view provides.  Until that call is
 -- made, no order gets in.
 ALTER TABLE accounts RENAME pin TO port_out_pin;
 INSERT INTO port_orders VALUES (1, 'account''s PIN', '111111');
@@ -57,8 +58,8 @@ ALTER TABLE accounts RENAME port_out_pin TO pin;
 SELECT count(*) FROM port_pin_protect('accounts', pin => 'pin', lock => 'frozen', replace => true);
 DELETE FROM port_orders;
 
--- One guard speaks to all gates.  What it says anew counts at once, and so does what
--- it leaves out.
+-- One guard speaks to all gates.  What it says after a change counts at once, and so
+-- does what it leaves out.
 CREATE TABLE account_orders (id int PRIMARY KEY, account int REFERENCES accounts, pin port_pin);
 SELECT count(*) FROM port_pin_gate('account_orders');
 INSERT INTO account_orders VALUES (1, 2, '222222');
@@ -73,8 +74,8 @@ DROP TABLE account_orders;
 -- scope: accounts that port without a PIN
 --
 
--- false is out of scope; in doubt, where it is NULL, an order is judged.  To be out of
--- scope, or locked, is said of a row and holds for all that pass it.
+-- false is out of scope.  NULL leaves a doubt, so the order is judged.  It is the row
+-- that is out of scope, or locked, and that holds for every order whose path crosses it.
 ALTER TABLE accounts ADD is_us boolean;
 ALTER TABLE numbers ADD is_mobile boolean;
 SELECT count(*) FROM port_pin_protect('accounts', scope => 'is_us', lock => 'frozen', replace => true);
@@ -88,8 +89,8 @@ SELECT e164, answer('port_orders', e164, NULL) AS "no PIN", answer('port_orders'
     answer('port_orders', e164, '333333') AS "right"
     FROM (SELECT e164 FROM numbers WHERE is_mobile IS NOT NULL OR e164 = 'NULL' ORDER BY e164 COLLATE "C") n;
 
--- A clerk may write each column of an order, also one that is called as the account's
--- is, and finds none that brings an order out of scope.
+-- A clerk may write every column of an order, even one that has the name of the
+-- account's, and finds none that takes an order out of scope.
 CREATE ROLE regress_portpin_clerk;
 GRANT USAGE ON SCHEMA rules TO regress_portpin_clerk;
 GRANT SELECT, INSERT, UPDATE, DELETE ON port_orders TO regress_portpin_clerk;
@@ -106,7 +107,7 @@ RESET ROLE;
 DELETE FROM port_orders;
 
 -- A gate that records verdicts has none for such an order, and one that redacts leaves
--- it its PIN: nothing was judged.  A lock is judged, and so is all that comes later.
+-- the PIN: nothing was judged.  A lock is judged, and so is all that comes later.
 CREATE TABLE kept_orders (id int PRIMARY KEY, number text REFERENCES numbers, pin port_pin, verdict port_pin_verdict, note text);
 SELECT port_pin_gate('kept_orders', via => 'account_id', verdict => 'verdict', redact => true);
 INSERT INTO kept_orders VALUES (1, 'in', '333333'), (2, 'in', '999999'), (3, 'out', '333333'), (4, 'out', '999999'),
@@ -114,15 +115,15 @@ INSERT INTO kept_orders VALUES (1, 'in', '333333'), (2, 'in', '999999'), (3, 'ou
 INSERT INTO kept_orders VALUES (9, 'out', '999999', 'accepted');
 INSERT INTO kept_orders VALUES (9, 'out', '999999');
 SELECT * FROM kept_orders ORDER BY id;
--- What the scope was when the order was placed counts: no verdict comes of its change.
+-- The scope at the time of the order counts: a later change of it brings no verdict.
 UPDATE accounts SET is_us = NOT is_us WHERE id IN (3, 5);
 UPDATE kept_orders SET note = 'account has moved', verdict = 'accepted';
 SELECT * FROM kept_orders ORDER BY id;
--- A PIN or number that is given anew is another matter.
+-- A PIN or number that is supplied again is another matter.
 WITH u AS (UPDATE kept_orders SET pin = '333333' WHERE id IN (1, 2, 4) RETURNING id, pin, verdict)
     SELECT * FROM u ORDER BY id;
 UPDATE accounts SET is_us = NOT is_us WHERE id IN (3, 5);
--- The verdict on an order of such an account is NULL, so the column must take that.
+-- The verdict on an order of such an account is NULL, so the column must allow that.
 ALTER TABLE kept_orders ALTER note SET NOT NULL, ADD strict port_pin_verdict;
 UPDATE kept_orders SET strict = 'accepted';
 ALTER TABLE kept_orders ALTER strict SET NOT NULL;
@@ -148,7 +149,7 @@ SELECT c.id, answer('customer_orders', c.id, '333333') AS "right", answer('custo
     FROM customers c ORDER BY id;
 UPDATE customers SET frozen_until = '2001-01-01 00:00+00' WHERE id = '5 until released';
 SELECT answer('customer_orders', '5 until released', '333333');
--- The type of a column is asked for when the guard is installed, and when it is read.
+-- The type of a column is checked when the guard is installed, and when it is read.
 SELECT port_pin_protect('customers', lock_until => 'frozen', replace => true);
 SELECT port_pin_protect('customers', lock_until => 'frozen_until, frozen', replace => true);
 ALTER TABLE customers ALTER frozen_until TYPE timestamp;
@@ -163,7 +164,7 @@ SELECT count(*) FROM port_pin_protect('numbers', lock => 'on_hold', clearable =>
 UPDATE numbers SET pin = NULL WHERE e164 = 'own PIN' RETURNING e164, pin;
 SELECT answer('port_orders', 'own PIN', '444444'), answer('port_orders', 'own PIN', '111111'),
     answer('port_orders', 'own PIN', NULL);
--- It still has to be a PIN, and that of the account stays.
+-- It still has to be a PIN, and the account's PIN stays.
 UPDATE numbers SET pin = '' WHERE e164 = 'own PIN';
 UPDATE accounts SET pin = NULL;
 -- With forbid_delete a row stays as long as it has its PIN.
@@ -186,8 +187,8 @@ INSERT INTO free_numbers VALUES ('no PIN', 1, NULL), ('own PIN', 1, '444444'), (
 SELECT port_pin_protect('free_accounts', allow_unset => true);
 SELECT port_pin_protect('free_accounts', allow_unset => true, forbid_delete => true, clearable => true);
 SELECT count(*) FROM port_pin_protect('free_accounts', scope => 'is_us', lock => 'frozen', forbid_delete => true, allow_unset => true);
--- A PIN of the number's own must be there to stay as well, or be one that may be taken
--- back: the account's counts then.
+-- A number's own PIN must be there to stay as well, or be one that may be taken back:
+-- then the account's counts.
 SELECT count(*) FROM port_pin_protect('free_numbers');
 SELECT port_pin_gate('free_orders', via => 'account_id');
 SELECT count(*) FROM port_pin_protect('free_numbers', clearable => true, replace => true);
@@ -200,7 +201,7 @@ DROP TABLE free_orders, free_numbers, free_accounts;
 DROP TABLE port_orders, numbers, accounts;
 
 --
--- A guard of a lock alone, for a table without a PIN
+-- A guard for a lock alone, on a table without a PIN
 --
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin);
 CREATE TABLE numbers (
@@ -213,14 +214,14 @@ INSERT INTO numbers VALUES ('free', 1, false, true), ('locked', 1, true, true), 
 SELECT count(*) FROM port_pin_protect('accounts');
 SELECT port_pin_gate('port_orders', via => 'account_id');
 INSERT INTO port_orders VALUES (1, 'locked', '111111');
--- A guard that comes later counts at once; one that the gate knows of is missed if it
+-- A guard that comes later counts at once.  One that the gate knows of is missed if it
 -- goes, so the gate is told of it.
 SELECT port_pin_protect('numbers', lock => 'on_hold', scope => 'is_mobile');
 SELECT e164, answer('port_orders', e164, '111111') AS "111111", answer('port_orders', e164, NULL) AS "no PIN"
     FROM (SELECT e164 FROM numbers ORDER BY e164 COLLATE "C") n;
 SELECT statement FROM port_pin_gate('port_orders', via => 'account_id', replace => true) AS statement LIMIT 1;
 SELECT relation, pin_column, guard, definition, problem FROM port_pin_guards ORDER BY relation::text;
--- It says what is said of rows, and no more; the rows may change as they like.
+-- It states the rules for rows, and no more; the rows may change freely.
 SELECT port_pin_protect('numbers', lock => 'on_hold', expires => 'seen_at', replace => true);
 SELECT port_pin_protect('numbers', lock => 'on_hold', forbid_delete => true, replace => true);
 SELECT port_pin_protect('numbers', lock => 'on_hold', clearable => true, replace => true);
@@ -240,17 +241,17 @@ SELECT relation, guard, problem FROM port_pin_guards ORDER BY relation::text;
 \set SHOW_CONTEXT never
 SELECT port_pin_assert_guarded('numbers');
 ROLLBACK TO lost;
--- To install the gate again would not help: its hint is to protect the numbers.
+-- Installing the gate again would not help, so its hint is to protect the numbers.
 SELECT port_pin_assert_guarded('port_orders');
 ROLLBACK TO lost;
 SELECT port_pin_assert_guarded();
 \set SHOW_CONTEXT errors
 ROLLBACK;
 SELECT port_pin_assert_guarded('numbers', 'accounts', 'port_orders');
--- While a gate needs it, it is not removed.
+-- A guard is not removed while a gate needs it.
 SELECT port_pin_unprotect('numbers');
 
--- The numbers get a PIN of their own: no order gets in before it has a guard, and then
+-- The numbers get a PIN of their own: no order gets in until it has a guard, and then
 -- it counts.
 ALTER TABLE numbers ADD pin port_pin;
 UPDATE numbers SET pin = '444444' WHERE e164 = 'free';
@@ -263,7 +264,7 @@ INSERT INTO port_orders VALUES (2, 'free', '444444');
 SELECT relation, pin_column, guard, problem FROM port_pin_guards ORDER BY relation::text, guard, pin_column;
 DROP TABLE port_orders, numbers, accounts;
 
--- A guard of a lock alone has no place beside that of a PIN, or in its place.
+-- A guard for a lock alone can't stand beside the guard of a PIN, or take its place.
 CREATE TABLE legacy (id int PRIMARY KEY, pin text, frozen boolean);
 SELECT count(*) FROM port_pin_protect('legacy', pin => 'pin');
 SELECT port_pin_protect('legacy', lock => 'frozen');
@@ -280,8 +281,8 @@ CREATE TABLE desk_orders (id int, account text REFERENCES accounts, pin port_pin
 INSERT INTO accounts VALUES ('free', '111111', '222222', false, true), ('locked', '111111', '222222', true, false);
 SELECT port_pin_protect('accounts', pin => 'port_pin', lock => 'frozen');
 SELECT port_pin_protect('accounts', pin => 'desk_pin', lock => 'also_frozen');
--- It is the row that is locked, whichever PIN it has: so the guards must agree, or one
--- of them says nothing.
+-- It is the row that is locked, whichever PIN is used, so the guards must agree, or one
+-- of them must say nothing.
 SELECT port_pin_gate('port_orders', account_pin => 'port_pin');
 SELECT count(*) FROM port_pin_protect('accounts', pin => 'desk_pin', replace => true);
 -- Each gate names the PIN that it goes by.
@@ -333,20 +334,20 @@ ALTER TABLE port_orders ADD FOREIGN KEY (account_id) REFERENCES profiles;
 SELECT statement FROM port_pin_gate('port_orders') AS statement LIMIT 1;
 INSERT INTO port_orders VALUES (1, 1, '111111');
 INSERT INTO port_orders VALUES (2, 1, '999999');
--- When both do, nobody guesses.
+-- When both do, the gate does not guess.
 ALTER TABLE profiles ADD pin port_pin;
 INSERT INTO port_orders VALUES (2, 1, '111111');
 ALTER TABLE profiles DROP pin;
 DROP TABLE port_orders;
--- via without fk: the key to the table that has the key which via names, if there is
--- one such.
+-- via without fk: the gate follows the key to the table that has the key which via
+-- names, if there is only one.
 CREATE TABLE port_orders (id int, number text REFERENCES numbers, profile int REFERENCES profiles, pin port_pin);
 SELECT port_pin_gate('port_orders', via => 'owner_id');
 SELECT port_pin_gate('port_orders', via => 'account_id');
 ALTER TABLE port_orders DROP profile, ADD line int;
 SELECT statement FROM port_pin_gate('port_orders', via => 'account_id') AS statement LIMIT 1;
 SELECT answer('port_orders', 'n', '111111'), answer('port_orders', 'n', '999999');
--- A key that comes later changes nothing.
+-- A key that is added later changes nothing.
 ALTER TABLE port_orders ADD FOREIGN KEY (line) REFERENCES lines;
 SELECT answer('port_orders', 'n', '111111'), answer('port_orders', 'n', '999999');
 DROP TABLE port_orders, lines, numbers, profiles, accounts;
@@ -375,13 +376,13 @@ SELECT count(*) FROM port_pin_ungate('port_orders', fk => '{tenant,accountNo}');
 DROP TABLE port_orders, accounts;
 
 --
--- Accounts that are partitioned: what is said of the whole table counts in each part
+-- Partitioned accounts: the rules of the whole table count in each partition
 --
 CREATE TABLE accounts (region text, id int, pin port_pin, frozen boolean, PRIMARY KEY (region, id)) PARTITION BY LIST (region);
 CREATE TABLE accounts_east (frozen boolean, id int NOT NULL, pin port_pin, region text NOT NULL);
 ALTER TABLE accounts ATTACH PARTITION accounts_east FOR VALUES IN ('east');
 CREATE TABLE port_orders (id int, account int, pin port_pin, region text DEFAULT 'east', FOREIGN KEY (region, account) REFERENCES accounts);
--- An order may reference a part of them.
+-- An order may reference one partition.
 CREATE TABLE east_orders (id int, account int, pin port_pin, region text DEFAULT 'east', FOREIGN KEY (region, account) REFERENCES accounts_east);
 SELECT port_pin_gate('east_orders');
 SELECT port_pin_protect('accounts_east');

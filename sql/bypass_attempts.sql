@@ -1,9 +1,9 @@
--- Promise: every way round the guards that anyone could think of is in here, with
+-- Promise: every way around the guards that anyone could think of is in here, with
 -- what comes of it.  Those that portpin can't stop are labelled NOT STOPPED.
 --
 -- Part 1 tries to clear a PIN, part 2 to slip an order in, part 3 to forge a
--- verdict.  Part 4 has what is left to those with more power than a guard.  Part 5
--- tries what the accounts' guards say: who is out of scope, locked, or has no PIN.
+-- verdict.  Part 4 has what roles with more power than a guard can do.  Part 5
+-- attacks what the accounts' guards say: who is out of scope, locked, or has no PIN.
 \set VERBOSITY terse
 SET portpin.max_failures_per_account = 0; -- how wrong PINs are counted: failure_outlives_rollback.sql
 CREATE SCHEMA bypass;
@@ -33,7 +33,7 @@ UPDATE accounts SET pin = NULL;
 -- 2. The empty string and blanks, which are no port_pin.
 UPDATE accounts SET pin = '';
 UPDATE accounts SET pin = '        ';
--- 3. The same where they are legacy for blank: '', blanks, tab, newline.
+-- 3. The same in a legacy column, where they mean blank: '', blanks, tab, newline.
 UPDATE legacy SET pin = '' WHERE id = 1;
 UPDATE legacy SET pin = '   ' WHERE id = 1;
 UPDATE legacy SET pin = E'\t\n\r\f\x0b' WHERE id = 1;
@@ -88,7 +88,7 @@ DECLARE c CURSOR FOR SELECT * FROM accounts WHERE id = 1 FOR UPDATE;
 FETCH c;
 UPDATE accounts SET pin = NULL WHERE CURRENT OF c;
 ROLLBACK;
--- 13. Other people's BEFORE triggers, that fire first, last, or first of all.
+-- 13. Other people's BEFORE triggers, which fire first, last, or first of all.
 CREATE FUNCTION blank() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.pin := NULL;
@@ -110,7 +110,7 @@ END $$;
 CREATE TRIGGER zzz_blank AFTER UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION blank_again();
 UPDATE accounts SET note = 'x';
 DROP TRIGGER zzz_blank ON accounts;
--- 15. A foreign key on the PIN itself, that is set to NULL.
+-- 15. A foreign key on the PIN itself, which is set to NULL.
 CREATE TABLE pins (pin text PRIMARY KEY);
 INSERT INTO pins VALUES ('246801'), ('135790');
 ALTER TABLE accounts ADD FOREIGN KEY (pin) REFERENCES pins ON DELETE SET NULL ON UPDATE CASCADE;
@@ -132,10 +132,10 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     NULL;
 END $$;
--- 18. In two steps, over a value that is no PIN either.
+-- 18. In two steps, by way of a value that is no PIN either.
 UPDATE accounts SET pin = 'x';
--- 19. In a legacy column over one that is not blank: it may hold no valid PIN
--- then, but it is set, matches nothing, and can't become blank.
+-- 19. In a legacy column, by way of one that is not blank: the column may hold no valid
+-- PIN then, but it is set, matches nothing, and can't become blank.
 BEGIN;
 UPDATE legacy SET pin = 'none' WHERE id = 1;
 UPDATE legacy SET pin = E'\xc2\xa0' WHERE id = 1;
@@ -253,7 +253,7 @@ EXCEPTION WHEN OTHERS THEN
     NULL;
 END $$;
 SELECT count(*) FROM port_orders;
--- 34. Other people's BEFORE triggers, that fire first or last.
+-- 34. Other people's BEFORE triggers, which fire first or last.
 CREATE FUNCTION divert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.account_id := 2;
@@ -266,7 +266,7 @@ ALTER TRIGGER a_divert ON port_orders RENAME TO zzz_divert;
 INSERT INTO port_orders VALUES (2, 1, '246801');
 UPDATE port_orders SET note = 'x';
 DROP TRIGGER zzz_divert ON port_orders;
--- 35. Other people's AFTER triggers, that fire before the gate or after it.
+-- 35. Other people's AFTER triggers, which fire before the gate or after it.
 CREATE FUNCTION divert_again() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE port_orders SET account_id = 2 WHERE id = NEW.id AND account_id <> 2;
@@ -291,7 +291,7 @@ SELECT count(*) FROM accounts WHERE pin = '135790';
 UPDATE accounts SET pin = '135791' WHERE id = 2;
 INSERT INTO port_orders VALUES (2, 2, '135790');
 ROLLBACK;
--- 38. A temporary table that is called like the accounts.
+-- 38. A temporary table with the name of the accounts.
 CREATE TEMP TABLE accounts (id int PRIMARY KEY, pin port_pin);
 INSERT INTO pg_temp.accounts VALUES (1, '999999');
 INSERT INTO port_orders VALUES (2, 1, '999999');
@@ -318,7 +318,7 @@ INSERT INTO my_accounts VALUES (1, '999999');
 ALTER TABLE port_orders ADD FOREIGN KEY (account_id) REFERENCES my_accounts;
 INSERT INTO port_orders VALUES (2, 1, '999999');
 ROLLBACK;
--- 41. The PIN column under another name, and another under its.
+-- 41. The PIN column under another name, and another column under its name.
 BEGIN;
 ALTER TABLE port_orders RENAME pin TO old_pin;
 INSERT INTO port_orders VALUES (2, 1, '999999');
@@ -328,7 +328,7 @@ ALTER TABLE accounts DROP pin CASCADE;
 ALTER TABLE accounts ADD pin text;
 INSERT INTO port_orders VALUES (2, 1, NULL);
 ROLLBACK;
--- 42. A key with one column missing, and one of the account of the same number in
+-- 42. A key with one column missing, and the key of an account with the same number in
 -- another partition.
 CREATE TABLE regional_orders (id int, region text, account_id int, pin port_pin,
     FOREIGN KEY (region, account_id) REFERENCES regional) PARTITION BY LIST (id);
@@ -339,7 +339,7 @@ INSERT INTO regional VALUES ('west', 1, '975310');
 INSERT INTO regional_orders VALUES (1, NULL, 1, '246801');
 INSERT INTO regional_orders VALUES (1, 'east', NULL, '246801');
 INSERT INTO regional_orders VALUES (1, 'west', 1, '246801');
--- 43. An order that moves to another partition, and takes the occasion.
+-- 43. An order that moves to another partition, and changes on the way.
 INSERT INTO regional_orders VALUES (1, 'east', 1, '246801');
 UPDATE regional_orders SET id = 2, region = 'west';
 UPDATE regional_orders SET id = 2, pin = '999999';
@@ -354,7 +354,7 @@ WITH m AS (UPDATE regional_orders SET id = 2 WHERE id = 1)
     INSERT INTO regional_orders VALUES (1, 'east', 1, '246801');
 WITH o AS (INSERT INTO regional_orders VALUES (2, 'east', 1, '246801'))
     UPDATE regional_orders SET id = 2 WHERE id = 1;
--- 45. In the place of an old one whose move is suppressed: it is gone, too.
+-- 45. In place of an old one whose move is suppressed, so that it is gone, too.
 CREATE FUNCTION vanish() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RETURN CASE WHEN NEW.id = 2 THEN NULL ELSE NEW END;
@@ -387,8 +387,8 @@ BEGIN;
 DELETE FROM accounts WHERE id = 1;
 UPDATE port_orders SET account_id = 2 WHERE account_id IS NULL;
 ROLLBACK;
--- 47. Two accounts whose keys are equal to the order's column.  (PostgreSQL 18 has
--- no such foreign keys any more, and a server without ICU no such collations.)
+-- 47. Two accounts whose keys both equal the order's column.  (PostgreSQL 18 no longer
+-- has such foreign keys, and a server without ICU no such collations.)
 DO $$
 BEGIN
     CREATE COLLATION any_case (PROVIDER = icu, LOCALE = 'und-u-ks-level2', DETERMINISTIC = false);
@@ -404,7 +404,7 @@ EXCEPTION WHEN SQLSTATE '23PN7' OR collation_mismatch OR invalid_foreign_key
     OR feature_not_supported OR invalid_parameter_value OR undefined_object THEN
     NULL;
 END $$;
--- 48. A gate put up under a search_path with an operator that says all is equal.
+-- 48. A gate installed under a search_path with an operator that calls all values equal.
 CREATE FUNCTION alike(port_pin, port_pin) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 CREATE OPERATOR = (LEFTARG = port_pin, RIGHTARG = port_pin, FUNCTION = alike);
 CREATE TABLE other_orders (account_id int REFERENCES accounts, pin port_pin);
@@ -418,8 +418,8 @@ DROP OPERATOR = (port_pin, port_pin);
 -- 49. By changing the type of the columns that were judged.
 ALTER TABLE port_orders ALTER account_id TYPE int USING 2;
 ALTER TABLE port_orders ALTER pin TYPE text USING '999999';
--- 50. Without a PIN, where allow_unset lets accounts port that have none: by taking
--- a PIN away by DELETE and INSERT, another key, TRUNCATE.
+-- 50. Without a PIN, where allow_unset lets accounts without one be ported: by taking
+-- a PIN away with DELETE and INSERT, another key, TRUNCATE.
 CREATE TABLE free_accounts (id int PRIMARY KEY, pin port_pin);
 CREATE TABLE free_orders (account_id int REFERENCES free_accounts, pin port_pin);
 INSERT INTO free_accounts VALUES (1, '246801');
@@ -501,7 +501,7 @@ DROP TABLE kept_orders;
 -- Part 4: NOT STOPPED
 --
 -- 55. NOT STOPPED: a role that may change an account's PIN can port it, and set the
--- old PIN again.  Grant UPDATE on the PIN to few, and note who does it.
+-- old PIN again.  Grant UPDATE on the PIN to few roles, and record who uses it.
 BEGIN;
 UPDATE accounts SET pin = '999999' WHERE id = 2;
 INSERT INTO port_orders VALUES (55, 2, '999999');
@@ -513,7 +513,7 @@ BEGIN;
 DELETE FROM accounts WHERE id = 2;
 INSERT INTO accounts VALUES (2, NULL);
 SELECT * FROM cleared ORDER BY 1, 2;
--- But no order gets in by it.
+-- But no order gets in that way.
 SAVEPOINT s;
 INSERT INTO port_orders VALUES (56, 2, NULL);
 ROLLBACK TO s;
@@ -527,8 +527,8 @@ TRUNCATE accounts, port_orders;
 INSERT INTO accounts VALUES (1, NULL);
 SELECT * FROM cleared ORDER BY 1, 2;
 ROLLBACK;
--- 58. NOT STOPPED: an UPDATE of keys gives one account's orders to another, where
--- they don't follow by ON UPDATE CASCADE.  forbid_delete stops it.
+-- 58. NOT STOPPED: an UPDATE of keys gives one account's orders to another, where the
+-- orders don't follow by ON UPDATE CASCADE.  forbid_delete stops it.
 BEGIN;
 ALTER TABLE port_orders DROP CONSTRAINT port_orders_account_id_fkey,
     ADD CONSTRAINT port_orders_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts
@@ -539,8 +539,8 @@ UPDATE accounts SET id = 1 WHERE id = 99;
 SET CONSTRAINTS ALL IMMEDIATE;
 SELECT o.id, o.account_id, a.pin AS account_pin FROM port_orders o JOIN accounts a ON a.id = o.account_id;
 ROLLBACK;
--- 59. NOT STOPPED: a number that is only text.  The order names an account of the
--- thief's, and the victim's number.  Let the order reference the number.
+-- 59. NOT STOPPED: a number that is only text.  The order names the thief's account
+-- and the victim's number.  Let the order reference the number.
 BEGIN;
 INSERT INTO accounts VALUES (6, '666666');
 INSERT INTO port_orders VALUES (59, 6, '666666', true, 'please port 555-0100');
@@ -552,7 +552,7 @@ INSERT INTO port_orders VALUES (60, 1, '246801');
 UPDATE accounts SET pin = '246802' WHERE id = 1;
 SELECT count(*) FROM port_orders WHERE id = 60;
 ROLLBACK;
--- From here on, the powers of the owner of the tables.
+-- From here on: what the owner of the tables can do.
 -- 61. NOT STOPPED: a guard that is disabled or dropped.
 BEGIN;
 ALTER TABLE accounts DISABLE TRIGGER port_pin_protect;
@@ -561,7 +561,7 @@ DROP TRIGGER _port_pin_gate ON port_orders;
 INSERT INTO port_orders VALUES (61, 1, '999999');
 ROLLBACK;
 -- 62. NOT STOPPED: a column that is dropped and created anew.  The guard goes with
--- it, by CASCADE only; the gate stays shut.
+-- it, but only by CASCADE, and the gate stays shut.
 ALTER TABLE accounts DROP pin;
 BEGIN;
 ALTER TABLE accounts DROP pin CASCADE;
@@ -623,14 +623,14 @@ CREATE RULE side_door AS ON INSERT TO port_orders DO INSTEAD INSERT INTO side_do
 INSERT INTO port_orders VALUES (68, 1, '999999');
 SELECT id FROM side_door;
 ROLLBACK;
--- 69. NOT STOPPED: a trigger of somebody's with the TRIGGER privilege sees the PINs
+-- 69. NOT STOPPED: a trigger of a role with the TRIGGER privilege sees the PINs
 -- that orders bring.
 BEGIN;
 CREATE FUNCTION listen() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE '%', NEW.pin; RETURN NEW; END $$;
 CREATE TRIGGER listen BEFORE INSERT ON port_orders FOR EACH ROW EXECUTE FUNCTION listen();
 INSERT INTO port_orders VALUES (69, 1, '246801');
 ROLLBACK;
--- And those of a superuser.
+-- And what a superuser can do.
 -- 70. NOT STOPPED: triggers that fire nowhere.
 BEGIN;
 SET LOCAL session_replication_role = replica;
@@ -663,7 +663,7 @@ SELECT count(*) FROM port_pin_protect('numbers', lock => 'frozen', clearable => 
 SELECT count(*) FROM port_pin_gate('line_orders', via => 'owner_id');
 INSERT INTO owners VALUES (1, '246801', true, false), (2, '135790', false, false), (3, '975310', false, true), (4, NULL, true, false);
 INSERT INTO numbers VALUES ('us', 1, NULL), ('us, own PIN', 1, '111222'), ('abroad', 2, NULL), ('abroad, locked', 3, NULL), ('no PIN', 4, NULL);
--- 72. Out of scope by columns of the order, called as those of the account are.
+-- 72. Out of scope by columns of the order that are named like the account's.
 INSERT INTO line_orders VALUES (1, 'us', NULL, false, false);
 INSERT INTO line_orders VALUES (1, 'no PIN', NULL, false, false);
 -- 73. In for an account that is out of scope, then on to one that is not.
@@ -672,7 +672,7 @@ UPDATE line_orders SET number = 'us';
 UPDATE line_orders SET number = 'us', pin = '135790';
 INSERT INTO line_orders VALUES (1, 'abroad', NULL) ON CONFLICT (id) DO UPDATE SET number = 'us';
 MERGE INTO line_orders o USING (VALUES (1)) AS s(id) ON o.id = s.id WHEN MATCHED THEN UPDATE SET number = 'us';
--- 74. The other account's scope for an order of one that is in it: two in a statement.
+-- 74. One account's scope for another account's order: two orders in a statement.
 INSERT INTO line_orders VALUES (2, 'abroad', NULL), (3, 'us', NULL);
 -- 75. A lock holds out of scope as well.
 INSERT INTO line_orders VALUES (2, 'abroad, locked', '975310');
@@ -685,7 +685,7 @@ INSERT INTO line_orders VALUES (2, 'us, own PIN', '111222');
 ROLLBACK TO s;
 INSERT INTO line_orders VALUES (2, 'us, own PIN', NULL);
 ROLLBACK;
--- 77. With the account's PIN past a PIN of the number's that nobody guards yet.
+-- 77. With the account's PIN, past a PIN of the number that has no guard yet.
 BEGIN;
 ALTER TABLE numbers ADD transfer_pin port_pin DEFAULT '333444';
 INSERT INTO line_orders VALUES (2, 'us', '246801');
@@ -701,12 +701,13 @@ INSERT INTO line_orders VALUES (2, 'us', '246801');
 ROLLBACK;
 SELECT port_pin_unprotect('numbers');
 SELECT port_pin_unprotect('owners');
--- 79. With a second guard for the same PIN, that says less.
+-- 79. With a second guard for the same PIN, which says less.
 BEGIN;
 CREATE TRIGGER says_less AFTER UPDATE ON owners FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=pin');
 INSERT INTO line_orders VALUES (2, 'us', '246801');
 ROLLBACK;
--- 80. With a guard that is disabled: it still says what it said, and the locked stay so.
+-- 80. With a guard that is disabled: it still says what it said, and a locked account
+-- stays locked.
 BEGIN;
 ALTER TABLE owners DISABLE TRIGGER port_pin_protect;
 UPDATE owners SET frozen = true WHERE id = 1;
@@ -719,14 +720,14 @@ INSERT INTO line_orders VALUES (2, 'abroad', '999999');
 UPDATE line_orders SET verdict = 'accepted';
 SELECT id, number, verdict FROM line_orders ORDER BY id;
 -- 82. NOT STOPPED: a role that may write the account's own columns says who is in
--- scope and who is locked.  Grant UPDATE on them to few.
+-- scope and who is locked.  Grant UPDATE on them to few roles.
 BEGIN;
 UPDATE owners SET is_us = false WHERE id = 1;
 INSERT INTO line_orders VALUES (82, 'us', NULL) RETURNING verdict;
 ROLLBACK;
 -- 83. NOT STOPPED: what counts is the scope of the moment.  An order that was stored
 -- while its account was out of scope stays when the account comes into it; it has
--- no verdict, and gets one only by a PIN or a number that is given anew.
+-- no verdict, and gets one only when a PIN or a number is supplied again.
 BEGIN;
 UPDATE owners SET is_us = true WHERE id = 2;
 UPDATE line_orders SET verdict = 'accepted' WHERE id = 2;

@@ -1,4 +1,4 @@
--- port_pin_check: a supplied PIN against a stored one.  Only the same valid PIN on
+-- port_pin_check compares a supplied PIN with a stored one.  Only the same valid PIN on
 -- both sides is accepted; whatever is in doubt is not.
 CREATE SCHEMA desk;
 SET search_path = desk, public;
@@ -32,7 +32,7 @@ FROM (SELECT left('4711029388', n) AS pin FROM generate_series(6, 10) AS n) AS s
 	LATERAL (SELECT overlay(pin PLACING digit::text FROM place) AS other
 		FROM generate_series(1, length(pin)) AS place, generate_series(0, 9) AS digit) AS supplied
 GROUP BY 1 ORDER BY 1;
--- So does the length, also where all digits are alike.
+-- So does the length, even where all digits are alike.
 SELECT a AS stored, string_agg(b::text, ' ' ORDER BY b) AS accepts
 FROM generate_series(6, 10) AS a, generate_series(5, 11) AS b
 WHERE port_pin_check(repeat('7', a), repeat('7', b)) = 'accepted'
@@ -45,8 +45,8 @@ FROM generate_series(6, 10) AS n, generate_series(1, n) AS place, generate_serie
 WHERE port_pin_check(value, value) = 'accepted'
 GROUP BY n ORDER BY n;
 
--- Blank is NULL, '' and white space, on either side.  No stored PIN comes first:
--- who has none can't be ported, whatever is supplied.
+-- Blank is NULL, '' and white space, on either side.  A missing stored PIN comes first:
+-- an account without one can't be ported, whatever is supplied.
 SELECT stored.what AS stored, supplied.what AS supplied,
 	port_pin_check(stored.value, supplied.value)
 FROM (VALUES (1, 'NULL', NULL), (2, '''''', ''), (3, 'blanks', '      '),
@@ -69,7 +69,7 @@ SELECT port_pin_check(repeat('7', 1000000), repeat('7', 1000000)) AS megabyte,
 	port_pin_check(repeat('7', 1000000), '777777') AS megabyte_stored,
 	port_pin_check('777777', repeat('7', 1000000)) AS megabyte_supplied;
 
--- Toasted values are looked at, wherever they are.
+-- Toasted values are compared, wherever they are stored.
 CREATE TABLE stored (value text);
 ALTER TABLE stored ALTER COLUMN value SET STORAGE EXTERNAL;
 INSERT INTO stored VALUES (repeat('7', 100000)), (repeat(' ', 100000));
@@ -88,7 +88,7 @@ SELECT id FROM accounts WHERE port_pin_check(pin, '004211') = 'accepted';
 SELECT port_pin_check('004211', '004212') > 'accepted' AS refused;
 SELECT pg_typeof(port_pin_check('004211', '004211'));
 
--- Whoever may call it can guess, so it is granted to nobody.
+-- A role that may call it can guess, so it is granted to nobody.
 CREATE ROLE regress_portpin_guesser;
 GRANT USAGE ON SCHEMA desk TO regress_portpin_guesser;
 GRANT SELECT ON accounts TO regress_portpin_guesser;
@@ -96,7 +96,7 @@ SET ROLE regress_portpin_guesser;
 SELECT port_pin_check(pin, '004211') FROM accounts;
 RESET ROLE;
 
--- A hash that would take minutes is none: nobody may be made to wait for it.
+-- A hash that would take minutes counts as none: nobody should have to wait for it.
 SELECT port_pin_check('$2a$16$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyz01234', '004211');
 
 SET client_min_messages = warning;

@@ -3,7 +3,7 @@
 CREATE SCHEMA pins;
 SET search_path = pins, public;
 
--- Is it stored?  Gives the value back, or the error.
+-- Is it stored?  Says what became of the value.
 CREATE FUNCTION store(value text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	pin port_pin;
@@ -120,7 +120,7 @@ SELECT 4211::text::port_pin;
 SELECT 1234570::port_pin AS number, '004211'::char(10)::port_pin AS padded,
 	'004211'::varchar(6)::port_pin AS varying, '0042119999'::varchar(6)::port_pin AS cut;
 
--- A domain of one's own over port_pin is one with more rules.
+-- A domain of your own over port_pin adds rules.
 CREATE DOMAIN good_pin AS port_pin CHECK (NOT port_pin_is_weak(VALUE)) CHECK (length(VALUE) = 8);
 SELECT '00421199'::good_pin;
 SELECT '11111111'::good_pin;
@@ -151,7 +151,7 @@ ORDER BY n;
 SELECT bool_and(port_pin_is_weak(pin)) FROM unnest('{123456, 654321, 111111, 000000, 123123, 666666,
 	121212, 112233, 789456, 159753}'::text[]) AS pin;
 SELECT bool_or(port_pin_is_weak(pin)) FROM unnest('{004211, 815729, 472906, 9264018, 40271958}'::text[]) AS pin;
--- The share of weak ones among those of six digits.
+-- The share of weak PINs among those of six digits.
 SELECT count(*) AS weak FROM generate_series(0, 999999) AS n WHERE port_pin_is_weak(lpad(n::text, 6, '0'));
 -- What is no PIN is not weak.
 SELECT bool_or(port_pin_is_weak(pin)) FROM unnest('{11111, 11111111111, aaaaaa, ""}'::text[]) AS pin;
@@ -177,7 +177,7 @@ SELECT count(*) FROM stored WHERE rtrim(value) = '';
 SELECT fetched() > :after AS fetches_are_counted;
 COMMIT;
 
--- A compressed value answers as the same one does uncompressed.
+-- A compressed value gets the same answers as it does uncompressed.
 CREATE TABLE compressed (value text);
 ALTER TABLE compressed ALTER COLUMN value SET STORAGE MAIN;
 INSERT INTO compressed VALUES (repeat('7', 5000));
@@ -195,13 +195,13 @@ FROM generate_series(6, 10) AS n,
 GROUP BY n ORDER BY n;
 SELECT length(port_pin_generate()), pg_typeof(port_pin_generate());
 
--- At each place there are all ten digits: in 3000 PINs, one is missing by chance
--- less than once in 10^130 runs.
+-- All ten digits occur at each place: in 3000 PINs, one is missing by chance less
+-- than once in 10^130 runs.
 SELECT place, string_agg(DISTINCT substr(pin, place, 1), '' ORDER BY substr(pin, place, 1)) AS digits
 FROM (SELECT port_pin_generate(6)::text AS pin FROM generate_series(1, 3000)) AS made,
 	generate_series(1, 6) AS place
 GROUP BY place ORDER BY place;
--- And hardly any is there twice.
+-- And hardly any PIN occurs twice.
 SELECT count(DISTINCT pin) >= 995 AS distinct
 FROM (SELECT port_pin_generate(10)::text AS pin FROM generate_series(1, 1000)) AS made;
 

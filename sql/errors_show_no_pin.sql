@@ -1,6 +1,6 @@
--- Promise: what portpin refuses, it refuses without showing a PIN, neither the
--- stored one nor the one supplied: not in a message, a detail or a hint, and not
--- in the context, where COPY and PL/pgSQL put rows and statements.
+-- Promise: a refusal by portpin shows no PIN, neither the stored one nor the one
+-- supplied: not in a message, a detail or a hint, and not in the context, where COPY
+-- and PL/pgSQL put rows and statements.
 \set SHOW_CONTEXT always
 SET portpin.max_failures_per_account = 0; -- how wrong PINs are counted: failure_outlives_rollback.sql
 CREATE SCHEMA quiet;
@@ -74,7 +74,7 @@ CREATE TRIGGER g AFTER INSERT ON orders_2 FOR EACH ROW EXECUTE FUNCTION port_pin
 COPY orders_2 FROM STDIN;
 1	1	975001	x
 \.
--- So are what is left of a guard, and the gate that misses it.
+-- So are the remains of a guard, and the gate that misses it.
 BEGIN;
 DROP TRIGGER port_pin_protect ON accounts;
 SAVEPOINT lost;
@@ -140,7 +140,7 @@ SELECT f.* FROM (VALUES
     fields_of(statement) AS f ORDER BY n;
 
 --
--- Whoever catches such an error has his contexts back
+-- Code that catches such an error has its contexts back
 --
 CREATE FUNCTION catch() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -155,8 +155,8 @@ END $$;
 SELECT catch();
 
 --
--- What PostgreSQL itself says, portpin can't hide.  The domain's message shows no
--- value, but COPY and PL/pgSQL show what they were at; a row that breaks another
+-- portpin can't hide what PostgreSQL itself says.  The domain's message shows no
+-- value, but COPY and PL/pgSQL show what they were doing; a row that breaks another
 -- constraint of the table is shown whole.
 --
 SELECT '975'::port_pin;

@@ -1,7 +1,7 @@
--- Guesses are counted for the account, by whatever way they reach it.
+-- Guesses are counted per account, whichever way they reach it.
 --
 -- The account is the row that gave the PIN: its table, and its primary key as it
--- is stored.  Were it the order's own spelling of the key, or the number instead of
+-- is stored.  If it were the order's own spelling of the key, or the number instead of
 -- the account, then one PIN could be guessed at under many names.
 
 CREATE SCHEMA failures;
@@ -23,7 +23,7 @@ INSERT INTO numeric_orders VALUES (1.00, '100003');
 INSERT INTO numeric_orders VALUES (1.000, '735517');
 SELECT account_table, account_key, count(*) FROM port_pin_failures GROUP BY 1, 2;
 
--- No setting of the guesser's own makes another account of it.
+-- No setting of the guesser turns it into another account.
 CREATE TABLE dated_accounts (since timestamptz, dept float8, stay interval, tag bytea, pin port_pin,
 	PRIMARY KEY (since, dept, stay, tag));
 CREATE TABLE dated_orders (since timestamptz, dept float8, stay interval, tag bytea, pin port_pin,
@@ -41,7 +41,7 @@ INSERT INTO dated_orders SELECT since, dept, stay, tag, '100002' FROM dated_acco
 SHOW TimeZone;
 SHOW DateStyle;
 SELECT account_key, count(*) FROM port_pin_failures WHERE account_table = 'dated_accounts' GROUP BY 1;
--- nor does his way to write the key down when it is unlocked
+-- and neither does the way the key is written when it is unlocked
 SELECT port_pin_lift_lockout('dated_accounts', '03.02.2020 17:45', '0.30000000000000004', '1 2:00:00', '\012\377');
 RESET DateStyle;
 RESET TimeZone;
@@ -61,8 +61,8 @@ INSERT INTO orders_by_id VALUES (7, '100001');
 INSERT INTO orders_by_phone VALUES ('+14255550100', '100002');
 SELECT account_key, order_table FROM port_pin_failures WHERE account_table = 'two_keys' ORDER BY failed_at;
 
--- A PIN on the account is one PIN, whatever number of the account is named; a PIN
--- on the number is the number's.
+-- A PIN on the account is one PIN, whichever of its numbers is named; a PIN on the
+-- number is the number's.
 CREATE TABLE tenants (tenant int, name text, pin port_pin, PRIMARY KEY (name, tenant));
 CREATE TABLE numbers (number text PRIMARY KEY, tenant int, name text, pin port_pin,
 	FOREIGN KEY (tenant, name) REFERENCES tenants (tenant, name));
@@ -86,7 +86,7 @@ SELECT port_pin_lift_lockout(format('%I.%I', account_schema, account_table)::reg
 	FROM port_pin_lockouts WHERE account_table = 'tenants';
 INSERT INTO number_orders VALUES ('5550104', '735517');
 
--- Of partitions it is the whole table: of accounts as of orders.
+-- For partitions the record names the whole table, of accounts as of orders.
 CREATE TABLE parts (region text, id int, pin port_pin, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
 CREATE TABLE parts_east (pin port_pin, junk int, id int NOT NULL, region text NOT NULL);
 ALTER TABLE parts_east DROP COLUMN junk;
@@ -107,7 +107,7 @@ INSERT INTO part_orders VALUES ('east', 1, '735517');
 SELECT account_table, account_key, order_table FROM port_pin_failures WHERE account_table = 'parts' ORDER BY failed_at;
 SELECT port_pin_lift_lockout('parts_east', '1', 'east');
 
--- Without a primary key, the key that orders refer to, in the order of the table.
+-- Without a primary key: the key that orders refer to, in the table's column order.
 CREATE TABLE keyless ("Code" text, branch int, pin port_pin, UNIQUE (branch, "Code"));
 CREATE TABLE keyless_orders (code text, branch int, pin port_pin,
 	FOREIGN KEY (branch, code) REFERENCES keyless (branch, "Code"));
@@ -118,7 +118,7 @@ INSERT INTO keyless_orders VALUES ('x', 1, '100001');
 SELECT account_key FROM port_pin_failures WHERE account_table = 'keyless';
 SELECT port_pin_lift_lockout('keyless', 'x', '1');
 
--- A key of any length is told from others.
+-- Keys of any length are told apart.
 CREATE TABLE long_keys (id text PRIMARY KEY, pin port_pin);
 CREATE TABLE long_orders (id text REFERENCES long_keys, pin port_pin);
 SELECT count(*) > 0 AS guarded FROM port_pin_protect('long_keys');
@@ -131,7 +131,7 @@ SELECT left(account_key[1], 5), length(account_key[1]),
 	FROM port_pin_failures WHERE account_table = 'long_keys' GROUP BY account_key ORDER BY account_key;
 SELECT port_pin_lift_lockout('long_keys', id) FROM long_keys;
 
--- Names of other people's liking.
+-- Names that need quotes.
 CREATE TABLE "Weird ""Accounts""" ("The Id" uuid PRIMARY KEY, pin port_pin);
 CREATE TABLE "Weird Orders" ("Account" uuid REFERENCES "Weird ""Accounts""", pin port_pin);
 SELECT count(*) > 0 AS guarded FROM port_pin_protect('"Weird ""Accounts"""');
@@ -141,7 +141,7 @@ INSERT INTO "Weird Orders" VALUES ('12345678-1234-1234-1234-1234567890ab', '1000
 SELECT account_table, account_key, order_table FROM port_pin_failures ORDER BY failed_at DESC LIMIT 1;
 SELECT port_pin_lift_lockout('"Weird ""Accounts"""', '{12345678-1234-1234-1234-1234567890AB}');
 
--- A key with the PIN in it would be the PIN, on record.
+-- A key that contains the PIN would put the PIN on record.
 \set VERBOSITY default
 CREATE TABLE pin_in_key (id int UNIQUE, pin port_pin, PRIMARY KEY (id, pin));
 CREATE TABLE pin_in_key_orders (id int REFERENCES pin_in_key (id), pin port_pin);
@@ -165,7 +165,7 @@ SELECT port_pin_lift_lockout('spelled', 'contoso'::text, 1::bigint);
 INSERT INTO orders_by_id VALUES (7, '100003');
 SELECT port_pin_lift_lockout('two_keys', 7);
 
--- A row that is gone is named by what it was called; so is a key that was cut.
+-- A row that is gone is named by its recorded key; so is one whose key was cut.
 INSERT INTO spelled_orders VALUES ('CONTOSO', 1, '100001');
 DELETE FROM spelled;
 SELECT port_pin_lift_lockout('spelled', 'contoso', 1), port_pin_lift_lockout('spelled', 'Contoso', 1.0);
@@ -173,8 +173,8 @@ INSERT INTO long_orders SELECT id, '100001' FROM long_keys ORDER BY id LIMIT 1;
 SELECT port_pin_lift_lockout(account_table::regclass, VARIADIC account_key)
 	FROM port_pin_failures WHERE account_table = 'long_keys' AND lifted_at IS NULL;
 
--- A table has its name in the record: one that is renamed leaves its failures behind,
--- and one that takes its name, as a copy-and-swap tool makes it, inherits them.
+-- The record has tables by name: one that is renamed leaves its failures behind, and
+-- one that takes over its name, as a copy-and-swap tool makes it, inherits them.
 CREATE TABLE swapped (id int PRIMARY KEY, pin port_pin);
 CREATE TABLE swapped_orders (id int REFERENCES swapped, pin port_pin);
 SELECT count(*) > 0 AS guarded FROM port_pin_protect('swapped');
@@ -201,12 +201,12 @@ SELECT count(*) > 0 AS guarded FROM port_pin_protect('swapped');
 ALTER TABLE swapped_orders ADD FOREIGN KEY (id) REFERENCES swapped;
 INSERT INTO swapped_orders VALUES (1, '735517');
 
--- No setting of the guesser's changes how a name is recorded.
+-- No setting of the guesser changes how a name is recorded.
 SET quote_all_identifiers = on;
 SELECT count(*), port_pin_lift_lockout('swapped', 1) FROM port_pin_failures WHERE account_table = 'swapped';
 RESET quote_all_identifiers;
 
--- A temporary table is called after its session: another's of the same name is not it.
+-- A temporary table is recorded with its session: another's of the same name differs.
 CREATE TEMP TABLE temp_accounts (id int PRIMARY KEY, pin port_pin);
 CREATE TEMP TABLE temp_orders (id int REFERENCES temp_accounts, pin port_pin);
 SELECT count(*) > 0 AS guarded FROM port_pin_protect('temp_accounts');
@@ -219,19 +219,19 @@ SELECT account_schema, account_table ~ '^temp_accounts [0-9a-f]+\.[0-9a-f]+$' AS
 	FROM port_pin_failures ORDER BY failed_at DESC LIMIT 1;
 SELECT port_pin_lift_lockout('temp_accounts', 1);
 
--- Keys that are none.
+-- Keys that are invalid.
 SELECT port_pin_lift_lockout('two_keys', '7', '8');
 SELECT port_pin_lift_lockout('two_keys', NULL);
 SELECT port_pin_lift_lockout('two_keys', VARIADIC NULL::text[]);
 SELECT port_pin_lift_lockout('two_keys', VARIADIC '{}'::text[]);
 SELECT port_pin_lift_lockout('two_keys', 'seven');
 
--- Tables that are none.
+-- Tables that are not accounts.
 SELECT port_pin_lift_lockout(NULL, 1);
 SELECT port_pin_lift_lockout(0::oid::regclass, 1);
 SELECT port_pin_lift_lockout('port_pin_lockouts', 1);
 
--- Nor where nothing may be written.
+-- A transaction that may not write can't lift a lock-out, either.
 BEGIN READ ONLY;
 SELECT port_pin_lift_lockout('two_keys', 7);
 ROLLBACK;

@@ -1,8 +1,8 @@
--- No privilege is to be had through the record of wrong guesses.
+-- Nobody gains a privilege through the record of wrong guesses.
 --
--- The worker that writes it acts for the database and runs nothing of anybody's:
--- no trigger, no rule, no default, no setting.  Who sees the record, who lifts a
--- lock-out and who sets the limit is up to grants.
+-- The worker that writes it acts for the database and runs nobody's code: no trigger,
+-- no rule, no default, no setting.  Grants decide who sees the record, who lifts a
+-- lock-out and who sets the limit.
 
 CREATE SCHEMA failures;
 TRUNCATE port_pin_failures;
@@ -27,8 +27,8 @@ SELECT count(*) > 0 AS gated FROM port_pin_gate('port_orders');
 
 \set VERBOSITY sqlstate
 
--- A clerk may place orders, and no more.  The role that was set is on record, and
--- the login behind it, but not whom a function acts for.
+-- A clerk may place orders, and no more.  The record has the role that was set and the
+-- login behind it, but not the role that a function acts for.
 SET ROLE regress_portpin_clerk;
 INSERT INTO failures.port_orders VALUES (1, '100001');
 SELECT * FROM port_pin_failures;
@@ -53,7 +53,7 @@ SELECT port_pin_lift_lockout('port_pin_failures', '1');
 SELECT * FROM port_pin_lockouts;
 RESET ROLE;
 
--- So does who was granted it by name, directly or as a member.
+-- So does a role that was granted the function by name, directly or as a member.
 CREATE ROLE regress_portpin_temp NOLOGIN IN ROLE regress_portpin_support;
 GRANT EXECUTE ON FUNCTION port_pin_lift_lockout TO regress_portpin_support;
 GRANT SELECT ON port_pin_lockouts TO regress_portpin_support;
@@ -71,8 +71,8 @@ SELECT port_pin_lift_lockout('accounts', '1');
 \set VERBOSITY sqlstate
 RESET ROLE;
 
--- What others hang on the table is never run.  They may be let to: not even TRIGGER
--- is a way to a superuser.
+-- Nothing that others attach to the table is ever run.  They may be allowed to: not
+-- even TRIGGER is a way to a superuser.
 TRUNCATE port_pin_failures;
 CREATE TABLE traces (what text);
 GRANT INSERT ON traces TO PUBLIC;
@@ -118,7 +118,7 @@ INSERT INTO port_orders VALUES (2, '735517');
 SELECT port_pin_lift_lockout('accounts', '2');
 SELECT account_key, note, lifted_at IS NOT NULL AS lifted FROM port_pin_failures;
 SELECT * FROM traces;
--- that they would run is shown by an INSERT by hand
+-- an INSERT by hand shows that they would run
 INSERT INTO port_pin_failures (failed_at, account_schema, account_table, account_key, order_schema, order_table, pid)
 	SELECT failed_at + '1s', account_schema, account_table, account_key, order_schema, order_table, pid FROM port_pin_failures;
 SELECT count(*) > 4 AS traces FROM traces;
@@ -133,8 +133,8 @@ ALTER TABLE port_pin_failures DROP COLUMN note, DISABLE ROW LEVEL SECURITY, NO F
 REVOKE TRIGGER ON port_pin_failures FROM regress_portpin_clerk;
 TRUNCATE port_pin_failures, traces;
 
--- An index of the owner's is kept, its function run as the owner and not as a
--- superuser, whoever the worker is.
+-- An index of the owner is maintained, and its function runs as the owner and not as a
+-- superuser, whatever role the worker has.
 CREATE FUNCTION trace_index(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
 	RETURN current_user;

@@ -1,7 +1,7 @@
 -- Guesses are counted, and the count outlives the guesser's rollback.
 --
 -- A refused order rolls back, and with it any counter that a trigger wrote.  So
--- portpin has a wrong PIN recorded in a transaction of its own, before whoever
+-- portpin records a wrong PIN in a transaction of its own, before the client that
 -- supplied it is told.  Too many of them lock the account out: its orders are
 -- refused before their PIN is looked at, even if it is right.
 
@@ -28,7 +28,7 @@ SELECT count(*) FROM port_orders;
 SELECT account_schema, account_table, account_key, order_schema, order_table, count(*)
 	FROM port_pin_failures GROUP BY 1, 2, 3, 4, 5;
 
--- What is known of each: who asked, and from where.  Never the PIN.
+-- What is recorded about each: who asked, and from where.  Never the PIN.
 SELECT DISTINCT role_name = current_user AS role_name, login_name = session_user AS login_name,
 		client_addr IS NOT DISTINCT FROM inet_client_addr() AS client_addr,
 		application_name = current_setting('application_name') AS application_name,
@@ -37,7 +37,7 @@ SELECT DISTINCT role_name = current_user AS role_name, login_name = session_user
 SELECT count(*) FROM port_pin_failures f WHERE f::text ~ '10000|735517';
 
 -- The account is locked out: the right PIN is refused like a wrong one, and
--- neither is recorded.  Other accounts are not concerned.
+-- neither is recorded.  Other accounts are not affected.
 INSERT INTO port_orders VALUES (1, '735517');
 INSERT INTO port_orders VALUES (1, '100001');
 INSERT INTO port_orders VALUES (1, NULL);
@@ -49,12 +49,12 @@ SELECT account_schema, account_table, account_key, failures,
 		locked_until = (SELECT min(failed_at) FROM port_pin_failures) + interval '1 hour' AS until_the_first_ages_out
 	FROM port_pin_lockouts;
 
--- Only what is decided before is still said: the number is locked by its owner.
+-- Only what is decided before that is still told: the number is locked by its owner.
 UPDATE accounts SET frozen = true WHERE id = 1;
 INSERT INTO port_orders VALUES (1, '735517');
 UPDATE accounts SET frozen = NULL WHERE id = 1;
 
--- Somebody who may lifts it.  What was recorded stays, and is marked.
+-- A role that may do so lifts the lock-out.  The records stay, and are marked.
 SELECT port_pin_lift_lockout('accounts', '1');
 INSERT INTO port_orders VALUES (1, '735517');
 SELECT count(*), count(lifted_at) FROM port_pin_failures;
@@ -86,8 +86,8 @@ SELECT port_pin_purge_failures('59 minutes');
 SELECT port_pin_purge_failures('0');
 SELECT count(*) FROM port_pin_failures;
 
--- No guess: a right PIN, none, an account that has none, that is unknown or
--- frozen, and a PIN that has expired, for then right and wrong are the same.
+-- No guesses: a right PIN, no PIN, an account that has none, is unknown or frozen,
+-- and a PIN that has expired, for then right and wrong are the same.
 SET portpin.max_failures_per_account = 1;
 INSERT INTO port_orders VALUES (1, '735517');
 INSERT INTO port_orders VALUES (1, '');
@@ -100,8 +100,8 @@ INSERT INTO port_orders VALUES (2, '100001');
 UPDATE accounts SET frozen = NULL, pin_until = NULL;
 SELECT count(*) FROM port_pin_failures;
 
--- Nor is a value that can't be a PIN: it is wrong, but a badly formatted file locks
--- nobody out.
+-- A value that can't be a PIN is no guess, either: it is wrong, but a badly formatted
+-- file locks nobody out.
 INSERT INTO port_orders VALUES (1, '12345');
 INSERT INTO port_orders VALUES (1, '100001 ');
 INSERT INTO port_orders VALUES (1, '=100001');
@@ -110,14 +110,14 @@ INSERT INTO port_orders VALUES (1, '12345678901');
 INSERT INTO port_orders VALUES (1, U&'\0661\0660\0660\0660\0660\0661');
 SELECT count(*) FROM port_pin_failures;
 
--- A changed PIN or an order that comes by UPDATE can be guessed at too.
+-- An UPDATE of an order can be a guess, too.
 UPDATE port_orders SET pin = '100001' WHERE account = 1;
 UPDATE port_orders SET pin = '735517' WHERE account = 1;
 SELECT port_pin_lift_lockout('accounts', '1');
 SELECT port_pin_purge_failures('0');
 RESET portpin.max_failures_per_account;
 
--- However the guesser means to undo it: savepoint, rollback, a PL exception block.
+-- However the guesser tries to undo it: savepoint, rollback, a PL exception block.
 BEGIN;
 SAVEPOINT before;
 INSERT INTO port_orders VALUES (1, '100001');
@@ -159,7 +159,7 @@ INSERT INTO wishes VALUES ('100001');
 COMMIT;
 SELECT count(*) FROM port_pin_failures WHERE lifted_at IS NULL;
 
--- Guesses of now count, whatever the transaction's snapshot is.
+-- The guesses recorded by now count, whatever the transaction's snapshot is.
 SET portpin.max_failures_per_account = 3;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT count(*) FROM port_pin_failures WHERE lifted_at IS NULL;
@@ -176,7 +176,7 @@ BEGIN ISOLATION LEVEL SERIALIZABLE;
 INSERT INTO port_orders VALUES (1, '735517');
 ROLLBACK;
 
--- To lift a lock-out is an act of its transaction, as any other.
+-- Lifting a lock-out is part of its transaction, like any other change.
 BEGIN;
 SELECT port_pin_lift_lockout('accounts', '1');
 INSERT INTO port_orders VALUES (1, '735517');
@@ -186,7 +186,7 @@ SELECT port_pin_lift_lockout('accounts', '1');
 RESET portpin.max_failures_per_account;
 SELECT port_pin_purge_failures('0') > 0 AS purged;
 
--- Where orders are kept with their verdict, nothing is refused: guesses count too.
+-- Where orders are kept with their verdict, nothing is refused, and guesses count too.
 CREATE TABLE requests (account int REFERENCES accounts, pin text, verdict port_pin_verdict);
 SELECT count(*) > 0 AS gated FROM port_pin_gate('requests', pin => 'pin', verdict => 'verdict');
 SET portpin.max_failures_per_account = 2;
@@ -198,8 +198,8 @@ INSERT INTO requests VALUES (2, '100001');
 ROLLBACK;
 SELECT account_key, order_table FROM port_pin_failures ORDER BY failed_at;
 
--- A statement of many orders looks into the record for each, or knows all of it: who is
--- locked out is so from the first order to the last, and the settings are those of now.
+-- A statement with many orders looks into the record for each, or knows all of it: an
+-- account is locked out from the first order to the last, and current settings count.
 UPDATE port_pin_failures SET failed_at = failed_at - interval '1 minute';
 CREATE FUNCTION set_window(n int) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
@@ -223,14 +223,14 @@ SELECT count(*) FROM port_pin_failures;
 SELECT count(*) FROM port_pin_lockouts;
 RESET portpin.max_failures_per_account;
 
--- What whoever places the order reads.
+-- What the client that places the order reads.
 \set VERBOSITY default
 SET portpin.max_failures_per_account = 1;
 INSERT INTO port_orders VALUES (1, '100001');
 INSERT INTO port_orders VALUES (1, '735517');
 RESET portpin.max_failures_per_account;
 
--- Without its table and the key of that table no order gets in.
+-- Without the record's table and the key of that table no order gets in.
 ALTER TABLE port_pin_failures RENAME TO hidden;
 INSERT INTO port_orders VALUES (1, '735517');
 CREATE VIEW public.port_pin_failures AS TABLE hidden;

@@ -1,5 +1,5 @@
 --
--- What the views of failed attempts cost depends on how many there are within
+-- The cost of the views of failed attempts depends on how many there are within
 -- portpin.failure_window, not on how many are on record.
 --
 \set VERBOSITY terse

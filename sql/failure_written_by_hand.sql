@@ -1,7 +1,7 @@
--- What the record says counts, whoever wrote it, from the next order on.
+-- What the record says counts from the next order on, whatever wrote it.
 --
--- A session knows which accounts have failures until it is told of a change.  So it
--- is told of rows that portpin has not written, as of its own, in every session and
+-- A session knows which accounts have failures until it is told of a change.  So every
+-- session is told of rows that portpin has not written, as it is of portpin's own,
 -- however they come: by hand, by replication, by a restore.
 
 CREATE SCHEMA failures;
@@ -48,7 +48,7 @@ SELECT place_all();
 SELECT fail(1);
 SELECT place_all();
 
--- As replication and a restore write.
+-- As replication and a restore write it.
 SET session_replication_role = replica;
 SELECT fail(2);
 RESET session_replication_role;
@@ -82,7 +82,7 @@ SELECT place_all();
 ROLLBACK;
 SELECT place_all();
 
--- Many more than a session would keep are looked up one by one; then it knows again.
+-- Many more than a session would keep are looked up one by one; then it knows all again.
 INSERT INTO port_pin_failures (failed_at, account_schema, account_table, account_key, order_schema, order_table, pid)
 	SELECT clock_timestamp(), 'failures', 'strangers', ARRAY[n], 'failures', 'port_orders', 0
 	FROM generate_series(1, 300) n;
@@ -101,7 +101,7 @@ SELECT place_all() FROM generate_series(1, 10) OFFSET 9;
 CREATE TRIGGER tell BEFORE INSERT ON port_orders
 	FOR EACH ROW EXECUTE FUNCTION port_pin_failures_trigger();
 INSERT INTO port_orders VALUES (9, '735517');
--- Of an order that meets it, the PIN is not shown.
+-- The PIN of an order that meets it is not shown.
 \set SHOW_CONTEXT always
 COPY port_orders FROM STDIN;
 9	735517

@@ -48,8 +48,8 @@ FROM (VALUES ('a', 1, '200001'), ('a', 1, '100002'), ('b', 2, '100002'), ('b', 1
 UPDATE port_orders SET tenant = 'b' WHERE id = 1;
 UPDATE port_orders SET account = 2 WHERE id = 1;
 
--- A key of which one column is NULL passes a foreign key that is MATCH SIMPLE.
--- It belongs to nobody.
+-- A key with one NULL column passes a MATCH SIMPLE foreign key.  It belongs to
+-- nobody.
 INSERT INTO port_orders (id, tenant, account, pin) VALUES (4, 'a', NULL, '100001');
 INSERT INTO port_orders (id, tenant, account, pin) VALUES (4, NULL, 1, '100001');
 UPDATE port_orders SET tenant = NULL WHERE id = 1;
@@ -61,7 +61,7 @@ ALTER TABLE port_orders DROP note;
 INSERT INTO port_orders (id, tenant, account, pin) VALUES (4, 'b', 1, '200001');
 INSERT INTO port_orders (id, tenant, account, pin) VALUES (5, 'b', 1, '100001');
 
--- Renamed columns: gate and guard stand on their names, and the gate stays shut.
+-- Renamed columns: gate and guard go by their names, and the gate stays shut.
 ALTER TABLE port_orders RENAME pin TO port_out_pin;
 INSERT INTO port_orders (id, tenant, account, port_out_pin) VALUES (5, 'b', 1, '200001');
 ALTER TABLE port_orders RENAME port_out_pin TO pin;
@@ -80,7 +80,7 @@ INSERT INTO port_requests (id, tenant, account, pin) VALUES (6, 'b', 1, '100001'
 DROP TABLE customers, port_requests;
 
 --
--- Types: the key of the order need not be of the type of the account's
+-- Types: the order's key need not have the type of the account's
 --
 CREATE EXTENSION citext;
 CREATE DOMAIN account_no AS int CHECK (VALUE > 0);
@@ -177,7 +177,7 @@ RESET TimeZone;
 DROP TABLE port_orders, accounts;
 
 --
--- PINs of types of one's own: a domain over port_pin, and one over that
+-- PINs of your own types: a domain over port_pin, and one over that
 --
 CREATE DOMAIN strong_pin AS port_pin CHECK (NOT port_pin_is_weak(VALUE));
 CREATE DOMAIN long_pin AS strong_pin CHECK (length(VALUE) >= 8);
@@ -190,8 +190,8 @@ INSERT INTO port_orders VALUES (1, '', '24680135');
 INSERT INTO port_orders VALUES (1, '', '24680136');
 INSERT INTO port_orders VALUES (1, '', NULL);
 UPDATE accounts SET pin = NULL;
--- Legacy columns, named: varchar on one side, text on the other.  That of the
--- accounts is named to their guard, and the gate finds it there.
+-- Legacy columns, named: varchar on one side, text on the other.  The accounts' column
+-- is named at their guard, and the gate finds it there.
 DROP TABLE port_orders, accounts;
 CREATE DOMAIN legacy_pin AS varchar(12);
 CREATE TABLE accounts (id int PRIMARY KEY, secret varchar(12));
@@ -207,8 +207,8 @@ DROP TABLE port_orders, accounts;
 --
 -- Accounts that are partitioned
 --
--- Such a key has clones in the catalogs, one for each partition.  By their names
--- they come before this one.
+-- Such a key has clones in the catalogs, one for each partition.  Their names sort
+-- before its own.
 CREATE TABLE accounts (region text, id int, pin port_pin, PRIMARY KEY (id, region))
     PARTITION BY LIST (region);
 CREATE TABLE accounts_east PARTITION OF accounts FOR VALUES IN ('east');
@@ -255,7 +255,7 @@ CREATE TABLE orders_1 PARTITION OF port_orders FOR VALUES FROM (0) TO (10);
 CREATE TABLE orders_2 (pin port_pin, gone int, region text, account int, id int);
 ALTER TABLE orders_2 DROP gone;
 SELECT count(*) FROM port_pin_gate('port_orders');
--- It comes with a key of its own; attached, it has the gate.
+-- The partition comes with a key of its own; attached, it has the gate.
 ALTER TABLE orders_2 ADD CONSTRAINT aaa FOREIGN KEY (account, region) REFERENCES accounts (id, region);
 INSERT INTO orders_2 (id, account, region, pin) VALUES (10, 1, 'east', '999999');
 ALTER TABLE port_orders ATTACH PARTITION orders_2 FOR VALUES FROM (10) TO (20);
@@ -268,7 +268,7 @@ SELECT try(format('INSERT INTO %s (id, account, region, pin) VALUES (%s, 1, %L, 
 FROM (VALUES ('port_orders', 2, 'east'), ('orders_1', 2, 'east'), ('port_orders', 12, 'east'),
     ('orders_2', 12, 'east'), ('port_orders', 22, 'east'), ('orders_3', 22, 'west'),
     ('orders_3_west', 22, 'west'), ('orders_3_rest', 22, 'east')) AS v(t, id, r);
--- To move to another partition is not to be a new order, whatever today's PIN is.
+-- An order that moves to another partition is not a new order, whatever today's PIN is.
 UPDATE accounts SET pin = '111002' WHERE region = 'east';
 UPDATE port_orders SET id = id + 10 WHERE id < 20 AND pin = '111001';
 -- But on the way, neither account nor PIN may change.
@@ -327,7 +327,7 @@ INSERT INTO port_orders VALUES (1, '111000', NULL);
 DROP TABLE port_orders, accounts, new_accounts;
 
 -- Accounts that are orders: each new member names the member that brought it, with
--- that one's PIN.  Both columns hold PINs of a table on the way, so each has a guard,
+-- that one's PIN.  Both columns hold PINs of a table on the path, so each has a guard,
 -- and account_pin names the one that counts.
 CREATE TABLE members (id int PRIMARY KEY, referrer int REFERENCES members,
     own_pin port_pin, referrer_pin port_pin, is_referred boolean GENERATED ALWAYS AS (referrer IS NOT NULL) STORED);
@@ -404,8 +404,8 @@ SELECT count(*) FROM port_orders;
 DROP TABLE port_orders, accounts CASCADE;
 
 --
--- A cast is given what its function takes: the value, the type modifier too, or beside
--- both whether it is explicit.
+-- A cast function gets the arguments that it takes: the value, the type modifier too,
+-- or beside both whether the cast is explicit.
 --
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin);
 INSERT INTO accounts VALUES (1, '111000'), (2, '222000');

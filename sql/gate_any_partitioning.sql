@@ -1,6 +1,6 @@
 -- An order gets the same verdict however its account is stored: in one table, or in
--- one that is partitioned in any way.  The gate asks the partition that can have the
--- account, or all of them where that can't be told.
+-- one that is partitioned in any way.  The gate searches the partition that can hold
+-- the account, or all of them where it can't tell which.
 CREATE SCHEMA lookup;
 SET search_path = lookup, public;
 SET client_min_messages = warning;
@@ -27,7 +27,7 @@ ALTER TABLE ranged_low ATTACH PARTITION ranged_low_west FOR VALUES IN ('CA', 'WA
 CREATE TABLE ranged_low_rest PARTITION OF ranged_low DEFAULT;
 CREATE TABLE ranged_high PARTITION OF ranged FOR VALUES FROM (3) TO (50);
 
--- where the order's key is of another type (integer, below), all partitions are asked
+-- where the order's key has another type (integer, below), all partitions are searched
 CREATE TABLE narrow (LIKE plain INCLUDING ALL) PARTITION BY RANGE (id);
 CREATE TABLE narrow_low PARTITION OF narrow FOR VALUES FROM (MINVALUE) TO (2);
 CREATE TABLE narrow_high PARTITION OF narrow FOR VALUES FROM (2) TO (50);
@@ -59,7 +59,7 @@ CALL prepare('listed', 'bigint');
 CALL prepare('ranged', 'bigint');
 CALL prepare('narrow', 'integer');
 
--- The foreign key waits for the end, so that orders of accounts unknown are judged, too.
+-- The foreign keys are deferred, so that orders of unknown accounts are judged, too.
 BEGIN;
 INSERT INTO plain_orders SELECT * FROM given;
 SELECT region, account, pin, verdict FROM plain_orders ORDER BY id;
@@ -93,7 +93,7 @@ INSERT INTO ranged_orders
     SELECT i, 'CA', CASE i WHEN 1 THEN 7 ELSE add_account(100 * i) END, '100200'
     FROM generate_series(1, 3) i RETURNING account, verdict;
 
--- A column with a default, added to accounts that are there, counts for each of them.
+-- A column with a default that is added to existing accounts counts for each of them.
 ALTER TABLE plain ADD frozen boolean NOT NULL DEFAULT true;
 CREATE TABLE late_orders (region text COLLATE "C", account bigint, pin port_pin,
     verdict port_pin_verdict, FOREIGN KEY (region, account) REFERENCES plain);
@@ -104,7 +104,7 @@ UPDATE plain SET frozen = false WHERE id = 2;
 INSERT INTO late_orders VALUES ('CA', 1, '100001'), ('CA', 2, '100002') RETURNING verdict;
 
 -- Orders of one partition: the guard is where it is stated, here on accounts that have
--- become a part of others since.
+-- since become a partition of others.
 CREATE TABLE america (region text, id bigint, pin port_pin, frozen boolean) PARTITION BY LIST (region);
 CREATE TABLE california PARTITION OF america FOR VALUES IN ('CA');
 ALTER TABLE california ADD PRIMARY KEY (id);
@@ -115,7 +115,7 @@ INSERT INTO world VALUES ('CA', 1, '100001');
 CREATE TABLE california_orders (account bigint REFERENCES california, pin port_pin, verdict port_pin_verdict);
 SELECT count(*) FROM port_pin_gate('california_orders', verdict => 'verdict');
 INSERT INTO california_orders VALUES (1, '100001'), (1, '100002') RETURNING verdict;
--- What it says anew is heard at once.
+-- What it says after a change counts at once.
 CREATE OR REPLACE TRIGGER port_pin_protect AFTER UPDATE ON america
     FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=pin', 'lock=frozen');
 UPDATE world SET frozen = true;

@@ -3,7 +3,7 @@
 --
 -- An UPDATE that changes an order's key is a referential action only if no row
 -- has the old key any more, and if the new key is blank or is now that of the
--- very row that had the old one.  All else is judged like a new order.
+-- very row that had the old one.  Everything else is judged like a new order.
 CREATE SCHEMA actions;
 SET search_path = actions, public;
 
@@ -107,7 +107,7 @@ UPDATE accounts SET id = 22 WHERE id = 2;
 SELECT account_id FROM port_orders WHERE id = 3;
 UPDATE port_orders SET account_id = 1 WHERE id = 3;
 ROLLBACK;
--- By a trigger of somebody's on the accounts or on the orders.
+-- By another trigger on the accounts or on the orders.
 CREATE FUNCTION divert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_WHEN = 'BEFORE' THEN
@@ -126,7 +126,7 @@ DROP TRIGGER divert ON port_orders;
 -- Key and PIN: a cascade changes no PIN.
 WITH a AS (UPDATE accounts SET id = 22 WHERE id = 2)
     UPDATE port_orders SET account_id = 22, pin = '999999' WHERE id = 3;
--- What the cascade would have done, done by hand, is as good.
+-- Doing by hand what the cascade would have done is as good.
 UPDATE accounts SET pin = '222001' WHERE id = 2;
 ALTER TABLE port_orders DROP CONSTRAINT port_orders_account_id_fkey,
     ADD CONSTRAINT port_orders_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts
@@ -136,7 +136,7 @@ UPDATE accounts SET id = 22 WHERE id = 2;
 UPDATE port_orders SET account_id = 22 WHERE account_id = 2;
 COMMIT;
 SELECT id, account_id, pin FROM port_orders ORDER BY id;
--- A deferred key: the order before the account is refused at once.
+-- A deferred key: an order that comes before its account is refused at once.
 BEGIN;
 INSERT INTO port_orders VALUES (9, 9, '999999');
 ROLLBACK;
@@ -188,7 +188,7 @@ DELETE FROM tenants WHERE id = 10;
 SELECT * FROM line_orders ORDER BY id;
 SELECT count(*) FROM line_requests;
 ROLLBACK;
--- The change may come to the order by another key than the gate's.
+-- The change may reach the order by a key other than the gate's.
 CREATE TABLE line_tickets (
     id int,
     tenant int REFERENCES tenants ON UPDATE CASCADE,
@@ -218,15 +218,15 @@ UPDATE members SET pin = '111001' WHERE id = 1;
 UPDATE members SET id = 11 WHERE id = 1;
 DELETE FROM members WHERE id = 3;
 SELECT * FROM member_orders ORDER BY id;
--- A limit: a key that moves the account to another partition makes another row of
--- it.  Its orders are judged, by today's PIN.
+-- A limit: a new key that moves the account to another partition makes it another row.
+-- Its orders are judged, by today's PIN.
 UPDATE members SET id = 101 WHERE id = 11;
 UPDATE members SET id = 102 WHERE id = 2;
 SELECT * FROM member_orders ORDER BY id;
 
 --
 -- NOT STOPPED: a role that may change the keys of accounts decides which account an
--- order belongs to.  With port_pin_protect(..., forbid_delete => true) none may.
+-- order belongs to.  With port_pin_protect(..., forbid_delete => true) no role may.
 --
 CREATE TABLE customers (id int PRIMARY KEY, pin port_pin);
 CREATE TABLE customer_orders (id int,
@@ -255,7 +255,7 @@ SELECT o.id, o.customer_id, c.pin AS account_pin FROM customer_orders o JOIN cus
 SELECT count(*) FROM port_pin_protect('customers', forbid_delete => true, replace => true);
 UPDATE customers SET id = 99 WHERE id = 1;
 
--- A key that is only spelled otherwise leads to the same account.
+-- A key that is only spelled differently leads to the same account.
 CREATE TABLE priced (id numeric PRIMARY KEY, pin port_pin);
 CREATE TABLE priced_orders (id numeric REFERENCES priced ON UPDATE CASCADE, pin port_pin);
 SELECT count(*) FROM port_pin_protect('priced') p, port_pin_gate('priced_orders') g;

@@ -1,7 +1,7 @@
--- Promise: port_pin_gate() puts up a gate that works, or says why it can't.
+-- Promise: port_pin_gate() installs a gate that works, or says why it can't.
 --
--- It looks at everything that the trigger would need at its first row, creates
--- the triggers and returns their DDL, fit to be pasted into a migration.
+-- It checks everything that the trigger would need at its first row, creates the
+-- triggers and returns their DDL, ready to be pasted into a migration.
 SET portpin.max_failures_per_account = 0; -- how wrong PINs are counted: failure_outlives_rollback.sql
 CREATE SCHEMA gate_install;
 SET search_path = gate_install, public;
@@ -23,7 +23,7 @@ CREATE TABLE ddl AS
         WITH ORDINALITY AS g(statement, n);
 SELECT statement FROM ddl ORDER BY n;
 
--- A second call is an error, which shows the gate that there is.
+-- A second call is an error, which shows the existing gate.
 SELECT port_pin_gate('port_orders');
 SELECT port_pin_gate('port_orders', fk => 'account_id');
 
@@ -44,9 +44,9 @@ UPDATE port_orders SET is_us = true;
 DROP TABLE ddl, installed;
 DROP VIEW triggers;
 
--- With replace => true a gate takes the place of the one that is there, whole or
--- half, or is installed where there is none.  Options that the new call does not
--- name are not kept, and a NOTICE says which.
+-- With replace => true a gate replaces the one that is there, whole or half, or is
+-- installed where there is none.  Options that the new call does not name are not
+-- kept, and a NOTICE says which.
 SELECT port_pin_gate('port_orders', replace => true);
 INSERT INTO port_orders VALUES (1, 1, '999999', false);
 DROP TRIGGER _port_pin_gate ON port_orders;
@@ -58,7 +58,7 @@ SELECT port_pin_ungate('port_orders', if_exists => true);
 INSERT INTO port_orders VALUES (2, 1, '999999', false);
 SELECT count(*) FROM port_pin_gate('port_orders', replace => true);
 INSERT INTO port_orders VALUES (3, 1, '999999', false);
--- A gate of the other kind takes the place as well, in one transaction.
+-- A gate of the other kind takes its place as well, in one transaction.
 ALTER TABLE port_orders ADD verdict port_pin_verdict;
 SELECT port_pin_gate('port_orders', verdict => 'verdict', replace => true);
 INSERT INTO port_orders VALUES (3, 1, '999999', false) RETURNING verdict;
@@ -67,7 +67,7 @@ INSERT INTO port_orders VALUES (4, 1, '999999', false);
 DROP TABLE port_orders;
 
 --
--- Which foreign key?  If two could be meant, nobody guesses.
+-- Which foreign key?  If two could be meant, portpin does not guess.
 --
 CREATE TABLE port_orders (
     id int,
@@ -93,7 +93,7 @@ INSERT INTO port_orders VALUES (2, 1, 1, '246801');
 UPDATE port_orders SET reseller_id = 2 WHERE id = 2;
 SELECT port_pin_gate('port_orders', fk => 'reseller_id');
 SELECT port_pin_gate('port_orders', fk => 'account_id');
--- Which of the two goes, nobody guesses either.
+-- It does not guess which of the two goes, either.
 SELECT port_pin_ungate('port_orders');
 SELECT port_pin_ungate('port_orders', fk => 'account_id');
 INSERT INTO port_orders VALUES (3, 2, 1, '246801');
@@ -106,9 +106,8 @@ SELECT count(*) FROM port_pin_gate('port_orders');
 ALTER TABLE port_orders ADD referrer_id int REFERENCES accounts, ADD previous_pin port_pin;
 INSERT INTO port_orders VALUES (1, 1, '246801', 2, '999999');
 INSERT INTO port_orders VALUES (1, 2, '246801', 1, '246801');
--- A PIN of the accounts that comes later is another matter: is it the one that
--- counts?  Until it has a guard and the gate a name for the right one, the gate is
--- shut.
+-- A PIN column that the accounts get later is another matter: is it the one that
+-- counts?  Until it has a guard, and the gate names the right one, the gate is shut.
 ALTER TABLE accounts ADD previous_pin port_pin;
 INSERT INTO port_orders VALUES (2, 1, '246801', 2, '999999');
 SELECT count(*) FROM port_pin_protect('accounts', pin => 'previous_pin');
@@ -120,12 +119,12 @@ DROP TABLE port_orders;
 SELECT count(*) FROM port_pin_unprotect('accounts', pin => 'previous_pin');
 ALTER TABLE accounts DROP previous_pin;
 
--- A trigger without arguments, made by hand, does stop then.
+-- A hand-made trigger without arguments does stop then.
 CREATE TABLE port_orders (id int, account_id int REFERENCES accounts, pin port_pin);
 CREATE TRIGGER gate AFTER INSERT OR UPDATE ON port_orders
     FOR EACH ROW EXECUTE FUNCTION port_pin_gate_trigger();
 INSERT INTO port_orders VALUES (1, 1, '246801');
--- And counts as a gate on any key.
+-- And it counts as a gate on any key.
 SELECT port_pin_gate('port_orders');
 ALTER TABLE port_orders ADD referrer_id int REFERENCES accounts;
 INSERT INTO port_orders VALUES (2, 1, '246801');
@@ -234,7 +233,7 @@ SELECT port_pin_gate('port_orders');
 SELECT port_pin_gate('port_orders', pin => 'pin');
 DROP TABLE port_orders;
 CREATE TABLE port_orders (id int, account_id int REFERENCES accounts, pin port_pin);
--- Of the accounts, too: each PIN there must be guarded, and account_pin chooses.
+-- On the accounts, too: each PIN there must be guarded, and account_pin chooses.
 ALTER TABLE accounts ADD old_pin port_pin;
 SELECT port_pin_gate('port_orders');
 SELECT port_pin_gate('port_orders', account_pin => 'pin');
@@ -253,7 +252,7 @@ SELECT port_pin_gate('port_orders', scope => 'pin');
 SELECT port_pin_gate('port_orders', scope => 'nope');
 SELECT port_pin_gate('port_orders', scope => 'is_us, id');
 SELECT port_pin_gate('port_orders', via => 'account_id');
--- What counts for the account is said at its guard, with the same care.
+-- The rules for the account are stated at its guard, and checked with the same care.
 \set VERBOSITY sqlstate
 SELECT port_pin_gate('port_orders', lock => 'frozen');
 \set VERBOSITY default
@@ -261,7 +260,7 @@ SELECT port_pin_protect('accounts', lock => 'good_until', replace => true);
 SELECT port_pin_protect('accounts', lock => 'is_us', replace => true);
 SELECT port_pin_protect('accounts', expires => 'frozen', replace => true);
 SELECT port_pin_protect('accounts', allow_unset => true, replace => true);
--- NULL is as good as nothing said, but for the table.
+-- NULL is the same as no argument, except for the table.
 SELECT port_pin_gate(NULL);
 SELECT port_pin_gate('port_orders', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 SELECT port_pin_gate(0);
@@ -318,7 +317,7 @@ END $$;
 SELECT hint_of($$SELECT port_pin_gate('"Port Desk"."Or''ders"')$$) \gexec
 SELECT * FROM port_pin_protect('"Port Desk"."Acc,''ounts"', lock => 'Frozen?', expires => '"good until"', replace => true);
 SELECT * FROM port_pin_gate('"Port Desk"."Or''ders"', scope => '"In US?"');
--- So does the definition, which takes the place of what it describes.
+-- So can the definition, which replaces what it describes.
 SELECT definition FROM port_pin_guards WHERE relation::text LIKE '"Port Desk"%' ORDER BY guard \gexec
 SELECT guard, problem FROM port_pin_guards WHERE relation::text LIKE '"Port Desk"%' ORDER BY guard;
 INSERT INTO "Port Desk"."Acc,'ounts" VALUES (1, 10, '246801', NULL), (2, 10, '135790', true);

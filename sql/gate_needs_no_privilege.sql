@@ -1,5 +1,5 @@
--- Promise: to place orders takes no right to read PINs, and a gate is no way to
--- read them: only a role that may read the PINs anyway can have one.
+-- Promise: placing orders takes no right to read PINs, and a gate is no way to read
+-- them: only a role that may read the PINs anyway can have one.
 CREATE ROLE regress_portpin_carrier;  -- owns the accounts
 CREATE ROLE regress_portpin_desk;     -- owns the orders
 CREATE ROLE regress_portpin_clerk;    -- places them
@@ -45,28 +45,28 @@ SELECT count(*) FROM port_pin_protect('accounts');
 GRANT REFERENCES ON accounts TO regress_portpin_desk;
 SET ROLE regress_portpin_desk;
 CREATE TABLE port_orders (id int, account_id int REFERENCES accounts, pin port_pin);
--- A gate answers guesses.  A role that can't read the PIN can't have one.
+-- A gate answers guesses.  A role that can't read the PIN can't have a gate.
 SELECT port_pin_gate('port_orders');
 CREATE TRIGGER gate AFTER INSERT OR UPDATE ON port_orders
     FOR EACH ROW EXECUTE FUNCTION port_pin_gate_trigger();
 INSERT INTO port_orders VALUES (1, 1, '246801');
 INSERT INTO port_orders VALUES (1, 1, '999999');
 DROP TRIGGER gate ON port_orders;
--- Nor one on somebody else's table.
+-- A role can't have a gate on somebody else's table, either.
 SELECT port_pin_protect('accounts');
 SELECT port_pin_protect('accounts', replace => true);
 SELECT port_pin_unprotect('accounts');
 SET ROLE regress_portpin_carrier;
 SELECT port_pin_gate('port_orders');
 SELECT port_pin_ungate('port_orders');
--- What counts for the accounts is their owner's to say: the right to put triggers
+-- Only their owner can state the rules for the accounts: the right to put triggers
 -- on them is not enough.
 GRANT TRIGGER ON accounts TO regress_portpin_mallory;
 SET ROLE regress_portpin_mallory;
 CREATE TRIGGER rules AFTER UPDATE ON accounts FOR EACH ROW
     EXECUTE FUNCTION port_pin_protect_trigger('scope=frozen');
 SELECT port_pin_protect('accounts', scope => 'frozen', replace => true);
--- Nor is the right to use portpin's functions, without the other.
+-- The right to use portpin's functions is not enough without the other, either.
 SET ROLE regress_portpin_desk;
 CREATE TRIGGER rules AFTER UPDATE ON accounts FOR EACH ROW
     EXECUTE FUNCTION port_pin_protect_trigger('scope=frozen');
@@ -79,7 +79,7 @@ SET ROLE regress_portpin_carrier;
 GRANT SELECT (pin) ON accounts TO regress_portpin_desk;
 SET ROLE regress_portpin_desk;
 SELECT statement FROM port_pin_gate('port_orders') AS statement;
--- Each column that is read counts, also one that the guard of the accounts names later.
+-- Each column that is read counts, even one that the guard of the accounts names later.
 SET ROLE regress_portpin_carrier;
 SELECT count(*) FROM port_pin_protect('accounts', lock => 'frozen', replace => true);
 SET ROLE regress_portpin_desk;
@@ -131,7 +131,7 @@ DROP POLICY everything ON port_orders;
 ALTER TABLE port_orders DISABLE ROW LEVEL SECURITY;
 REVOKE SELECT (account_id) ON port_orders FROM regress_portpin_clerk;
 SET ROLE regress_portpin_clerk;
--- And sees no PIN, neither stored nor supplied.
+-- The clerk sees no PIN, neither stored nor supplied.
 SELECT pin FROM accounts;
 SELECT id FROM accounts;
 SELECT pin FROM port_orders;
@@ -142,12 +142,12 @@ DROP TRIGGER _port_pin_gate ON port_orders;
 ALTER TABLE port_orders DISABLE TRIGGER ALL;
 SELECT port_pin_ungate('port_orders');
 SET session_replication_role = replica;
--- Nor does a trigger of the clerk's own get there: it takes a right to create one.
+-- A trigger of the clerk's own does not get there, either: creating one takes a right.
 CREATE FUNCTION pg_temp.spy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE '%', NEW; END $$;
 CREATE TRIGGER spy BEFORE INSERT ON port_orders FOR EACH ROW EXECUTE FUNCTION pg_temp.spy();
 
 --
--- Rights that are gone later
+-- Rights that are revoked later
 --
 SET ROLE regress_portpin_carrier;
 REVOKE SELECT (pin) ON accounts FROM regress_portpin_desk;
@@ -175,7 +175,7 @@ SET ROLE regress_portpin_clerk;
 EXECUTE place;
 RESET ROLE;
 GRANT regress_portpin_readers TO regress_portpin_desk;
--- With another owner, that one's rights are asked for.
+-- With another owner, that owner's rights count.
 ALTER TABLE port_orders OWNER TO regress_portpin_mallory;
 GRANT INSERT ON port_orders TO regress_portpin_clerk;
 SET ROLE regress_portpin_clerk;
@@ -188,7 +188,7 @@ SET ROLE regress_portpin_clerk;
 EXECUTE place;
 RESET ROLE;
 SELECT id, account_id FROM port_orders ORDER BY id, account_id;
--- What the clerk has no right to is not asked of the clerk, also not as a login.
+-- The clerk's own rights don't matter, even where the clerk is the login.
 SET SESSION AUTHORIZATION regress_portpin_clerk;
 INSERT INTO port_orders VALUES (4, 1, '246801');
 INSERT INTO port_orders VALUES (5, 1, '999999');
@@ -196,7 +196,7 @@ RESET SESSION AUTHORIZATION;
 TRUNCATE port_orders;
 
 --
--- Row security on accounts neither hides one from the gate nor shows one by it
+-- Row security neither hides an account from the gate nor lets the gate show one
 --
 SET ROLE regress_portpin_carrier;
 ALTER TABLE accounts ENABLE ROW LEVEL SECURITY;
@@ -224,7 +224,7 @@ GRANT INSERT ON port_orders TO regress_portpin_clerk;
 SET ROLE regress_portpin_clerk;
 INSERT INTO port_orders VALUES (4, 2, '135790');
 INSERT INTO port_orders VALUES (5, 2, '999999');
--- FORCE makes an owner see what others see; the gate is not a query of the owner's.
+-- FORCE makes an owner see what others see, but the gate is no query of the owner.
 SET ROLE regress_portpin_carrier;
 ALTER TABLE accounts FORCE ROW LEVEL SECURITY;
 SELECT id FROM accounts;
@@ -270,7 +270,7 @@ UPDATE privileges.accounts SET pin = NULL;
 CREATE TABLE orders_2 (id int, account_id int REFERENCES accounts, pin public.port_pin);
 SELECT public.port_pin_gate('orders_2');
 DROP TABLE orders_2;
--- Guards that are installed in there are real ones, conditions and all.
+-- Guards that are installed under it are real ones, conditions and all.
 CREATE TABLE orders_2 (id int, account_id int REFERENCES privileges.accounts, pin public.port_pin);
 SELECT public.port_pin_gate('orders_2');
 INSERT INTO orders_2 VALUES (1, 1, '246801');

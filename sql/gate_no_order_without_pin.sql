@@ -30,7 +30,7 @@ INSERT INTO accounts VALUES
 SELECT * FROM port_pin_protect('accounts', lock => 'frozen', expires => 'pin_expires');
 SELECT * FROM port_pin_gate('port_orders');
 
--- What a statement is answered, field by field, as a driver sees it.
+-- How a statement is answered, field by field, as a driver sees it.
 CREATE FUNCTION answer(statement text,
     OUT code text, OUT message text, OUT hint text, OUT fields text)
 LANGUAGE plpgsql AS $$
@@ -62,8 +62,8 @@ SELECT * FROM answer($$INSERT INTO port_orders VALUES (2, 1, '246801')$$);
 SELECT code FROM answer($$INSERT INTO port_orders VALUES (2, 99, '012345')$$);
 \x
 
--- The order in which verdicts are decided: a lock before all that is said of
--- PINs, no PIN set before none given, none given before expired.
+-- The order in which verdicts are decided: a lock before anything about PINs, no PIN
+-- set before none given, none given before expired.
 SELECT kind, code, message FROM (VALUES
     (1, 'locked, none given',   4, NULL),
     (2, 'locked, wrong',        4, '000000'),
@@ -77,8 +77,8 @@ SELECT kind, code, message FROM (VALUES
 -- NULL in the lock column is no lock; infinity and NULL never expire.
 INSERT INTO port_orders VALUES (2, 2, '246801');
 
--- A PIN is compared as text: leading zeros count, and a longer PIN that begins
--- alike is another one.
+-- A PIN is compared as text: leading zeros count, and a longer PIN that begins the
+-- same way is another one.
 SELECT pin, code FROM unnest(ARRAY['12345', '0123450', '0012345', '01234', '123450']) AS pin,
     answer(format('INSERT INTO port_orders VALUES (3, 1, %L)', pin));
 
@@ -162,7 +162,7 @@ WITH a AS (INSERT INTO accounts VALUES (8, '888001') RETURNING id)
     INSERT INTO port_orders SELECT 2, id, '777001' FROM a;
 SELECT count(*) AS no_account_either FROM accounts WHERE id = 8;
 
--- A new PIN in the statement that places the order: it counts, the old one no more.
+-- A new PIN in the statement that places the order counts, and no longer the old one.
 WITH a AS (UPDATE accounts SET pin = '777002' WHERE id = 7)
     INSERT INTO port_orders VALUES (3, 7, '777001');
 WITH a AS (UPDATE accounts SET pin = '777002' WHERE id = 7)
@@ -170,7 +170,7 @@ WITH a AS (UPDATE accounts SET pin = '777002' WHERE id = 7)
 -- Even where it is written after the order: the gate fires at the end.
 WITH o AS (INSERT INTO port_orders VALUES (4, 7, '777003'))
     UPDATE accounts SET pin = '777003' WHERE id = 7;
--- An old order gets the account's new PIN; and one that is not.
+-- An old order is given the account's new PIN, or one that is not.
 WITH a AS (UPDATE accounts SET pin = '777004' WHERE id = 7)
     UPDATE port_orders SET pin = '777003' WHERE id = 1;
 WITH a AS (UPDATE accounts SET pin = '777003' WHERE id = 7)
@@ -249,7 +249,7 @@ SELECT * FROM port_orders ORDER BY id;
 TRUNCATE port_orders;
 
 --
--- Scope: for which orders PINs are asked at all
+-- Scope: which orders need a PIN at all
 --
 CREATE TABLE world_orders (
     id int PRIMARY KEY,
@@ -273,7 +273,7 @@ UPDATE world_orders SET country = NULL WHERE id = 4;
 UPDATE world_orders SET account_id = 1 WHERE id = 4;
 UPDATE world_orders SET country = 'US' WHERE id = 4;
 UPDATE world_orders SET country = 'US', pin = '012345' WHERE id = 4;
--- Leaving is free; to come back is to enter.
+-- Leaving is free; coming back is entering.
 UPDATE world_orders SET country = 'CA', account_id = 2 WHERE id = 1;
 UPDATE world_orders SET country = 'US' WHERE id = 1;
 -- From NULL to true an order was in scope all the time.
@@ -290,7 +290,7 @@ UPDATE accounts SET pin = '012345' WHERE id = 1;
 CREATE TABLE free_accounts (id int PRIMARY KEY, pin port_pin, code text UNIQUE);
 CREATE TABLE free_orders (id int, account_id int REFERENCES free_accounts, pin port_pin);
 INSERT INTO free_accounts VALUES (1, NULL), (2, '246801');
--- "No PIN" must not be what somebody made of a PIN.
+-- "No PIN" must not mean that somebody took a PIN away.
 SELECT * FROM port_pin_protect('free_accounts', allow_unset => true);
 SELECT * FROM port_pin_protect('free_accounts', allow_unset => true, forbid_delete => true, clearable => true);
 SELECT * FROM port_pin_protect('free_accounts', allow_unset => true, forbid_delete => true);
@@ -304,7 +304,7 @@ UPDATE free_accounts SET pin = NULL WHERE id = 3;
 UPDATE free_accounts SET id = 4 WHERE id = 3;
 DELETE FROM free_accounts WHERE id = 3;
 TRUNCATE free_accounts CASCADE;
--- Gone is the guard, shut is the gate.
+-- Without its guard the gate is shut.
 ALTER TABLE free_accounts DISABLE TRIGGER port_pin_protect_delete;
 INSERT INTO free_orders VALUES (4, 1, NULL);
 ALTER TABLE free_accounts ENABLE REPLICA TRIGGER port_pin_protect_delete;
@@ -317,7 +317,7 @@ SELECT * FROM free_orders ORDER BY id;
 -- The key that orders use must be the one that stays.
 CREATE TABLE coded_orders (id int, code text REFERENCES free_accounts (code), pin port_pin);
 SELECT * FROM port_pin_gate('coded_orders');
--- Made by hand, such a guard is found out when an order comes.
+-- Such a guard, made by hand, is found out when an order comes.
 DROP TRIGGER port_pin_protect ON free_accounts;
 CREATE TRIGGER port_pin_protect AFTER UPDATE ON free_accounts FOR EACH ROW
     EXECUTE FUNCTION port_pin_protect_trigger('pin=pin', 'allow_unset=yes');
@@ -405,12 +405,12 @@ SELECT * FROM wrong_arguments('redact=no');
 SELECT * FROM wrong_arguments('guarded=acount');
 SELECT * FROM wrong_arguments('guarded=number,account');
 SELECT * FROM wrong_arguments('via=account_id');
--- What is said of accounts is said at their guard, and the gate does not know it.
+-- Rules for accounts are stated at their guard, and the gate does not take them.
 SELECT * FROM wrong_arguments('lock=frozen');
 SELECT * FROM wrong_arguments('allow_unset=yes');
 \x
 
--- Nor does anything get in past accounts whose guard was made wrongly.
+-- Nothing gets in past accounts with a wrongly made guard, either.
 CREATE FUNCTION wrong_rules(VARIADIC rules text[],
     OUT code text, OUT message text, OUT hint text)
 LANGUAGE sql AS $$

@@ -1,10 +1,10 @@
--- Promise: from the order the way leads to the number that it moves, and from there
+-- Promise: the path leads from the order to the number that it moves, and from there
 -- to the account.  The PIN that counts is the number's, else the account's.
 --
 -- An order that names an account and, in a column beside it, a number that is only
--- text proves nothing: with a PIN of one's own, one could move anybody's number.
--- So the order references the number, the number references its account, and
--- port_pin_gate() is told both keys: fk, the order's, and via, the number's.
+-- text proves nothing: anyone with a PIN could move anybody's number.  So the order
+-- references the number, the number references its account, and port_pin_gate() is
+-- told both keys: fk, the order's, and via, the number's.
 SET portpin.max_failures_per_account = 0; -- how wrong PINs are counted: failure_outlives_rollback.sql
 CREATE SCHEMA path;
 SET search_path = path, public;
@@ -20,7 +20,7 @@ INSERT INTO accounts VALUES (1, '012345'), (2, '246801'), (3, NULL);
 INSERT INTO numbers VALUES
     ('+12025550101', 1), ('+12025550102', 2), ('+12025550103', 3), ('+12025550104', NULL);
 
--- What an order for a number is answered: accepted, or the SQLSTATE of the refusal.
+-- How an order for a number is answered: accepted, or the SQLSTATE of the refusal.
 CREATE FUNCTION answer(number text, pin text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO path.port_orders (number, pin) VALUES (number, pin);
@@ -33,8 +33,8 @@ END $$;
 -- The PIN on the account
 --
 
--- Two keys on the way, and the second is followed only if it is named.  The hint
--- says how.  The first is found by it where there is only one that it can be.
+-- Two keys on the path, and the second is followed only if it is named.  The hint
+-- says how.  The first is found through the second where only one can be meant.
 SELECT port_pin_gate('port_orders');
 SELECT port_pin_gate('port_orders', fk => 'number');
 SELECT port_pin_gate('port_orders', via => 'account_id');
@@ -44,16 +44,16 @@ SELECT * FROM port_pin_gate('port_orders', via => 'account_id');
 SELECT answer('+12025550101', '012345');
 SELECT answer('+12025550101', '246801');
 SELECT answer('+12025550101', NULL);
--- A PIN of one's own moves none of another's numbers.
+-- One account's PIN moves none of another's numbers.
 SELECT answer('+12025550102', '012345');
 -- The account has no PIN.
 SELECT answer('+12025550103', '012345');
 -- The number has no account: nobody's PIN can be right.
 SELECT answer('+12025550104', '012345');
--- The number is none of ours: that is for the foreign key to say.
+-- The number is not ours: it is the foreign key that says so.
 SELECT answer('+12025550199', '012345');
 
--- To give an order another number is to order anew.
+-- Giving an order another number counts as a new order.
 UPDATE port_orders SET number = '+12025550102';
 UPDATE port_orders SET number = '+12025550102', pin = '246801' RETURNING number;
 DROP TABLE port_orders;
@@ -62,7 +62,7 @@ DROP TABLE port_orders;
 -- The PIN on the number
 --
 
--- Numbers that have a PIN column need no second key: the way ends there.
+-- Numbers that have a PIN column need no second key: the path ends there.
 ALTER TABLE numbers ADD transfer_pin port_pin;
 CREATE TABLE port_orders (
     id int GENERATED ALWAYS AS IDENTITY,
@@ -107,7 +107,7 @@ ALTER TABLE accounts ADD old_pin text DEFAULT '999999';
 SELECT answer('+12025550102', '999999');
 SELECT answer('+12025550103', '246801');
 SELECT answer('+12025550102', '246801');
--- Those that go shut the gate.
+-- A key or column that goes shuts the gate.
 ALTER TABLE numbers DROP CONSTRAINT numbers_account_id_fkey;
 INSERT INTO port_orders (number, pin) VALUES ('+12025550102', '246801');
 ALTER TABLE numbers RENAME account_id TO account;
@@ -120,8 +120,8 @@ DROP TABLE numbers, accounts;
 --
 
 -- A customer may lock the account or one number; either is enough.  What expires
--- is the PIN that counts: not the account's, where the number has one.  Each is said
--- at the guard of the table that has the column.
+-- is the PIN that counts: not the account's, where the number has one.  Each rule is
+-- stated at the guard of the table that has the column.
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, frozen boolean, good_until timestamptz);
 CREATE TABLE numbers (
     e164 text PRIMARY KEY, account_id int REFERENCES accounts,
@@ -148,7 +148,7 @@ SELECT e164, answer(e164, '111111') AS "111111", answer(e164, '222222') AS "2222
     FROM (SELECT e164 FROM numbers ORDER BY e164 COLLATE "C") n;
 DROP TABLE port_orders;
 
--- The columns may be on one of the two only; nowhere is a mistake.
+-- The columns may be on only one of the two tables; on neither is a mistake.
 ALTER TABLE numbers DROP frozen;
 ALTER TABLE accounts DROP good_until;
 CREATE TABLE port_orders (number text REFERENCES numbers, pin port_pin);
@@ -187,7 +187,7 @@ INSERT INTO numbers VALUES (1, 'a', 100, 202), (1, 'b', 202, 100), (2, 'a', 101,
     (1, 'b', 102, 202), (1, NULL, 103, 202), (NULL, 'a', 104, 202);
 UPDATE numbers SET pin = '333333' WHERE line = 102;
 SELECT count(*) FROM port_pin_protect('accounts') a, port_pin_protect('numbers', pin => 'pin') b;
--- Which columns there are, the refusal tells.
+-- The refusal tells which columns there are.
 SELECT port_pin_gate('port_orders', fk => 'line', via => 'account, owner');
 SELECT port_pin_gate('port_orders', fk => 'line, area', via => 'account');
 -- Any order of them will do.
@@ -213,7 +213,7 @@ SELECT composite_answer('{202,NULL}', '111111');
 DROP TABLE port_orders, numbers, accounts;
 
 --
--- Which way?  If two could be meant, or none, nobody guesses
+-- Which path?  If two could be meant, or none, portpin does not guess
 --
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, parent_id int REFERENCES accounts);
 CREATE TABLE customers (id int PRIMARY KEY, pin port_pin);
@@ -233,14 +233,14 @@ ALTER TABLE numbers ADD last_order int REFERENCES port_orders;
 INSERT INTO accounts VALUES (1, '111111', NULL), (2, '222222', 1);
 INSERT INTO numbers VALUES ('n', NULL, NULL, 1, 2);
 SELECT count(*) FROM port_pin_protect('accounts') a, port_pin_protect('customers') b;
--- The hint names all ways that there are.
+-- The hint names all paths that there are.
 SELECT port_pin_gate('port_orders');
 SELECT port_pin_gate('port_orders', fk => 'number', via => 'owner_id');
 SELECT port_pin_gate('port_orders', fk => 'pin', via => 'account_id');
 SELECT port_pin_gate('port_orders', fk => 'number', via => 'carrier_id');
 SELECT port_pin_gate('port_orders', fk => 'number', via => 'e164');
 SELECT port_pin_gate('port_orders', fk => 'number', via => 'account_id, payer_id');
--- Round in a circle: no order vouches for another by the PIN that it carries, and
+-- A path in a circle: no order vouches for another by the PIN that it carries, and
 -- no number for another.
 SELECT port_pin_gate('port_orders', fk => 'supplements');
 SELECT port_pin_gate('port_orders', fk => 'number', via => 'last_order');
@@ -250,7 +250,7 @@ ALTER TABLE numbers ADD FOREIGN KEY (account_id) REFERENCES customers NOT VALID;
 SELECT port_pin_gate('port_orders', fk => 'number', via => 'account_id');
 ALTER TABLE numbers DROP CONSTRAINT numbers_account_id_fkey1;
 
--- All of that is asked again when an order comes in, of triggers made by hand, too.
+-- All of that is checked again when an order comes in, for hand-made triggers, too.
 CREATE FUNCTION by_hand(VARIADIC arguments text[]) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     detail text; hint text;
@@ -322,8 +322,8 @@ DROP TABLE port_orders, numbers, accounts;
 -- One order for many numbers: lines in a table of their own
 --
 
--- One list of numbers in one column can't be referenced.  Lines can, and the PIN
--- goes with each: numbers of one order may belong to several accounts.
+-- A list of numbers in one column can't reference them.  Lines can, and the PIN goes
+-- with each: numbers of one order may belong to several accounts.
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin);
 CREATE TABLE numbers (e164 text PRIMARY KEY, account_id int NOT NULL REFERENCES accounts, pin port_pin);
 CREATE TABLE port_orders (id int PRIMARY KEY, carrier text NOT NULL);
@@ -347,7 +347,7 @@ WITH o AS (INSERT INTO port_orders VALUES (2, 'New Carrier') RETURNING id)
     INSERT INTO port_order_lines SELECT o.id, l.* FROM o, (VALUES
         ('+12025550101', '111111'), ('+12025550102', '111111'),
         ('+12025550103', '111111'), ('+12025550104', '222222')) AS l(number, pin);
--- In several statements the transaction is what holds them together.
+-- In several statements, the transaction holds them together.
 BEGIN;
 INSERT INTO port_orders VALUES (2, 'New Carrier');
 INSERT INTO port_order_lines VALUES (2, '+12025550101', '111111');

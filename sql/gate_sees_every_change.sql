@@ -60,7 +60,7 @@ INSERT INTO renamed_orders VALUES (1, '111222');
 ROLLBACK;
 INSERT INTO renamed_orders VALUES (1, '735517');
 
--- The catalogs change in the midst of a statement: the orders that follow go by it.
+-- The catalogs change in the middle of a statement: the orders that follow go by it.
 CREATE FUNCTION swap_pins(n int) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
 	ALTER TABLE two_pins RENAME pin TO swapping;
@@ -116,8 +116,8 @@ INSERT INTO legacy_orders VALUES (1, '735517'), (2, '735517');
 INSERT INTO legacy_orders VALUES (1, '735517'), (1, '735517');
 \set VERBOSITY default
 
--- A key that is cast by a function of somebody's own: what that does depends on more
--- than the catalogs, so it begins anew with each statement.
+-- A key that is cast by a user's function: what that does depends on more than the
+-- catalogs, so the gate starts afresh with each statement.
 CREATE SCHEMA east;
 CREATE SCHEMA west;
 CREATE TABLE east.codes AS SELECT 'capital' AS code, 1 AS id;
@@ -159,8 +159,8 @@ END $$;
 SELECT pin, place(1 + n % 40, pin), count(*)
 	FROM generate_series(1, 200) n, unnest('{735517,735518}'::text[]) pin GROUP BY 1, 2 ORDER BY 1, 2;
 
--- More gates than are kept: each trigger that is created anew is another one.  Of what
--- statements had of them, that of a few is kept.
+-- More gates than are kept: each trigger that is created anew is another one.  What
+-- statements used of them is kept for a few only.
 CREATE TABLE regated_orders (account int REFERENCES accounts, pin text);
 DO $$
 BEGIN
@@ -206,7 +206,7 @@ INSERT INTO orders_of_parts VALUES (1, '735517');
 DROP TABLE low CASCADE;
 INSERT INTO orders_of_parts VALUES (1, '735517');
 
--- The session begins anew.
+-- The session starts afresh.
 DISCARD ALL;
 SET portpin.max_failures_per_account = 0;
 SET client_min_messages = warning;

@@ -1,15 +1,15 @@
 -- A guard can be changed and removed as easily as it was installed: replace => true
--- takes the place of what is there, whole or half; port_pin_unprotect() and
--- port_pin_ungate() remove all that was made.  The call that makes a guard is shown
--- where it is needed: to edit, to compare, to undo.
+-- replaces what is there, whole or half; port_pin_unprotect() and port_pin_ungate()
+-- remove all that was made.  The call that makes a guard is shown where it is needed:
+-- to edit, to compare, to undo.
 CREATE SCHEMA change;
 SET search_path = change, public;
 \set SHOW_CONTEXT never
 \pset format unaligned
 \pset tuples_only on
 
--- All that a guard consists of: triggers, on partitions only those that they don't
--- get from the partitioned table; CHECKs; statistics.
+-- All that a guard consists of: triggers, on partitions only those that are not clones
+-- of the partitioned table's; CHECKs; statistics.
 CREATE FUNCTION parts(guarded regclass) RETURNS SETOF text LANGUAGE sql AS $$
 	SELECT part FROM (
 		SELECT replace(pg_get_triggerdef(oid), ' EXECUTE FUNCTION ', ' ... ') FROM pg_trigger
@@ -42,19 +42,19 @@ CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, locked boolean, good_un
 SELECT * FROM port_pin_protect('accounts', lock => 'locked', forbid_delete => true);
 -- Without replace it stays as it is; the error shows what that is.
 SELECT * FROM port_pin_protect('accounts', lock => 'locked', forbid_delete => true, expires => 'good_until');
--- An option more: no trigger is gone for a moment, and nobody who reads has to wait.
+-- One option more: no trigger is gone even for a moment, and no reader has to wait.
 BEGIN;
 SELECT * FROM port_pin_protect('accounts', lock => 'locked', forbid_delete => true, expires => 'good_until', replace => true);
 SELECT locks_readers_out('accounts');
 COMMIT;
--- Some options less: a NOTICE tells which, and the call that brings them back.  What is
+-- Some options fewer: a NOTICE tells which, and the call that brings them back.  What is
 -- returned is one transaction, since the triggers are dropped one by one.
 BEGIN;
 SELECT * FROM port_pin_protect('accounts', expires => 'good_until', replace => true);
 SELECT locks_readers_out('accounts');
 SELECT parts('accounts');
 ROLLBACK;
--- Nothing has changed by it, nor does anything by the same call once more.
+-- After the rollback nothing has changed, and repeating the first replace changes nothing.
 SELECT parts('accounts');
 CREATE TEMP TABLE before AS SELECT parts('accounts');
 SELECT count(*) FROM port_pin_protect('accounts', lock => 'locked', forbid_delete => true, expires => 'good_until', replace => true);
@@ -73,12 +73,12 @@ DROP TRIGGER port_pin_protect ON accounts;
 SELECT * FROM problems();
 SELECT definition('accounts');
 SELECT count(*) FROM port_pin_protect('accounts', forbid_delete => true, replace => true);
--- A trigger that is disabled fires again.
+-- A disabled trigger is enabled again.
 ALTER TABLE accounts DISABLE TRIGGER port_pin_protect_truncate;
 SELECT * FROM problems();
 SELECT count(*) FROM port_pin_protect('accounts', forbid_delete => true, replace => true);
 SELECT * FROM problems();
--- One that fires where replication applies changes goes on to do so.
+-- One that fires where replication applies changes goes on doing so.
 ALTER TABLE accounts ENABLE ALWAYS TRIGGER port_pin_protect;
 SELECT * FROM port_pin_protect('accounts', forbid_delete => true, replace => true);
 SELECT enabled FROM port_pin_guards WHERE relation = 'accounts'::regclass;
@@ -90,14 +90,14 @@ SELECT * FROM problems();
 -- Triggers with other names keep them; new ones get the names that they would have.
 ALTER TRIGGER port_pin_protect ON accounts RENAME TO "Our guard";
 SELECT * FROM port_pin_protect('accounts', forbid_delete => true, replace => true);
--- One that was made by hand for two events gives its place to two.
+-- A hand-made trigger for two events is replaced by two triggers.
 DROP TRIGGER "Our guard" ON accounts;
 DROP TRIGGER port_pin_protect_delete ON accounts;
 CREATE TRIGGER "Our guard" AFTER UPDATE OR DELETE ON accounts
 	FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=pin', 'key=id');
 SELECT * FROM problems();
 SELECT * FROM port_pin_protect('accounts', forbid_delete => true, replace => true);
--- A constraint trigger can't be replaced, so it is dropped, when the new one is there.
+-- A constraint trigger can't be replaced, so it is dropped once the new one is there.
 DROP TRIGGER port_pin_protect ON accounts;
 CREATE CONSTRAINT TRIGGER port_pin_protect AFTER UPDATE ON accounts
 	FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=pin', 'key=id');
@@ -124,7 +124,7 @@ ALTER TABLE accounts DROP former;
 SELECT * FROM problems();
 
 --
--- A guard of a lock alone, and one of a PIN: the second takes in the first, but not
+-- A guard for a lock alone, and one for a PIN: the second takes in the first, but not
 -- the other way round
 --
 CREATE TABLE numbers (e164 text PRIMARY KEY, account int REFERENCES accounts, locked boolean);
@@ -159,7 +159,7 @@ INSERT INTO orders VALUES (1, 1, NULL, NULL, '022222', NULL, true);
 SELECT id, verdict FROM orders;
 SELECT * FROM port_pin_gate('orders', fk => 'account', replace => true);
 INSERT INTO orders VALUES (2, 1, NULL, NULL, '022222', NULL, true);
--- Of the gates with names of their own, those with other keys are left alone.
+-- Gates on other keys, with names of their own, are left alone.
 SELECT count(*) FROM port_pin_gate('orders', fk => 'old_account');
 SELECT * FROM port_pin_gate('orders', fk => 'old_account', scope => 'is_port', replace => true);
 SELECT definition('orders');
@@ -176,14 +176,14 @@ CREATE TRIGGER "UseUpPin" AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION t
 CREATE TRIGGER use_up_pin AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION touch();
 SELECT count(*) FROM port_pin_gate('orders', fk => 'account', replace => true);
 SELECT * FROM problems();
--- One that does not fire, or not before the transaction ends, is none.
+-- One that does not fire, or fires only when the transaction ends, is not named.
 ALTER TABLE orders DISABLE TRIGGER "UseUpPin";
 CREATE CONSTRAINT TRIGGER "Later" AFTER INSERT ON orders INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION touch();
 SELECT count(*) FROM port_pin_gate('orders', fk => 'account', replace => true);
 SELECT * FROM problems();
 
 --
--- Removing a guard that gates need: they go first.  The hint is fit to be pasted.
+-- Removing a guard that gates need: the gates go first.  The hint can be pasted.
 --
 SELECT port_pin_unprotect('accounts');
 CREATE FUNCTION hint(statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -196,7 +196,7 @@ EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
 	RETURN substring(hint FROM 'SELECT.*');
 END $$;
--- Gates lead over a number, too, and a disabled one still counts.
+-- Gates may lead over a number, too, and a disabled gate still counts.
 ALTER TABLE orders DISABLE TRIGGER _port_pin_gate;
 CREATE TABLE "By number" (number text CONSTRAINT number REFERENCES numbers, "Port PIN" varchar(10));
 SELECT count(*) FROM port_pin_protect('numbers', lock => 'locked');
@@ -229,7 +229,7 @@ SELECT parts('orders');
 DROP TABLE orders, "By number", numbers;
 
 --
--- All that was made is removed: CHECKs and the statistics of a sealed column, too
+-- All that was made is removed, with CHECKs and the statistics of a sealed column
 --
 CREATE TABLE sealed (id int PRIMARY KEY, pin port_pin_sealed, note text CHECK (note <> ''));
 SELECT count(*) FROM port_pin_protect('sealed', forbid_delete => true);
@@ -295,7 +295,7 @@ CREATE TRIGGER by_hand AFTER UPDATE ON loose FOR EACH ROW EXECUTE FUNCTION port_
 ALTER TABLE loose DROP COLUMN pin;
 SELECT * FROM problems();
 SELECT * FROM port_pin_unprotect('loose');
--- One that has an argument that nobody knows
+-- One that has an unknown argument
 CREATE TRIGGER by_hand AFTER UPDATE ON loose FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=id', 'moves=follow');
 SELECT * FROM problems();
 SELECT * FROM port_pin_unprotect('loose', 'id');
@@ -349,8 +349,8 @@ SELECT hint('SELECT port_pin_gate(''its_orders'')') \gexec
 SELECT count(*) FROM port_pin_gate('its_orders');
 
 --
--- Names never collide: another guard whose column is called like the end of a name,
--- or columns whose names have one beginning
+-- Names never collide: another guard may have a column that is called like the end of a
+-- name, or columns may have names that begin alike
 --
 CREATE TABLE many_pins (id int PRIMARY KEY, pin port_pin, delete port_pin,
 	a_name_of_a_column_that_is_as_long_as_postgresql_allows_it_to_b port_pin,
@@ -390,18 +390,18 @@ ALTER TABLE lost DISABLE TRIGGER port_pin_protect;
 SELECT port_pin_assert_guarded('payers', 'lost');
 -- A table without any guard, which no view shows
 SELECT port_pin_assert_guarded('payers', 'taken', 'pg_class');
--- Nothing is no answer.
+-- NULL, or a table that is not there, is an error.
 SELECT port_pin_assert_guarded('payers', NULL);
 SELECT port_pin_assert_guarded(VARIADIC NULL);
 SELECT port_pin_assert_guarded('nowhere');
--- A partition is guarded with the whole table, and that is with all of its partitions.
+-- A partition is guarded with the whole table, and that with all of its partitions.
 SELECT port_pin_assert_guarded('regional', 'west_1');
 ALTER TABLE west_1 DISABLE TRIGGER USER;
 SELECT port_pin_assert_guarded('regional');
 SELECT port_pin_assert_guarded('east');
 ALTER TABLE west_1 ENABLE TRIGGER USER;
 SELECT port_pin_assert_guarded('east');
--- Its error is one of its own class, and everyone may ask.
+-- Its error is 55000, not one of class 23, and everyone may ask.
 CREATE ROLE regress_portpin_ci;
 GRANT USAGE ON SCHEMA change TO regress_portpin_ci;
 SET ROLE regress_portpin_ci;
@@ -411,8 +411,8 @@ SELECT port_pin_assert_guarded('lost');
 SELECT port_pin_assert_guarded('payers');
 RESET ROLE;
 
--- Changing and removing takes what installing takes, and to drop what others made, the
--- table itself.
+-- Changing and removing takes the rights that installing takes; dropping what others
+-- made takes the ownership of the table.
 GRANT EXECUTE ON FUNCTION port_pin_unprotect, port_pin_protect, port_pin_protect_trigger TO regress_portpin_ci;
 SET ROLE regress_portpin_ci;
 SELECT port_pin_unprotect('lost');

@@ -63,7 +63,7 @@ UPDATE accounts SET region = 'west', pin = NULL WHERE id = 6;
 \set VERBOSITY default
 SELECT tableoid::regclass, id, region, name, pin FROM accounts ORDER BY id;
 
--- The error tells the partition that the row came to, and its trigger.
+-- The error names the partition that the row came to, and its trigger.
 DO $$
 DECLARE
 	in_table text; the_constraint text; hint text;
@@ -79,7 +79,7 @@ END $$;
 -- Other people's triggers
 --
 \set VERBOSITY sqlstate
--- A new row's PIN starts blank, thinks the target partition; but this one is not new.
+-- The target partition blanks the PIN of each row that it takes for new; this one is not.
 CREATE TRIGGER a BEFORE INSERT ON accounts_west FOR EACH ROW EXECUTE FUNCTION blank_pin();
 UPDATE accounts SET region = 'west' WHERE id = 1;
 INSERT INTO accounts VALUES (7, 'west', 'new', '077777');
@@ -90,7 +90,7 @@ CREATE TRIGGER a BEFORE UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION blank_p
 UPDATE accounts SET region = 'west' WHERE id = 1;
 DROP TRIGGER a ON accounts;
 
--- A trigger behind it that clears the row once it has come
+-- A trigger behind the guard that clears the row once it has arrived
 CREATE FUNCTION clear_arrival() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	UPDATE partitions.accounts SET pin = NULL WHERE id = NEW.id;
 	RETURN NULL;
@@ -121,7 +121,7 @@ ALTER TRIGGER a ON accounts RENAME TO z;
 UPDATE accounts SET region = 'east', pin = NULL WHERE id = 1;
 UPDATE accounts SET region = 'east' WHERE id = 1;
 SELECT tableoid::regclass, id, pin FROM accounts ORDER BY id;
--- The nested one clears: refused, and with it the whole.
+-- The nested move clears a PIN: it is refused, and with it the whole statement.
 CREATE OR REPLACE FUNCTION move_another() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	IF OLD.id = 1 THEN
 		UPDATE partitions.accounts SET region = CASE region WHEN 'east' THEN 'west' ELSE 'east' END,
@@ -130,7 +130,7 @@ CREATE OR REPLACE FUNCTION move_another() RETURNS trigger LANGUAGE plpgsql AS $$
 	RETURN NULL;
 END $$;
 UPDATE accounts SET region = 'west' WHERE id = 1;
--- Nor when it is caught: then that move did not happen.
+-- When the error is caught, only that move did not happen.
 CREATE OR REPLACE FUNCTION move_another() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	IF OLD.id = 1 THEN
 		UPDATE partitions.accounts SET region = CASE region WHEN 'east' THEN 'west' ELSE 'east' END,
@@ -181,7 +181,7 @@ SAVEPOINT locked;
 SELECT id FROM accounts WHERE id = 1 FOR UPDATE;
 UPDATE accounts SET region = 'west', pin = NULL WHERE id = 1;
 ROLLBACK;
--- Prepared, from a function, with many rows: only the last one is cleared.
+-- Many rows, of which only the last one is cleared.
 INSERT INTO accounts SELECT n, 'east', 'many', to_char(n, 'FM000000') FROM generate_series(1001, 2000) AS n;
 UPDATE accounts SET region = 'west', pin = CASE WHEN id < 2000 THEN pin END WHERE name = 'many';
 UPDATE accounts SET region = 'west' WHERE name = 'many';
@@ -208,7 +208,7 @@ ALTER TABLE accounts DETACH PARTITION accounts_old;
 SELECT count(*) AS guards FROM pg_trigger WHERE tgrelid = 'accounts_old'::regclass AND NOT tgisinternal;
 SELECT port_pin_protect('accounts_old');
 UPDATE accounts_old SET pin = NULL;
--- To come back it leaves its own guard behind.
+-- To come back it has to give up its own guard.
 ALTER TABLE accounts ATTACH PARTITION accounts_old FOR VALUES IN ('old');
 SELECT port_pin_unprotect('accounts_old');
 ALTER TABLE accounts ATTACH PARTITION accounts_old FOR VALUES IN ('old');
@@ -221,8 +221,8 @@ UPDATE accounts SET region = 'odd' WHERE id = 1;
 DROP TABLE accounts_odd;
 DROP ACCESS METHOD regress_portpin_am;
 
--- Without one of the pair, a movement goes unseen, which port_pin_guards tells:
--- port_pin_protect() puts it back.
+-- Without one of the pair, row movement goes unseen.  port_pin_guards says so, and
+-- port_pin_protect() puts the trigger back.
 DROP TRIGGER port_pin_protect_insert ON accounts;
 SELECT problem FROM port_pin_guards WHERE relation = 'accounts'::regclass;
 BEGIN;
@@ -267,7 +267,7 @@ DELETE FROM accounts WHERE id = 1;
 DELETE FROM accounts_1 WHERE id = 1;
 TRUNCATE accounts;
 TRUNCATE accounts_1;
--- An INSERT that is suppressed would make a DELETE of the move.
+-- A suppressed INSERT would turn the move into a DELETE.
 CREATE TRIGGER a BEFORE INSERT ON accounts_2 FOR EACH ROW EXECUTE FUNCTION suppress();
 UPDATE accounts SET region = 2 WHERE id = 1;
 DROP TRIGGER a ON accounts_2;
@@ -322,7 +322,7 @@ UPDATE orders SET status = 'done', pin = '022222' WHERE id = 1;
 UPDATE orders SET status = 'done', account = NULL WHERE id = 1;
 UPDATE orders SET status = 'done', account = 2, pin = '9022222' WHERE id = 1;
 UPDATE orders SET status = 'odd', pin = '9022222' WHERE id = 1;
--- Blanking the PIN on the way is free, as it is without a move; then it is needed anew.
+-- Blanking the PIN on the way is free, as it is without a move; then it is needed again.
 UPDATE orders SET status = 'done', pin = NULL WHERE id = 2;
 UPDATE orders SET status = 'new' WHERE id = 2;
 UPDATE orders SET status = 'done', pin = '111111' WHERE id = 2;
@@ -332,7 +332,7 @@ UPDATE orders SET status = 'new', account = 1 WHERE id = 2;
 SELECT tableoid::regclass, id, account, pin FROM orders ORDER BY id;
 
 \set VERBOSITY sqlstate
--- An old order in, a new one along with it: only the old one goes unjudged.
+-- An old order moves, a new one comes along: only the old one goes unjudged.
 MERGE INTO orders USING (VALUES (3), (5)) AS v (id) ON orders.id = v.id
 	WHEN MATCHED THEN UPDATE SET status = 'done'
 	WHEN NOT MATCHED THEN INSERT VALUES (v.id, 'done', 2, '022222');
@@ -346,7 +346,7 @@ INSERT INTO orders SELECT id, 'done', account, pin FROM gone;
 MERGE INTO orders USING (VALUES (3), (5)) AS v (id) ON orders.id = v.id
 	WHEN MATCHED THEN UPDATE SET status = 'done'
 	WHEN NOT MATCHED THEN INSERT VALUES (v.id, 'done', 2, '9022222');
--- Other people's trigger on the partition that it moves to
+-- Another trigger, on the partition that the order moves to
 CREATE FUNCTION another_account() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	NEW.account := 11;
 	RETURN NEW;
@@ -371,8 +371,8 @@ DROP TRIGGER z ON orders;
 \set VERBOSITY default
 SELECT tableoid::regclass, id, account, pin FROM orders ORDER BY id;
 
--- An account that gets a key of another partition moves; that its orders follow it
--- can't be told from their being given away, so it is refused where it would cascade.
+-- An account moves if its new key belongs to another partition.  Its orders following it
+-- look the same as its orders being given away, so it is refused where it would cascade.
 ALTER TABLE orders DROP CONSTRAINT orders_account_fkey,
 	ADD FOREIGN KEY (account) REFERENCES accounts ON UPDATE CASCADE;
 \set VERBOSITY sqlstate

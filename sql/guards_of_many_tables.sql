@@ -1,6 +1,6 @@
 --
 -- port_pin_guards may be asked about any number of tables: the session that asks does not
--- keep what its caches have learnt of all of them.
+-- keep all that its caches have learned about them.
 --
 \set VERBOSITY terse
 SET client_min_messages = warning;
@@ -25,7 +25,7 @@ CREATE TEMP VIEW indexes_seen AS
 SELECT port_pin_assert_guarded('many.orders7', 'many.accounts7');
 SELECT seen FROM indexes_seen;
 
--- Asked about all, it has those of the last tables in the end.
+-- Asked about all, it ends up with those of the last tables only.
 SELECT count(*), count(problem) FROM port_pin_guards WHERE relation::text LIKE 'many.%';
 SELECT seen < 100 AS bounded FROM indexes_seen;
 

@@ -1,7 +1,6 @@
 --
--- port_pin_guards: whatever breaks a guard shows in one row of the view, with the
--- words of the trigger where the trigger would raise an error; mending it clears
--- that row.
+-- port_pin_guards: whatever breaks a guard shows in one row of the view, in the words
+-- of the trigger where the trigger would raise an error; mending it clears that row.
 --
 \set VERBOSITY terse
 SET client_min_messages = warning;
@@ -50,7 +49,7 @@ SELECT definition FROM port_pin_guards WHERE relation IN ('accounts'::regclass, 
 
 --
 -- A plain table that keeps its PINs.  The gate over it needs the guard, and says so,
--- too; that the guard is disabled is the guard's problem alone.
+-- too; a guard that is disabled is the guard's problem alone.
 --
 SELECT * FROM try(
 	'DROP TRIGGER port_pin_protect ON accounts',
@@ -70,7 +69,7 @@ SELECT * FROM try(
 	'ALTER TABLE accounts ENABLE ALWAYS TRIGGER port_pin_protect',
 	'ALTER TABLE accounts ENABLE TRIGGER port_pin_protect');
 
--- Another column of PINs, a table of them, a domain of one's own.
+-- Another column of PINs, a table of them, a domain of your own.
 SELECT * FROM try(
 	'ALTER TABLE accounts ADD COLUMN old_pin port_pin',
 	'ALTER TABLE accounts DROP COLUMN old_pin');
@@ -86,7 +85,7 @@ SELECT * FROM try(
 	'CREATE TABLE child () INHERITS (accounts)',
 	'DROP TABLE child');
 
--- A WHEN that can blind it.  Any other than the installer's is one.
+-- A WHEN that can blind it.  Any WHEN but the installer's can.
 SELECT * FROM try(
 	'DROP TRIGGER port_pin_protect ON accounts;
 	 CREATE TRIGGER port_pin_protect AFTER UPDATE ON accounts FOR EACH ROW
@@ -102,7 +101,7 @@ SELECT * FROM try(
 	'CREATE OR REPLACE TRIGGER port_pin_protect AFTER UPDATE ON accounts FOR EACH ROW
 		WHEN (false) EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')',
 	'SELECT port_pin_protect(''accounts'', replace => true)');
--- None at all is no problem: the trigger looks for itself.
+-- No WHEN at all is no problem: the trigger checks for itself.
 SELECT * FROM try(
 	'CREATE OR REPLACE TRIGGER port_pin_protect AFTER UPDATE ON accounts FOR EACH ROW
 		EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')',
@@ -115,13 +114,13 @@ SELECT * FROM try(
 		EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'')',
 	'SELECT port_pin_protect(''accounts'', replace => true)');
 
--- Rules that are stated twice, by triggers of any names.
+-- Rules that are stated twice, by triggers with any names.
 SELECT * FROM try(
 	'CREATE TRIGGER mine AFTER UPDATE ON accounts FOR EACH ROW
 		EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'', ''key=id'')',
 	'DROP TRIGGER mine ON accounts');
 
--- What a rule names is gone.
+-- A column that a rule names is gone.
 SELECT * FROM try(
 	'SELECT port_pin_protect(''accounts'', lock => ''locked'', replace => true);
 	 ALTER TABLE accounts RENAME locked TO on_hold',
@@ -148,7 +147,7 @@ SELECT * FROM try(
 	'CREATE OR REPLACE TRIGGER _port_pin_gate_update AFTER UPDATE ON port_orders FOR EACH ROW
 		EXECUTE FUNCTION port_pin_gate_trigger(''fk=account_id'', ''pin=pin'', ''guarded=account'')',
 	'SELECT port_pin_gate(''port_orders'', scope => ''is_us'', replace => true)');
--- A WHEN of one's own.
+-- A WHEN of your own.
 SELECT * FROM try(
 	'CREATE OR REPLACE TRIGGER _port_pin_gate AFTER INSERT ON port_orders FOR EACH ROW WHEN (false)
 		EXECUTE FUNCTION port_pin_gate_trigger(''fk=account_id'', ''pin=pin'', ''scope=is_us'', ''guarded=account'')',
@@ -174,7 +173,7 @@ SELECT * FROM try(
 	'ALTER TABLE port_orders RENAME pin TO "PIN"',
 	'ALTER TABLE port_orders RENAME "PIN" TO pin');
 
--- What the view says is what whoever places an order is told.
+-- The view says what a client that places an order is told.
 SELECT * FROM told('ALTER TABLE port_orders DROP CONSTRAINT account', 'port_orders');
 SELECT * FROM told('ALTER TABLE port_orders RENAME account_id TO customer', 'port_orders');
 SELECT * FROM told('ALTER TABLE port_orders RENAME pin TO "PIN"', 'port_orders');
@@ -198,13 +197,13 @@ SELECT * FROM told('REVOKE SELECT (pin) ON accounts FROM regress_guards_owner', 
 SELECT * FROM told('ALTER TABLE accounts ENABLE ROW LEVEL SECURITY', 'port_orders');
 
 -- The account's column has another name: its guard looks for the old one, and the gate
--- finds nobody who speaks for the new one.
+-- finds no guard that speaks for the new one.
 SELECT * FROM try(
 	'ALTER TABLE accounts RENAME pin TO secret',
 	'ALTER TABLE accounts RENAME secret TO pin');
 
 -- A trigger of the application that fires first can lock the account or use up its PIN:
--- harmless as it may be, somebody should look.
+-- it may be harmless, but somebody should look.
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 SELECT * FROM try(
 	'CREATE TRIGGER "Audit" AFTER INSERT ON port_orders FOR EACH ROW EXECUTE FUNCTION touch();
@@ -212,13 +211,13 @@ SELECT * FROM try(
 	'ALTER TRIGGER "Audit" ON port_orders RENAME TO audit_2');
 DROP TRIGGER audit ON port_orders;
 DROP TRIGGER audit_2 ON port_orders;
--- A constraint's trigger is there to look.
+-- A constraint trigger is there to check, so it is no problem.
 SELECT * FROM try(
 	'CREATE CONSTRAINT TRIGGER "Audit" AFTER INSERT ON port_orders FOR EACH ROW EXECUTE FUNCTION touch()',
 	'DROP TRIGGER "Audit" ON port_orders');
 
 -- A cast that comes later can make = mean something else when a dump is restored: then
--- a WHEN that compares by it is not written any more.
+-- a WHEN that compares by it is no longer written.
 CREATE TYPE place AS ENUM ('capital');
 CREATE TABLE places (id place PRIMARY KEY, pin port_pin);
 CREATE FUNCTION number_of(place) RETURNS int LANGUAGE sql IMMUTABLE RETURN 1;
@@ -279,8 +278,8 @@ SELECT * FROM try(
 SELECT * FROM told('ALTER TRIGGER a ON redacted RENAME TO zzz', 'redacted');
 
 --
--- A legacy column is one of PINs only by its guard: without it, the view has no row of
--- it.  But the gate knows that there was one.
+-- Only its guard makes a legacy column one of PINs: without it, the view has no row for
+-- the column.  But the gate knows that there was a guard.
 --
 CREATE TABLE legacy (id bigint PRIMARY KEY, code varchar(10));
 CREATE TABLE legacy_orders (id bigint PRIMARY KEY, account_id bigint REFERENCES legacy, code varchar(10));
@@ -318,7 +317,7 @@ SELECT * FROM try(
 	 CREATE TRIGGER port_pin_protect AFTER UPDATE OR DELETE ON lasting
 		FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'', ''key=id'')');
 -- The rules are what the trigger AFTER UPDATE states: without key=, rows may go away,
--- which is no problem, but another guard.
+-- which is no problem, but a different guard.
 CREATE OR REPLACE TRIGGER port_pin_protect AFTER UPDATE OR DELETE ON lasting
 	FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=pin');
 SELECT definition, problem FROM port_pin_guards WHERE relation = 'lasting'::regclass;
@@ -348,7 +347,7 @@ SELECT count(*) FROM port_pin_protect('parts', forbid_delete => true);
 SELECT count(*) FROM port_pin_gate('part_orders');
 SELECT * FROM seen WHERE relation::text LIKE 'part%';
 
--- A healthy partition has no row; one that is ill has.
+-- A healthy partition has no row; one with a problem has.
 SELECT * FROM try(
 	'ALTER TABLE parts_w1 DISABLE TRIGGER port_pin_protect',
 	'ALTER TABLE parts_w1 ENABLE TRIGGER port_pin_protect');
@@ -359,8 +358,8 @@ SELECT * FROM try(
 	'ALTER TABLE part_orders1 OWNER TO regress_guards_desk',
 	'ALTER TABLE part_orders1 OWNER TO ' || current_user);
 
--- A trigger of its own that fires before the gate's; those of the partitioned table are
--- said there.
+-- A partition's own trigger that fires before the gate's; triggers of the partitioned
+-- table are reported there.
 SELECT * FROM try(
 	'CREATE TRIGGER "Audit" AFTER INSERT ON part_orders1 FOR EACH ROW EXECUTE FUNCTION touch()',
 	'DROP TRIGGER "Audit" ON part_orders1');
@@ -368,7 +367,7 @@ SELECT * FROM try(
 	'CREATE TRIGGER "Audit" AFTER INSERT ON part_orders FOR EACH ROW EXECUTE FUNCTION touch()',
 	'DROP TRIGGER "Audit" ON part_orders');
 
--- What ails the partitioned table is said once.
+-- A problem of the partitioned table is reported once.
 SELECT * FROM try(
 	'ALTER TABLE parts DISABLE TRIGGER port_pin_protect',
 	'ALTER TABLE parts ENABLE TRIGGER port_pin_protect');
@@ -439,7 +438,7 @@ RESET allow_system_table_mods;
 
 --
 -- The record of failed attempts: a restore with --disable-triggers enables all triggers
--- in the end, but not as they were.  Nor must one be missing.
+-- in the end, but not as they were.  None of them may be missing, either.
 --
 ALTER TABLE port_pin_failures DISABLE TRIGGER ALL, ENABLE TRIGGER ALL;
 SELECT * FROM port_pin_guards WHERE guard = 'record' ORDER BY trigger_name;

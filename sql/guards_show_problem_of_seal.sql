@@ -8,7 +8,7 @@ SET client_min_messages = warning;
 CREATE SCHEMA guards_sealed;
 SET search_path = guards_sealed, public;
 
--- The settings of portpin are known where it has been loaded.
+-- portpin's settings are known once it has been loaded.
 LOAD 'portpin';
 SELECT '/tmp/portpin_regress_guards_sealed_' || pg_backend_pid() AS key_file \gset
 \set make_file 'umask 077 && cat > ' :key_file
@@ -61,12 +61,12 @@ SELECT * FROM try(
 	'ALTER TABLE accounts ENABLE ALWAYS TRIGGER port_pin_seal',
 	'ALTER TABLE accounts ENABLE TRIGGER port_pin_seal');
 
--- To seal is one thing, to keep another.  The guard takes both.
+-- Sealing is one thing, keeping another.  The guard takes both.
 SELECT * FROM try(
 	'DROP TRIGGER port_pin_protect ON accounts',
 	'SELECT port_pin_protect(''accounts'', replace => true)');
 
--- Attached wrongly, it says what it would say at the first row.
+-- For a wrongly attached trigger the view says what it would say at the first row.
 SELECT * FROM try(
 	'DROP TRIGGER port_pin_seal ON accounts;
 	 CREATE TRIGGER port_pin_seal AFTER INSERT ON accounts FOR EACH ROW
@@ -106,7 +106,7 @@ SELECT * FROM try(
 	'ALTER TABLE accounts RENAME secret TO pin');
 
 --
--- The CHECK: gone; one that need not be asked; one that asks for more
+-- The CHECK: gone; one that can be passed over; one that asks for more
 --
 SELECT * FROM try(
 	'ALTER TABLE accounts DROP CONSTRAINT pin_is_sealed',
@@ -118,8 +118,8 @@ SELECT * FROM try(
 	'ALTER TABLE accounts DROP CONSTRAINT pin_is_sealed, ADD CONSTRAINT pin_is_sealed
 		CHECK (length(pin) > 60 AND port_pin_check_sealed(pin))');
 
--- Rows from before: no row is read to find out whether they are readable, so it is
--- said until the CHECK is validated, which port_pin_seal_column does at its end.
+-- Rows from before: the view reads no row to find out whether it is readable, so it
+-- reports them until the CHECK is validated, which port_pin_seal_column does at its end.
 CREATE TABLE older (id bigint PRIMARY KEY, pin text);
 INSERT INTO older VALUES (1, '123456');
 ALTER TABLE older ALTER pin TYPE port_pin_sealed;
@@ -130,7 +130,7 @@ SELECT pin_column, guard, trigger_name, enabled, problem FROM seen WHERE relatio
 DROP TABLE older;
 
 --
--- Other columns of the type: a second one, of a domain of one's own; a table of them
+-- Other columns of the type: a second one, of a domain of your own; a table of them
 --
 SELECT * FROM try(
 	'CREATE DOMAIN strong_pin AS port_pin_sealed CHECK (NOT port_pin_is_weak(VALUE));
@@ -173,7 +173,7 @@ SELECT * FROM try(
 SELECT * FROM try(
 	'ALTER TABLE regional DROP CONSTRAINT pin_is_sealed',
 	'ALTER TABLE regional ADD CONSTRAINT pin_is_sealed CHECK (port_pin_check_sealed(pin))');
--- Detached, a partition has no guard any more.
+-- A detached partition no longer has a guard.
 SELECT * FROM try(
 	'ALTER TABLE regional DETACH PARTITION west',
 	'ALTER TABLE regional ATTACH PARTITION west FOR VALUES IN (''west'')');
@@ -197,14 +197,14 @@ SELECT * FROM try('SELECT',
 INSERT INTO port_orders VALUES (2, 1, '123456');
 SELECT count(*), count(pin) AS readable FROM port_orders;
 
--- A half that is missing is worse, and said first.
+-- A missing half is worse, and reported first.
 CREATE TABLE hoard (id bigint PRIMARY KEY, account_id bigint REFERENCES accounts, pin port_pin);
 SELECT count(*) FROM port_pin_gate('hoard');
 SELECT * FROM try(
 	'DROP TRIGGER _port_pin_gate_update ON hoard',
 	'DROP TABLE hoard');
 
--- A verdict does not redact by itself; and one sealed PIN on the way is enough.
+-- A verdict does not redact by itself; and one sealed PIN on the path is enough.
 CREATE TABLE orgs (id bigint PRIMARY KEY, pin port_pin);
 CREATE TABLE numbers (e164 text PRIMARY KEY, org bigint REFERENCES orgs, pin port_pin_sealed);
 SELECT count(*) FROM port_pin_protect('orgs') UNION ALL SELECT count(*) FROM port_pin_protect('numbers');

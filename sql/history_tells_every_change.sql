@@ -1,9 +1,9 @@
 -- Every change of a port PIN is on record, for accounts whose guard keeps history:
--- who did what, and when, but never the PIN.  What changes nothing is not told.
+-- who did what, and when, but never the PIN.  What changes nothing is not recorded.
 CREATE SCHEMA history;
 SET search_path = history, public;
 
--- The settings of portpin are known where it has been loaded.
+-- portpin's settings are known once it has been loaded.
 LOAD 'portpin';
 SELECT '/tmp/portpin_regress_history_' || pg_backend_pid() AS key_file \gset
 \set make_file 'umask 077 && cat > ' :key_file
@@ -47,7 +47,7 @@ UPDATE accounts SET pin = '735517' WHERE id = 4;
 COMMIT;
 SELECT * FROM told OFFSET 13;
 
--- It is told by the stored row, whatever the statement and other triggers say.
+-- The stored row decides what is told, whatever the statement and other triggers say.
 CREATE FUNCTION another_pin() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	NEW.pin := '998877';
 	RETURN NEW;
@@ -113,7 +113,7 @@ SELECT * FROM told;
 TRUNCATE customers_west;
 
 --
--- Sealed PINs: to seal what is there changes no PIN.
+-- Sealed PINs: sealing what is there changes no PIN.
 --
 DELETE FROM port_pin_history;
 SET portpin.seal_cost = 4;
@@ -147,7 +147,7 @@ SELECT port_pin_lift_lockout('accounts', 2);
 SELECT * FROM told;
 
 --
--- Nobody can forge it, or read it, without a grant; whoever changes accounts needs none.
+-- Nobody can forge it, or read it, without a grant; changing accounts needs none.
 --
 DELETE FROM port_pin_history;
 CREATE ROLE regress_portpin_clerk;
@@ -166,7 +166,7 @@ GRANT INSERT, SELECT ON port_pin_history TO regress_portpin_clerk;
 SELECT definition, problem FROM port_pin_guards WHERE guard = 'grant' AND relation = 'port_pin_history'::regclass;
 REVOKE ALL ON port_pin_history FROM regress_portpin_clerk;
 
--- No code of anybody's runs: no trigger, default, rule or CHECK of the table.
+-- Nobody's code runs: no trigger, default, rule or CHECK of the table.
 BEGIN;
 ALTER TABLE port_pin_history ADD note text DEFAULT 'x', ADD CHECK (note IS NOT NULL);
 CREATE FUNCTION boo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -196,7 +196,7 @@ WHERE account_schema = 'history' AND account_table = 'accounts' AND account_key 
 SELECT * FROM told;
 
 --
--- What it asks for, and what a guard without it is
+-- What history requires, and a guard without it
 --
 CREATE TABLE no_key (id int, pin port_pin);
 SELECT port_pin_protect('no_key', history => true);
@@ -207,7 +207,7 @@ SELECT tgname FROM pg_trigger WHERE tgrelid = 'accounts'::regclass AND NOT tgisi
 UPDATE accounts SET pin = '445566' WHERE id = 4;
 SELECT * FROM told;
 
--- What is missing, or has been made deaf, is noticed.
+-- What is missing, or no longer works, is noticed.
 DROP TRIGGER port_pin_protect_delete ON sealed;
 SELECT problem FROM port_pin_guards WHERE relation = 'sealed'::regclass;
 ALTER TABLE sealed DROP CONSTRAINT sealed_pkey;

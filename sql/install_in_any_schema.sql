@@ -1,6 +1,6 @@
 -- Installing portpin: it works in any schema, whatever it is called and wherever
--- pgcrypto is; every object is documented; who could guess a PIN with a function
--- has to be granted it.
+-- pgcrypto is; every object is documented; a function that could serve to guess a PIN
+-- takes a grant.
 
 -- pgcrypto comes first, or along with CASCADE.
 CREATE EXTENSION portpin;
@@ -26,14 +26,14 @@ END $$;
 CREATE SCHEMA "Crypto Box";
 CREATE SCHEMA "Port PINs, ""safe""";
 CREATE EXTENSION pgcrypto SCHEMA "Crypto Box";
--- Somebody who may create there has been there first, and left an operator that
--- would suit the views of the extension.
+-- A role that may create there has been there first, and left an operator that would
+-- suit the views of the extension.
 CREATE FUNCTION "Port PINs, ""safe""".spy(oid, regclass) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 CREATE OPERATOR "Port PINs, ""safe""".= (
 	LEFTARG = oid, RIGHTARG = regclass, FUNCTION = "Port PINs, ""safe""".spy);
 CREATE EXTENSION portpin SCHEMA "Port PINs, ""safe""";
 SET search_path = '';
--- Nothing of the extension uses it: it can go.
+-- Nothing in the extension uses it, so it can go.
 DROP OPERATOR "Port PINs, ""safe""".= (oid, regclass);
 DROP FUNCTION "Port PINs, ""safe""".spy;
 
@@ -98,7 +98,7 @@ WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
 	AND NOT (classid = 'pg_type'::regclass AND objid IN (SELECT typarray FROM pg_type UNION SELECT reltype FROM pg_class))
 	AND obj_description(objid, classid::regclass::name) IS NULL;
 
--- Whom each function is for.  PUBLIC has what domains and CHECKs call, and what
+-- Who may call each function.  PUBLIC may call what domains and CHECKs call, and what
 -- knows no stored PIN; the rest could be used to guess.
 SELECT p.oid::regprocedure AS function,
 	has_function_privilege('public', p.oid, 'EXECUTE') AS public,

@@ -1,8 +1,8 @@
 -- Promise: the guard writes down when a port PIN was set or changed, and nobody else
 -- does; and an order gets in only while the PIN is neither too new nor too old.
 --
--- changed => 'column' names the column, min_age and max_age what is asked of it.  Times
--- are shown by comparison: 'now' is a stamp made since the last call of mark().
+-- changed => 'column' names the column, min_age and max_age what is required of it.
+-- Times are shown by comparison: 'now' is a stamp made since the last call of mark().
 CREATE SCHEMA age;
 SET search_path = age, public;
 
@@ -17,7 +17,7 @@ CREATE TABLE accounts (id int PRIMARY KEY, name text, pin port_pin, pin_changed 
 INSERT INTO accounts VALUES
 	(1, 'long ago', '111111', '2001-01-01'), (2, 'unknown', '222222', NULL), (3, 'blank', NULL, NULL);
 
--- What is there already keeps the age that it has, and can't be given one later.
+-- Rows that are there already keep the age that they have, and can't be given one later.
 SELECT port_pin_protect('accounts', changed => 'pin_changed');
 SELECT mark();
 
@@ -33,7 +33,7 @@ UPDATE accounts SET pin = '111112', pin_changed = '2001-01-01' WHERE id = 1;
 SELECT id, name, pin, shown(pin_changed) FROM accounts ORDER BY id;
 SELECT mark();
 
--- The same digits again change nothing; nor does what an application writes back.
+-- The same digits again change nothing, and neither does what an application writes back.
 UPDATE accounts SET pin = '111112', name = 'same' WHERE id = 1;
 UPDATE accounts SET pin_changed = '2001-01-01', name = 'forged' WHERE id = 2;
 UPDATE accounts SET pin_changed = NULL WHERE id = 3;
@@ -148,15 +148,15 @@ CREATE FUNCTION answers() RETURNS TABLE (id int, stamp text, nothing text, wrong
 		age.answer(id, NULL), age.answer(id, '999999'), age.answer(id, pin) FROM age.accounts WHERE id IN (2, 4, 5, 7) ORDER BY id $$;
 SET DateStyle = ISO;
 
--- By itself changed says nothing of orders.
+-- By itself, changed says nothing about orders.
 SET portpin.max_failures_per_account = 0;
 SELECT * FROM answers();
 
--- Too new: every PIN is answered alike, but for none.  Unknown is not too new.
+-- Too new: all PINs get the same answer, except none.  An unknown age is not too new.
 SELECT count(*) FROM port_pin_protect('accounts', changed => 'pin_changed', min_age => '7 days', replace => true);
 SELECT * FROM answers();
 
--- Too old: unknown is.
+-- Too old: an unknown age is.
 SELECT count(*) FROM port_pin_protect('accounts', changed => 'pin_changed', max_age => '30 days', replace => true);
 SELECT * FROM answers();
 SELECT count(*) FROM port_pin_protect('accounts', changed => 'pin_changed', min_age => '7 days', max_age => '100 years', replace => true);
@@ -186,7 +186,7 @@ SELECT count(*) FROM port_pin_protect('accounts', changed => 'pin_changed', max_
 INSERT INTO kept_orders VALUES (3, 4, '444445'), (4, 7, '777778');
 TABLE kept_orders ORDER BY id;
 
--- The gate reads the column for the owner of the orders.
+-- The gate reads the column with the rights of the owner of the orders.
 CREATE ROLE regress_portpin_age;
 GRANT USAGE ON SCHEMA age TO regress_portpin_age;
 GRANT SELECT (id, pin), REFERENCES ON accounts TO regress_portpin_age;
@@ -280,7 +280,7 @@ SELECT port_pin_protect('wrong', changed => 'at', min_age => '2 days', max_age =
 ALTER TABLE wrong DROP pin;
 SELECT port_pin_protect('wrong', lock => 'frozen', changed => 'at');
 
--- An interval is written as every session reads it.
+-- An interval is written in a form that every session reads alike.
 ALTER TABLE wrong ADD pin port_pin;
 SET IntervalStyle = sql_standard;
 SELECT count(*) FROM port_pin_protect('wrong', changed => 'at', min_age => '1 month 2 days 3 hours');

@@ -1,9 +1,9 @@
--- Promise: where the guard is asked to, a new port PIN is neither one that guessers try
--- first nor one that is told by what others know of the account.
+-- Promise: where the guard is told to check, a new port PIN is neither one that guessers
+-- try first nor one that follows from what others know about the account.
 --
 -- forbid_weak refuses the first, unlike => 'columns' the second: 23514, in words that
--- show neither the PIN nor the row, as a CHECK's own would.  They are asked of new PINs
--- only: of one that is set, or changed to other digits.
+-- show neither the PIN nor the row, as a CHECK's own would.  They apply to new PINs
+-- only: to one that is set, or changed to other digits.
 CREATE SCHEMA guess;
 SET search_path = guess, public;
 
@@ -13,12 +13,12 @@ INSERT INTO accounts VALUES (1, '+1 (202) 555-0181', 98052, 'MS-0042-1177', '123
 SELECT port_pin_protect('accounts', unlike => 'phone, zip, account_no', forbid_weak => true);
 SELECT definition, problem FROM port_pin_guards WHERE relation = 'accounts'::regclass;
 
--- What a row has already stays good, also where it is written again.
+-- What a row has already stays good, even where it is written again.
 UPDATE accounts SET pin = '123456', note = 'written again' WHERE id = 1;
 UPDATE accounts SET phone = phone || ' x', pin = pin WHERE id = 2;
 INSERT INTO accounts VALUES (1, NULL, NULL, NULL, '123456') ON CONFLICT (id) DO UPDATE SET pin = EXCLUDED.pin;
 
--- New ones are asked: on INSERT and UPDATE, upserts and COPY.
+-- New ones are checked: on INSERT and UPDATE, upserts and COPY.
 DO $$
 DECLARE t text; c text; guess text;
 BEGIN
@@ -45,7 +45,7 @@ UPDATE accounts SET pin = '712859' WHERE id = 3;
 INSERT INTO accounts VALUES (4, '202-555-0184', NULL, NULL, NULL), (5, '202-555-0185', 10001, 'none', '730461');
 SELECT id, pin, note FROM accounts ORDER BY id;
 
--- What counts is the row that is stored: other people's triggers don't get round it.
+-- What counts is the row that is stored: other people's triggers can't get around it.
 CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	NEW.phone := '202-555-0189';
@@ -69,7 +69,7 @@ SELECT count(*) FROM port_pin_unprotect('accounts');
 SELECT count(*) FROM pg_trigger WHERE tgrelid = 'accounts'::regclass AND NOT tgisinternal;
 
 --
--- Legacy text.  What is no PIN is the CHECK's to refuse.
+-- Legacy text.  It is the CHECK's job to refuse what is no PIN.
 --
 CREATE TABLE legacy (id int PRIMARY KEY, phone numeric, pin text);
 SELECT count(*) FROM port_pin_protect('legacy', pin => 'pin', unlike => 'phone', forbid_weak => true, clearable => true);

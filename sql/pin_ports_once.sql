@@ -1,5 +1,5 @@
--- A PIN ports once, where the guard names a column with used: the order that is
--- accepted stamps it, and only a PIN that is set anew clears it.
+-- A PIN ports once, where the guard names a column with used: an accepted order stamps
+-- it, and only a new PIN clears it.
 CREATE SCHEMA once;
 SET search_path = once, public;
 DELETE FROM port_pin_history;
@@ -21,7 +21,7 @@ CREATE VIEW used_now AS SELECT id, is_used FROM accounts WHERE pin_used IS NOT N
 INSERT INTO orders VALUES (1, 1, '735511');
 SELECT * FROM used_now;
 INSERT INTO orders VALUES (2, 1, '735511');
--- The PIN is not looked at any more, and that is no failed attempt.
+-- The PIN is no longer looked at, and that is no failed attempt.
 INSERT INTO orders VALUES (2, 1, '999999');
 SELECT count(*) AS failures FROM port_pin_failures WHERE account_schema = 'once';
 -- The index has the stamped row.
@@ -48,14 +48,14 @@ UPDATE accounts SET name = 'changed' WHERE id = 3;
 INSERT INTO orders VALUES (8, 3, '735513');
 COMMIT;
 INSERT INTO orders VALUES (9, 3, '735513');
--- What another transaction used is not this one's, though it changes the account.
+-- What another transaction used stays used, even if this one changes the account.
 BEGIN;
 UPDATE accounts SET name = 'mine' WHERE id = 3;
 INSERT INTO orders VALUES (9, 3, '735513');
 ROLLBACK;
 
 --
--- A new PIN is good again; the same one set again is not, nor can the stamp be written.
+-- A new PIN is good again; the same one set again is not, and the stamp can't be written.
 --
 UPDATE accounts SET pin = '735511' WHERE id = 1;
 UPDATE accounts SET pin_used = NULL WHERE id = 1;
@@ -82,7 +82,7 @@ SELECT event, account_key, order_schema, order_table, order_key FROM port_pin_hi
 WHERE account_schema = 'once' AND event <> 'set' ORDER BY event_at;
 
 --
--- A gate that writes verdicts and redacts: what is not stored spends no PIN.
+-- A gate that writes verdicts and redacts: an order that is not stored spends no PIN.
 --
 CREATE TABLE requests (id int PRIMARY KEY, account int REFERENCES accounts, pin port_pin, verdict port_pin_verdict, note text);
 SELECT port_pin_gate('requests', verdict => 'verdict', redact => true);
@@ -100,7 +100,7 @@ SELECT * FROM used_now;
 SELECT event, account_key, order_table, order_key FROM port_pin_history
 WHERE order_table = 'requests' ORDER BY event_at;
 
--- Orders that were judged are moved, with the gate disabled: they use no PIN once more.
+-- Judged orders are moved with the gate disabled: they don't use a PIN again.
 UPDATE accounts SET pin = '735526' WHERE id = 6;
 SELECT * FROM used_now;
 SELECT count(*) FROM port_pin_history WHERE event = 'used';
@@ -132,7 +132,7 @@ INSERT INTO keyed_by_pin VALUES (23, '735523');
 SELECT event, account_key, order_table, order_key FROM port_pin_history
 WHERE order_table IN ('redacted', 'keyless', 'keyed_by_pin') ORDER BY event_at;
 
--- Without its trigger that notes use, the gate refuses.
+-- Without the trigger that notes the use, the gate refuses.
 ALTER TABLE requests DISABLE TRIGGER _port_pin_gate_used;
 INSERT INTO requests VALUES (7, 9, '735519');
 ALTER TABLE requests ENABLE TRIGGER _port_pin_gate_used;
@@ -191,8 +191,8 @@ INSERT INTO orders VALUES (31, 9, '445566');
 RESET ROLE;
 SELECT role_name FROM port_pin_history WHERE order_key = '{30}';
 DROP TRIGGER boo ON accounts;
--- What a generated column of theirs or an index calls, runs as their owner: it calls
--- no function that the clerk has put into search_path.
+-- What a generated column or an index of the accounts calls runs as their owner: it
+-- calls no function that the clerk has put into search_path.
 CREATE FUNCTION tidy(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
 	RETURN lower($1);
 END $$;

@@ -1,5 +1,5 @@
 -- port_pin_protect(): the guard of a table with PINs in one call.  It checks
--- everything first, runs the statements, and returns them, fit to be pasted into a
+-- everything first, runs the statements, and returns them, ready to be pasted into a
 -- migration.
 CREATE SCHEMA protect;
 SET search_path = protect, public;
@@ -29,7 +29,7 @@ UPDATE accounts SET pin = NULL;
 SELECT port_pin_protect('accounts');
 SELECT port_pin_protect('accounts', 'pin', forbid_delete => true);
 
--- What it returned can be pasted: the same triggers come of it.
+-- What it returned can be pasted, and makes the same triggers.
 SELECT unguard('accounts');
 UPDATE accounts SET pin = '022222' WHERE id = 2;
 CREATE TEMP TABLE pasted AS SELECT * FROM port_pin_protect('accounts', forbid_delete => true) AS statement;
@@ -73,7 +73,7 @@ TABLE accounts;
 DROP TABLE accounts;
 
 -- A key whose type has no = in pg_catalog: a WHEN that names it might not be
--- restored, so there is none, and the trigger looks for itself.
+-- restored, so there is none, and the trigger checks for itself.
 CREATE SCHEMA citext;
 CREATE EXTENSION citext SCHEMA citext;
 CREATE TABLE accounts (id citext.citext PRIMARY KEY, pin port_pin);
@@ -83,7 +83,7 @@ UPDATE accounts SET pin = '022222' WHERE id = 'a';
 \set VERBOSITY sqlstate
 UPDATE accounts SET id = 'c' WHERE id = 'a';
 UPDATE accounts SET pin = NULL WHERE id = 'a';
--- The same to citext, but another key to whoever compares text
+-- The same to citext, but another key where text is compared
 UPDATE accounts SET id = 'A' WHERE id = 'a';
 UPDATE accounts SET id = 'c' WHERE id = 'b';
 \set VERBOSITY default
@@ -152,8 +152,8 @@ SELECT guards('accounts') \g (format=unaligned tuples_only=on)
 DROP TABLE accounts;
 
 --
--- What counts for an account is said here: which rows are out of scope or locked, and
--- until when a PIN is good.  All of it stands in the trigger AFTER UPDATE.
+-- The rules for an account are stated here: which rows are out of scope or locked, and
+-- until when a PIN is good.  All of them stand in the trigger AFTER UPDATE.
 --
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, is_us boolean, locked boolean,
 	locked_until timestamptz, pin_expires timestamptz, "until" timestamp, note text);
@@ -173,7 +173,7 @@ SELECT * FROM port_pin_protect('accounts', clearable => true) \g (format=unalign
 INSERT INTO accounts (id, pin) VALUES (1, '011111');
 UPDATE accounts SET pin = NULL;
 SELECT count(*) FROM port_pin_unprotect('accounts');
--- No PIN is a reason to let an order in only where no PIN was taken away.
+-- Having no PIN lets an order in only where no PIN could be taken away.
 SELECT port_pin_protect('accounts', allow_unset => true);
 -- A table without a PIN can say who is locked or out of scope, and no more.
 ALTER TABLE accounts DROP COLUMN pin;
@@ -210,7 +210,7 @@ SELECT port_pin_protect(NULL, NULL, NULL);
 DROP MATERIALIZED VIEW materialized;
 DROP VIEW viewed;
 
--- Nor what has rows that its triggers don't see.
+-- So is a table with rows that its triggers don't see.
 CREATE TABLE parent (id int, pin port_pin);
 CREATE TABLE child () INHERITS (parent);
 SELECT port_pin_protect('parent');
@@ -293,8 +293,8 @@ RESET ROLE;
 SELECT guards('theirs');
 REVOKE EXECUTE ON FUNCTION port_pin_protect, port_pin_protect_trigger FROM regress_portpin_dba;
 
--- A name that is taken already is no obstacle: all triggers of the guard get others,
--- which belong together.
+-- A name that is taken already is no obstacle: all triggers of the guard get other
+-- names, which belong together.
 DROP TRIGGER port_pin_protect ON accounts;
 CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TRIGGER port_pin_protect_truncate AFTER DELETE ON accounts FOR EACH ROW EXECUTE FUNCTION other();
@@ -307,7 +307,7 @@ DROP TRIGGER port_pin_protect_truncate ON accounts;
 SELECT port_pin_protect('accounts');
 ALTER TABLE accounts RENAME COLUMN pin TO port_out_pin;
 UPDATE accounts SET port_out_pin = NULL;
--- While the guard is there, the column can't be dropped, nor be given another type.
+-- While the guard is there, the column can't be dropped or given another type.
 \set VERBOSITY terse
 ALTER TABLE accounts DROP COLUMN port_out_pin;
 ALTER TABLE accounts ALTER COLUMN port_out_pin TYPE text USING '';

@@ -14,7 +14,7 @@ INSERT INTO customers (id, pin) VALUES
 
 -- The report.  It shows no PIN, so it can be mailed.
 SELECT port_pin_problem(pin) AS problem, count(*) FROM customers GROUP BY 1 ORDER BY 2 DESC, 1;
--- Which rows, for who is allowed to see them.
+-- Which rows, for those who are allowed to see them.
 SELECT id, port_pin_problem(pin) FROM customers
     WHERE port_pin_problem(pin) <> 'blank' ORDER BY id;
 
@@ -37,8 +37,8 @@ ALTER TABLE customers VALIDATE CONSTRAINT port_pin_format;
 UPDATE customers SET pin = regexp_replace(pin, '[ -]', '', 'g')
     WHERE port_pin_problem(pin) = 'not digits'
       AND port_pin_problem(regexp_replace(pin, '[ -]', '', 'g')) IS NULL;
--- ... and for the rest there is no other way than to ask the customer.  To clear
--- what was no PIN takes the owner, since the guard can't tell it from one.
+-- ... and for the rest there is no way but to ask the customer.  Clearing what was no
+-- PIN takes the owner, since the guard can't tell it from one.
 UPDATE customers SET pin = '' WHERE port_pin_problem(pin) <> 'blank';
 BEGIN;
 ALTER TABLE customers DISABLE TRIGGER port_pin_protect;
@@ -51,7 +51,7 @@ SELECT conname, pg_get_constraintdef(oid) AS definition, convalidated FROM pg_co
     WHERE conrelid = 'customers'::regclass AND contype = 'c';
 -- Once only, and it says so.
 SELECT port_pin_protect('customers', pin => 'pin', check_format => true);
--- To replace it leaves a CHECK alone that is the same, and so does not ask for it anew.
+-- Replacing the guard leaves an identical CHECK alone, so it stays validated.
 SELECT * FROM port_pin_protect('customers', pin => 'pin', check_format => true, replace => true);
 SELECT conname, convalidated FROM pg_constraint WHERE conrelid = 'customers'::regclass AND contype = 'c';
 
@@ -66,7 +66,7 @@ SELECT count(*) FROM port_pin_protect('customers');
 COMMIT;
 SELECT id, pin FROM customers WHERE pin IS NOT NULL ORDER BY id;
 
--- Who may not alter the table may not add a check to it, either.
+-- A role that may not alter the table may not add a check to it, either.
 CREATE TABLE others (id int, pin text);
 CREATE ROLE regress_legacy;
 GRANT USAGE ON SCHEMA legacy_migration TO regress_legacy;
@@ -110,7 +110,7 @@ SELECT port_pin_check_format(repeat(' ', 1000000));
 CREATE TABLE padded (id int, pin char(10));
 INSERT INTO padded VALUES (1, '012345'), (2, ''), (3, NULL), (4, '0123456789'), (5, '12 456');
 SELECT port_pin_protect('padded', pin => 'pin');
--- To text the padding goes, all of it; blanks within stay and are reported.
+-- As text it loses all of the padding; blanks within stay and are reported.
 SELECT port_pin_problem(pin) AS problem, count(*) FROM padded GROUP BY 1 ORDER BY 2 DESC, 1;
 ALTER TABLE padded ALTER pin TYPE text;
 SELECT id, quote_nullable(pin) AS pin, port_pin_problem(pin) FROM padded ORDER BY id;
@@ -122,7 +122,7 @@ SELECT count(*) FROM port_pin_protect('padded', pin => 'pin', check_format => tr
 CREATE TABLE numeric_pins (id int, pin int, pin_digits int);
 INSERT INTO numeric_pins VALUES (1, 123456, 6), (2, 12345, 6), (3, 4711, 8), (4, NULL, NULL), (5, 0, 0);
 SELECT port_pin_protect('numeric_pins', pin => 'pin');
--- With a number of digits on record they can be had back.
+-- With the number of digits on record they can be restored.
 SELECT id, lpad(pin::text, pin_digits, '0') AS pin, port_pin_problem(lpad(pin::text, pin_digits, '0'))
     FROM numeric_pins ORDER BY id;
 -- Without one, 12345 may have been 012345 or 0012345: nobody knows, so what is too
@@ -145,8 +145,8 @@ SELECT id, jsonb_typeof(doc->'pin') AS type, port_pin_problem(doc->>'pin') AS pr
     port_pin_problem(doc #>> '{port,pin}') AS problem_2,
     doc->>'pin' <> doc #>> '{port,pin}' AS two_pins
     FROM documents ORDER BY id;
--- The column is the one place; the document loses its copies, or an application
--- would go on reading, and leaking, what nobody keeps any more.
+-- The column becomes the only place.  The document loses its copies, or an application
+-- would go on reading, and leaking, what nobody maintains any more.
 ALTER TABLE documents ADD pin port_pin;
 UPDATE documents SET
     pin = CASE WHEN port_pin_problem(doc #>> '{port,pin}') IS NULL THEN doc #>> '{port,pin}'

@@ -50,7 +50,7 @@ EXCEPTION WHEN integrity_constraint_violation THEN
 	RAISE NOTICE 'caught as a violation of integrity: %', SQLSTATE;
 END $$;
 
--- No context tells of the statement, nor of the row.
+-- No context shows the statement or the row.
 \set SHOW_CONTEXT always
 DO $$ BEGIN
 	EXECUTE 'UPDATE keep.accounts SET pin = NULL WHERE pin = ''0111119999''';
@@ -153,7 +153,7 @@ UPDATE accounts SET pin = NULL, name = 'restored again' WHERE id = 1;
 DROP TRIGGER zz ON accounts;
 SELECT * FROM accounts WHERE id = 1;
 
--- An AFTER trigger that clears it by an UPDATE of its own is an UPDATE like any other.
+-- An AFTER trigger that clears it does so by an UPDATE like any other.
 CREATE FUNCTION clear_behind() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	IF pg_trigger_depth() = 1 THEN
 		UPDATE keep.accounts SET pin = NULL WHERE id = NEW.id;
@@ -165,7 +165,7 @@ UPDATE accounts SET name = 'cleared behind' WHERE id = 1;
 DROP TRIGGER z ON accounts;
 
 --
--- Attached BEFORE it would not see what triggers behind it do.  So there it lets
+-- Attached BEFORE, it would not see what triggers behind it do.  So there it lets
 -- nothing pass, whatever is written.
 --
 DROP TRIGGER keep ON accounts;
@@ -230,7 +230,7 @@ INSERT INTO tenants VALUES (1);
 ALTER TABLE accounts ADD COLUMN tenant int DEFAULT 1 REFERENCES tenants ON DELETE CASCADE;
 DELETE FROM tenants;
 TRUNCATE tenants CASCADE;
--- Nor is BEFORE DELETE a place for it: a trigger behind it can change the row.
+-- BEFORE DELETE is no place for it, either: a trigger behind it can change the row.
 DROP TRIGGER keep_delete ON accounts;
 CREATE TRIGGER keep_delete BEFORE DELETE ON accounts
 	FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger();
@@ -241,7 +241,7 @@ SELECT id, pin FROM accounts ORDER BY id;
 DROP TABLE accounts, tenants;
 
 --
--- Attached wrongly, it says so when it fires first, and nothing is changed
+-- Attached wrongly, it says so when it first fires, and nothing is changed
 --
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin);
 INSERT INTO accounts VALUES (1, '011111');
@@ -279,8 +279,8 @@ FROM (VALUES ('AFTER DELETE', 'DELETE FROM accounts', ''),
 	('AFTER INSERT', 'INSERT INTO accounts VALUES (2)', '''clearable=yes''')) AS v (timing, statement, arguments);
 TABLE accounts;
 
--- Two triggers that state rules for one PIN: which of them hold, nobody can tell, so
--- the trigger that looks them up refuses.  Each by itself does what it says.
+-- Two triggers state rules for one PIN: nobody can tell which of them hold, so the
+-- trigger that looks them up refuses.  Each by itself does what it says.
 CREATE TRIGGER one AFTER UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=pin');
 CREATE TRIGGER two AFTER UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=pin', 'key=id');
 SELECT try('UPDATE accounts SET pin = NULL');
@@ -328,13 +328,13 @@ SELECT try('UPDATE "Kunden ""A""" SET "Port-PIN" = NULL');
 -- Without arguments, a rename changes nothing.
 ALTER TABLE "Kunden ""A""" RENAME COLUMN "Port-PIN" TO pin;
 SELECT try('UPDATE "Kunden ""A""" SET pin = NULL');
--- A column that comes to be later has no old value to lose.
+-- A column that is added later has no old value to lose.
 ALTER TABLE "Kunden ""A""" DROP COLUMN pin;
 SELECT try('UPDATE "Kunden ""A""" SET last = ''no column''');
 ALTER TABLE "Kunden ""A""" ADD COLUMN pin port_pin DEFAULT '0042119977';
 UPDATE "Kunden ""A""" SET last = 'a default that is not stored in the row';
 SELECT try('UPDATE "Kunden ""A""" SET pin = NULL');
--- Two columns: which one is for nobody to guess.
+-- Two columns: the trigger does not guess which one.
 ALTER TABLE "Kunden ""A""" ADD COLUMN former port_pin;
 SELECT try('UPDATE "Kunden ""A""" SET last = ''two columns''');
 DROP TRIGGER "Keep, ""please""" ON "Kunden ""A""";

@@ -47,7 +47,7 @@ UPDATE customer SET port_pin = NULL WHERE custno = 'A-1';
 ALTER TABLE customer ALTER COLUMN port_pin DROP NOT NULL;
 UPDATE customer SET port_pin = NULL WHERE custno = 'A-1';
 
--- One kind of blank for another is nothing lost.
+-- Replacing one kind of blank by another loses nothing.
 UPDATE customer SET port_pin = NULL WHERE custno = 'A-2';
 UPDATE customer SET port_pin = '' WHERE custno IN ('A-2', 'A-3', 'A-8');
 UPDATE customer SET port_pin = '  ' WHERE custno IN ('A-2', 'A-3', 'A-8');
@@ -59,13 +59,13 @@ UPDATE customer SET port_pin = '' WHERE custno = 'A-2';
 
 --
 -- What is malformed is not blank: it was somebody's PIN once.  It can be mended or
--- replaced, but not be lost.
+-- replaced, but not lost.
 --
 UPDATE customer SET port_pin = '' WHERE custno = 'A-4';
 UPDATE customer SET port_pin = NULL WHERE custno = 'A-5';
 UPDATE customer SET port_pin = '004211' WHERE custno = 'A-4';
 UPDATE customer SET port_pin = replace(port_pin, '-', '') WHERE custno = 'A-6';
--- The guard does not ask for a valid one, which is the domain's work or a CHECK's.
+-- The guard does not require a valid one: that is the job of the domain or a CHECK.
 UPDATE customer SET port_pin = 'none' WHERE custno = 'A-7';
 UPDATE customer SET port_pin = '' WHERE custno = 'A-7';
 -- Blanks that are not ASCII are characters like others; no order matches them.
@@ -76,8 +76,8 @@ UPDATE customer SET port_pin = '' WHERE custno = 'A-7';
 SELECT custno, port_pin, port_pin_problem(port_pin) FROM customer ORDER BY custno;
 
 --
--- Its data mended, the column becomes a port_pin: blank is NULL from then on.  The
--- guard is in the way of the new type, so it is taken off and put on again.
+-- Once its data is mended, the column becomes a port_pin, and blank is NULL.  The guard
+-- is in the way of the new type, so it is removed and installed again.
 --
 \set VERBOSITY terse
 ALTER TABLE customer ALTER COLUMN port_pin DROP DEFAULT,
@@ -97,7 +97,7 @@ UPDATE customer SET port_pin = '' WHERE custno = 'A-1';
 SELECT custno, port_pin FROM customer ORDER BY custno;
 
 --
--- Quoted names, dropped columns, a domain of one's own over varchar
+-- Quoted names, dropped columns, a domain of your own over varchar
 --
 CREATE DOMAIN "Code" AS varchar(32);
 CREATE TABLE "Kunde" ("weg" int, "Nr" int, "weg 2" text, "Port, ""PIN""" "Code", "user" text);

@@ -25,7 +25,7 @@ COPY port_orders (id, account_id, pin) FROM STDIN;
 3	1	012345
 4	2	246801
 \.
--- Not a word of a PIN in what COPY adds to an error.
+-- What COPY adds to an error shows no PIN.
 COPY port_orders (id, account_id, pin) FROM STDIN;
 5	1	999999
 \.
@@ -40,14 +40,14 @@ UPDATE port_orders SET account_id = 2 WHERE id = 1;
 UPDATE port_orders SET account_id = 2, pin = '246801' WHERE id = 1;
 SELECT * FROM port_orders ORDER BY id;
 
--- EXCLUDED is the order as the gate left it: without its PIN.  To write that over
--- an order is to blank its PIN, so nothing is judged by it, and a new key is
--- refused for want of a PIN.
+-- EXCLUDED is the order as the gate left it: without its PIN.  Writing that over
+-- an order blanks its PIN, so nothing is judged by it, and a new key is refused for
+-- want of a PIN.
 INSERT INTO port_orders VALUES (1, 2, '246801')
     ON CONFLICT (id) DO UPDATE SET pin = excluded.pin, note = 'again' RETURNING *;
 INSERT INTO port_orders VALUES (1, 1, '012346')
     ON CONFLICT (id) DO UPDATE SET account_id = excluded.account_id, pin = excluded.pin;
--- What would not be stored is judged as well: it stands before the gate.
+-- An order that would not be stored is judged as well: it has reached the gate.
 INSERT INTO port_orders VALUES (1, 2, '999999') ON CONFLICT DO NOTHING;
 -- MERGE has the PIN that was given.
 MERGE INTO port_orders o USING (VALUES (1, 1, '012346'), (6, 2, '246801')) AS s(id, account_id, pin)
@@ -80,11 +80,11 @@ INSERT INTO port_orders VALUES (1, 1, '012346', NULL, 'US'), (2, 1, '999999', NU
     (3, 3, '999999', NULL, 'US'), (4, 1, NULL, NULL, 'US') RETURNING id, pin, verdict;
 -- Resubmission: the right PIN, and it is not kept, either.
 UPDATE port_orders SET pin = '012346' WHERE id = 2 RETURNING pin, verdict;
--- To correct the account needs its PIN again, right as the other one was.
+-- Correcting the account takes its PIN, even if the other account's was right.
 UPDATE port_orders SET account_id = 2 WHERE id = 2 RETURNING pin, verdict;
 UPDATE port_orders SET account_id = 2, pin = '246801' WHERE id = 2 RETURNING pin, verdict;
--- Out of scope nothing is judged, so nothing is taken out: with the PIN that it
--- kept the order enters scope.
+-- Out of scope nothing is judged, so nothing is taken out: the order enters scope
+-- with the PIN that it kept.
 INSERT INTO port_orders VALUES (5, 1, '012346', NULL, 'CA'), (6, 1, '999999', NULL, 'CA')
     RETURNING id, pin, verdict;
 UPDATE port_orders SET country = 'US' WHERE id = 5 RETURNING pin, verdict;
@@ -120,7 +120,7 @@ INSERT INTO legacy_orders VALUES (1, 2, '246801') RETURNING quote_literal(pin) A
 INSERT INTO legacy_orders VALUES (2, 2, '');
 INSERT INTO legacy_orders VALUES (2, 2, '999999');
 UPDATE legacy_orders SET pin = ' ' WHERE id = 1 RETURNING quote_literal(pin) AS pin;
--- Where NULL can be stored it is: no one need know which blank was meant.
+-- Where NULL can be stored it is: nobody need know which blank was meant.
 ALTER TABLE legacy_orders ALTER pin DROP NOT NULL;
 INSERT INTO legacy_orders VALUES (2, 2, '246801') RETURNING quote_nullable(pin) AS pin;
 DROP TABLE legacy_orders;
@@ -149,7 +149,7 @@ CREATE TABLE port_orders (
     id int, status text, account_id int REFERENCES accounts, pin port_pin, verdict port_pin_verdict, note text
 ) PARTITION BY LIST (status);
 CREATE TABLE orders_new PARTITION OF port_orders FOR VALUES IN ('new');
--- Columns in another order, and a level more.
+-- Columns in another order, and one more level.
 CREATE TABLE orders_done (note text, verdict port_pin_verdict, gone int, pin port_pin, status text, account_id int, id int)
     PARTITION BY RANGE (id);
 ALTER TABLE orders_done DROP gone;
@@ -176,7 +176,7 @@ UPDATE port_orders SET status = 'done', account_id = 2, verdict = 'accepted' WHE
 SELECT * FROM desk;
 
 -- Move and INSERT in one command: the new order does not pass for the moved one.
--- In the same transaction, behind it, likewise.
+-- The same goes for one that comes later in the transaction.
 UPDATE port_orders SET pin = '012346', account_id = 1 WHERE id = 1;
 BEGIN;
 MERGE INTO port_orders o USING (VALUES (1, 1), (4, 1), (2, 1), (5, 1)) AS s(id, account_id) ON o.id = s.id
@@ -190,8 +190,8 @@ WITH d AS (DELETE FROM port_orders WHERE id = 1 RETURNING *)
 SELECT * FROM desk;
 ROLLBACK;
 
--- An UPDATE that was rolled back, or did not move its order, is expected to move
--- no more: not even if that order then moves in a trigger.
+-- An UPDATE that was rolled back, or did not move its order, is no longer expected
+-- to move it, not even if that order then moves in a trigger.
 CREATE TABLE events (order_id int, status text);
 CREATE FUNCTION follow() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -228,7 +228,7 @@ SELECT * FROM desk;
 DELETE FROM port_orders WHERE id > 10 AND id < 100;
 
 -- Triggers on one partition only.  On the way into it they may change the order,
--- which is judged then as it is ...
+-- which is then judged as it is ...
 CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.note = 'suppress' THEN RETURN NULL; END IF;
@@ -264,13 +264,13 @@ INSERT INTO port_orders VALUES (15, 'late', 1, '012346');
 DROP TRIGGER zzz ON orders_late;
 INSERT INTO port_orders VALUES (15, 'late', 1, '012346') RETURNING pin, verdict;
 
--- A PIN that one gate takes away, no other gate can judge.
+-- No other gate can judge a PIN that one gate takes away.
 CREATE TABLE shared_orders (account_id int REFERENCES accounts, donor_id int REFERENCES accounts, pin port_pin);
 SELECT count(*) FROM port_pin_gate('shared_orders', fk => 'donor_id', redact => true);
 SELECT count(*) FROM port_pin_gate('shared_orders', fk => 'account_id');
 
--- A domain of somebody's own is asked when a row is written, and not when a gate is
--- installed or looked at: its CHECK is somebody's code.
+-- A user's domain is checked when a row is written, and not when a gate is installed
+-- or looked at: its CHECK is the user's code.
 CREATE FUNCTION tell(pin text) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     RAISE NOTICE 'the CHECK is run';

@@ -1,7 +1,7 @@
 --
 -- port_pin_reject_codes: what the trade calls each refusal.
 --
--- What no source has is NULL, so that nobody sends a code that we made up.
+-- A code that no source has is NULL, so that nobody sends one that we made up.
 SELECT verdict, code_set, code, meaning, may_resubmit
 FROM port_pin_reject_codes
 ORDER BY verdict, code_set COLLATE "C";

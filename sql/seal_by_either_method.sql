@@ -1,9 +1,9 @@
 -- Two hashes to choose from: bcrypt, and PBKDF2 for servers that refuse bcrypt.
--- The setting is for new PINs; what is sealed keeps its own, and verifies for ever.
+-- The setting is for new PINs; what is sealed keeps its own, and verifies forever.
 CREATE SCHEMA either_method;
 SET search_path = either_method, public;
 
--- The settings of portpin are known where it has been loaded.
+-- portpin's settings are known once it has been loaded.
 LOAD 'portpin';
 SELECT '/tmp/portpin_regress_either_method_' || pg_backend_pid() AS key_file \gset
 \set make_file 'umask 077 && cat > ' :key_file
@@ -34,7 +34,7 @@ INSERT INTO port_orders VALUES (1, '004211'), (2, '004211');
 INSERT INTO port_orders VALUES (2, '004212');
 INSERT INTO port_orders VALUES (2, NULL);
 
--- It is for whoever sets a new PIN: a method changes with it, and not before.
+-- The setting counts when a PIN is set: the method changes with the PIN, and not before.
 SET portpin.seal_method = bcrypt;
 UPDATE accounts SET pin = pin WHERE id = 2;
 UPDATE accounts SET pin = '815815' WHERE id = 3;
@@ -67,7 +67,7 @@ SELECT port_pin_check('sealed:v1:' || :'key' || ':$pbkdf2-sha256$1024' || :'hash
 
 --
 -- The form, which is all that can be told without the key.  Its iterations are
--- bounded, as bcrypt's cost is: nobody is to wait for hours.
+-- bounded, as bcrypt's cost is, so that nobody has to wait for hours.
 --
 SELECT what, port_pin_is_sealed('sealed:v1:' || :'key' || ':' || hash) AS is_sealed
 FROM (VALUES
@@ -94,7 +94,7 @@ FROM (VALUES
 	(21, 'another hash function', '$pbkdf2-sha512$1024' || :'hash'),
 	(22, 'the method alone', '$pbkdf2-sha256$')) AS t (n, what, hash)
 ORDER BY n;
--- Bare hashes of PINs, which a site has already, are bcrypt's or none.
+-- Bare hashes of PINs that a site has already are accepted from bcrypt only.
 SELECT port_pin_check('$pbkdf2-sha256$1024' || :'hash', '0123456789');
 
 -- Clean up

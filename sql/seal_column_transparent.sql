@@ -2,7 +2,7 @@
 CREATE SCHEMA seal_column;
 SET search_path = seal_column, public;
 
--- The settings of portpin are known where it has been loaded.
+-- portpin's settings are known once it has been loaded.
 LOAD 'portpin';
 SELECT '/tmp/portpin_regress_seal_column_' || pg_backend_pid() AS key_file \gset
 \set make_file 'umask 077 && cat > ' :key_file
@@ -69,8 +69,8 @@ SELECT id, port_pin_check(port_out_pin, '111222'), port_pin_check(port_out_pin, 
 FROM accounts WHERE id IN (1, 4) ORDER BY id;
 
 --
--- A sealed PIN from elsewhere.  Who could copy one to an account of his own could
--- guess there, uncounted.
+-- A sealed PIN from elsewhere.  A role that could copy one to an account of its own
+-- could guess there, uncounted.
 --
 CREATE ROLE regress_portpin_clerk;
 GRANT USAGE ON SCHEMA seal_column TO regress_portpin_clerk;
@@ -86,7 +86,7 @@ WITH gone AS (DELETE FROM accounts WHERE id = 6 RETURNING port_out_pin)
 RESET ROLE;
 SELECT port_pin_check(port_out_pin, '222444') FROM accounts WHERE id = 2;
 
--- The owner may, as a restore does; but not what nobody could compare.
+-- The owner may copy one, as a restore does, but not one that nobody could compare.
 INSERT INTO accounts SELECT 8, 'copy', port_out_pin FROM accounts WHERE id = 1;
 SELECT port_pin_check(port_out_pin, '111222') FROM accounts WHERE id = 8;
 UPDATE accounts SET port_out_pin = regexp_replace(port_out_pin, ':k1[.]\w{16}:', ':k2.0123456789abcdef:') WHERE id = 8;
@@ -94,8 +94,8 @@ UPDATE accounts SET port_out_pin = left(port_out_pin, -1) WHERE id = 8;
 UPDATE accounts SET port_out_pin = right(port_out_pin, 60) WHERE id = 8;
 
 --
--- Without the trigger nothing readable is stored all the same, and no message
--- shows the row: the CHECK itself raises the error.
+-- Even without the trigger nothing readable is stored, and no message shows the
+-- row: the CHECK itself raises the error.
 --
 ALTER TABLE accounts DISABLE TRIGGER USER;
 \set SHOW_CONTEXT always
@@ -104,7 +104,7 @@ COPY accounts FROM stdin;
 9	Adatum	999888
 \.
 ALTER TABLE accounts ENABLE TRIGGER USER;
--- A trigger that sorts behind ours is no way round it either.
+-- A trigger that sorts behind ours is no way around it, either.
 CREATE FUNCTION write_digits() RETURNS trigger LANGUAGE plpgsql AS
 	$$ BEGIN NEW.port_out_pin := '999888'; RETURN NEW; END $$;
 CREATE TRIGGER z BEFORE UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION write_digits();
@@ -122,7 +122,7 @@ SELECT attname FROM pg_stats WHERE schemaname = 'seal_column' AND tablename = 'a
 ORDER BY 1;
 
 --
--- Partitions: a row that moves keeps its sealed PIN, whoever moves it
+-- Partitions: a row that moves keeps its sealed PIN, no matter which role moves it
 --
 CREATE TABLE regional (id int, region text, pin port_pin_sealed, PRIMARY KEY (id, region))
 	PARTITION BY LIST (region);
@@ -220,7 +220,7 @@ SET ROLE regress_portpin_clerk;
 INSERT INTO two VALUES (1, '777888', '999000')
 	ON CONFLICT (id) DO UPDATE SET pin = EXCLUDED.pin, "Second PIN" = EXCLUDED."Second PIN";
 RESET ROLE;
--- To put half a guard right leaves the CHECK alone, which is still there.
+-- Completing half a guard leaves the CHECK alone, which is still there.
 DROP TRIGGER port_pin_seal ON two;
 DROP TRIGGER port_pin_protect ON two;
 SELECT * FROM port_pin_protect('two', 'pin', replace => true);

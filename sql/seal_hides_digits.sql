@@ -35,18 +35,18 @@ SELECT left(supplied, 12) AS supplied, port_pin_check(pin, supplied)
 FROM sealed, (VALUES ('004211'), ('004212'), ('4211'), ('0042110'), ('004211 '),
 	(''), (NULL), ('abcdefgh'), (repeat('004211', 1000))) AS t (supplied)
 ORDER BY length(t.supplied), t.supplied;
--- The sealed PIN itself is no PIN: to steal it is not to have it.
+-- The sealed PIN itself is no PIN: stealing it does not help.
 SELECT port_pin_check(pin, pin) FROM sealed;
 
--- Plain PINs are compared as ever, and other hashes of PINs that a site may have:
--- bcrypt, whichever library has made it.
+-- Plain PINs are compared as ever, and so are other hashes of PINs that a site may
+-- have: bcrypt, whichever library made it.
 SELECT port_pin_check('004211', '004211'), port_pin_check('004211', '004212');
 SELECT left(stored, 4) AS bcrypt, port_pin_check(stored, '00420042') AS the_right_one,
 	port_pin_check(stored, '00420043') AS a_wrong_one, port_pin_check(stored, NULL) AS none
 FROM (VALUES ('$2a$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
 	('$2b$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy'),
 	('$2y$05$abcdefghijklmnopqrstuuU6td1MfcSfT4Yd/3o2C1ZQbN1fnNSSy')) AS t (stored);
--- Not those that look at eight digits only, nor any other.
+-- Hashes that look at only eight digits are not, and neither is any other.
 SELECT method, port_pin_check(crypt('0042110011', gen_salt(method)), '0042110011')
 FROM unnest(ARRAY['des', 'xdes', 'md5', 'bf']) AS method;
 
@@ -127,8 +127,8 @@ FROM sealed;
 -- Which keys are still needed?
 SELECT port_pin_sealed_with(pin) AS key, count(*) FROM sealed GROUP BY 1 ORDER BY 1;
 
--- Two keys of one id, as two servers make them that are to become one: the
--- fingerprint chooses.
+-- Two keys with one id, as when two servers become one: the fingerprint chooses
+-- between them.
 COPY (VALUES ('second:' || encode(sha256('the second key of the tests'), 'base64')),
 	('second:' || encode(sha256('the first key of the tests'), 'base64')))
 	TO PROGRAM :'make_file';
@@ -164,7 +164,7 @@ COPY (VALUES ('first:' || encode(sha256('the first key of the tests'), 'base64')
 INSERT INTO port_orders VALUES (1, '004211');
 DROP TABLE accounts, port_orders;
 
--- Who may seal and compare could guess, so it is granted to nobody.
+-- A role that may seal and compare could guess, so neither is granted to anybody.
 CREATE ROLE regress_portpin_clerk;
 SET ROLE regress_portpin_clerk;
 SELECT port_pin_seal('004211');

@@ -41,13 +41,13 @@ ALTER TABLE accounts ALTER pin TYPE port_pin_sealed;
 ANALYZE accounts;
 SELECT sample_of, "column" FROM samples WHERE sample LIKE '%246801%' ORDER BY 1, 2;
 
--- To protect the column removes all of them, and no other.
+-- Protecting the column removes all of them, and no others.
 SELECT count(*) FROM port_pin_protect('accounts');
 SELECT sample_of, "column" FROM samples WHERE sample LIKE '%246801%' ORDER BY 1, 2;
 SELECT sample_of, "column" FROM samples WHERE sample IS NOT NULL AND "column" IS DISTINCT FROM 'id' ORDER BY 1, 2;
 
--- From now on ANALYZE takes none of the column.  Of expressions it does: they have
--- digits until all rows are sealed, and are sampled anew.
+-- From now on ANALYZE takes no sample of the column.  It does of expressions: they have
+-- digits until all rows are sealed, and they are sampled anew.
 SET client_min_messages = error;
 ANALYZE accounts;
 SELECT sample_of, "column" FROM samples WHERE sample LIKE '%246801%' ORDER BY 1, 2;

@@ -2,7 +2,7 @@
 CREATE SCHEMA seal_existing;
 SET search_path = seal_existing, public;
 
--- The settings of portpin are known where it has been loaded.
+-- portpin's settings are known once it has been loaded.
 LOAD 'portpin';
 SELECT '/tmp/portpin_regress_seal_existing_' || pg_backend_pid() AS key_file \gset
 \set make_file 'umask 077 && cat > ' :key_file
@@ -31,8 +31,8 @@ SELECT * FROM port_pin_protect('accounts', replace => true);
 COMMIT;
 SELECT pg_relation_filenode('accounts') = :file AS not_rewritten;
 
--- From here on new PINs are sealed, and old rows by whatever touches them.  Orders
--- are accepted with the PIN of either kind.
+-- From here on new PINs are sealed, and old ones when anything updates their row.
+-- Orders are accepted with PINs of either kind.
 UPDATE accounts SET pin = '815815' WHERE id = 1;
 UPDATE accounts SET name = 'touched' WHERE id = 2;
 INSERT INTO accounts VALUES (27, 'new', '727272');
@@ -107,7 +107,7 @@ CALL port_pin_seal_column(NULL);
 CREATE TRIGGER seal BEFORE UPDATE ON odd FOR EACH ROW EXECUTE FUNCTION port_pin_seal_trigger('pin=b');
 INSERT INTO odd VALUES (1, NULL, '123456', NULL);
 CALL port_pin_seal_column('odd', 'a');
--- Of half a guard the hint tells all that it takes to make it whole.
+-- For half a guard the hint tells all that it takes to make it whole.
 CREATE TABLE half (id int PRIMARY KEY, pin port_pin_sealed);
 SELECT count(*) FROM port_pin_protect('half', forbid_delete => true);
 DROP TRIGGER port_pin_seal ON half;
@@ -119,7 +119,7 @@ BEGIN;
 CALL port_pin_seal_column('odd', 'b');
 ROLLBACK;
 
--- It is for whoever may update the column, and has no rights of its own.
+-- A role that may update the column can call it; it has no rights of its own.
 \set VERBOSITY default
 CREATE ROLE regress_portpin_clerk;
 GRANT USAGE ON SCHEMA seal_existing TO regress_portpin_clerk;
@@ -179,7 +179,7 @@ INSERT INTO planted VALUES (3, '345678');
 DROP FUNCTION public.port_pin_is_sealed(port_pin_sealed), public.port_pin_problem(port_pin_sealed),
 	public.port_pin_check_sealed(port_pin_sealed);
 
--- A PIN is no key: keys are shown.
+-- A PIN must not be part of a key: keys are shown.
 CREATE TABLE keyed (id int, pin port_pin_sealed, PRIMARY KEY (id, pin));
 SELECT port_pin_protect('keyed');
 

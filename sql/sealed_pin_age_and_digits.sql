@@ -22,7 +22,7 @@ CREATE FUNCTION shown(stamp timestamptz) RETURNS text LANGUAGE sql AS $$
 	SELECT CASE WHEN stamp BETWEEN at AND clock_timestamp() THEN 'now'
 		WHEN stamp < at THEN 'before' WHEN stamp IS NULL THEN '-' ELSE stamp::text END FROM sealed_age.marks $$;
 
--- Rows from before: readable ones, which are sealed by and by.
+-- Rows from before: readable ones, which are sealed over time.
 CREATE TABLE accounts (id int PRIMARY KEY, phone text, pin port_pin, at timestamptz);
 INSERT INTO accounts VALUES (1, '202-555-0181', '550181', '2001-01-01'), (2, '202-555-0182', '730461', NULL), (3, '202-555-0183', NULL, NULL);
 ALTER TABLE accounts ALTER pin TYPE port_pin_sealed;
@@ -68,7 +68,7 @@ INSERT INTO accounts VALUES (2, 'x', '739462') ON CONFLICT (id) DO UPDATE SET pi
 SELECT shown(a.at) AS account, shown(c.at) AS copy FROM accounts a JOIN copies c USING (id) WHERE id = 2;
 DROP TRIGGER q_copy ON accounts;
 
--- New digits are judged; what shows nothing of the PIN is told.
+-- New digits are judged, and the error shows nothing of the PIN.
 DO $$
 DECLARE t text; c text; guess text;
 BEGIN
@@ -86,9 +86,9 @@ INSERT INTO accounts VALUES (5, '202-555-0185', '000000');
 -- An upsert is judged as the INSERT that it begins as, too, and so may not repeat such a PIN.
 INSERT INTO accounts VALUES (1, '202-555-0181', '550181') ON CONFLICT (id) DO UPDATE SET pin = EXCLUDED.pin;
 INSERT INTO accounts VALUES (1, 'x', '939461') ON CONFLICT (id) DO UPDATE SET pin = '123456';
--- So is the row that it updates: its phone is another than that of the INSERT.
+-- So is the row that it updates, whose phone is not that of the INSERT.
 INSERT INTO accounts VALUES (1, 'x', '550181') ON CONFLICT (id) DO UPDATE SET pin = EXCLUDED.pin;
--- Nor does a seal get there from another row, but by the owner, who may copy seals.
+-- No seal gets there from another row, except by the owner, who may copy seals.
 CREATE ROLE regress_portpin_clerk;
 GRANT USAGE ON SCHEMA sealed_age TO regress_portpin_clerk;
 GRANT SELECT, UPDATE ON accounts TO regress_portpin_clerk;
@@ -135,7 +135,7 @@ SELECT mark();
 UPDATE accounts SET pin = '739461' WHERE id = 1;
 SELECT shown(at), port_pin_check(pin, '739461') FROM accounts WHERE id = 1;
 
--- unlike is asked before the columns are generated.
+-- unlike is checked before columns are generated.
 ALTER TABLE accounts ADD digits text GENERATED ALWAYS AS (phone) STORED;
 SELECT port_pin_protect('accounts', unlike => 'digits', replace => true);
 

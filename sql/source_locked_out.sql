@@ -14,8 +14,8 @@ INSERT INTO accounts SELECT n, '735517' FROM generate_series(1, 20) n;
 SELECT count(*) > 0 AS guarded FROM port_pin_protect('accounts', lock => 'frozen');
 SELECT count(*) > 0 AS gated FROM port_pin_gate('port_orders', pin => 'pin', source => 'carrier');
 
--- A source is recorded: it must not be the PIN, nor be made from it; and before the row
--- is complete it must be there.
+-- A source is recorded, so it must not be the PIN or be made from it; and it must be
+-- there before the row is complete.
 CREATE TABLE bad_orders (account int REFERENCES accounts, pin text, verdict port_pin_verdict,
 	made text GENERATED ALWAYS AS (pin || 'x') STORED,
 	other text GENERATED ALWAYS AS (account + 1) STORED);
@@ -24,7 +24,7 @@ SELECT port_pin_gate('bad_orders', pin => 'pin', source => 'made');
 SELECT port_pin_gate('bad_orders', pin => 'pin', source => 'other', verdict => 'verdict');
 \set VERBOSITY sqlstate
 
--- Nobody is, unless there is a limit; who failed at how many is known all the same.
+-- No source is, unless there is a limit; who failed at how many is known all the same.
 SHOW portpin.max_accounts_per_source;
 INSERT INTO port_orders VALUES (1, '100001', 'Fabrikam');
 INSERT INTO port_orders VALUES (1, '100002', 'Fabrikam');
@@ -51,7 +51,7 @@ INSERT INTO port_orders VALUES (5, '735517', 'Fabrikam');
 UPDATE port_orders SET pin = '100001' WHERE account = 3;
 SELECT count(*) FROM port_pin_failures;
 
--- Others are not concerned, nor are orders of unknown source.
+-- Other sources are not affected, and neither are orders of unknown source.
 INSERT INTO port_orders VALUES (4, '735517', 'Northwind');
 INSERT INTO port_orders VALUES (4, '735517', 'fabrikam');
 INSERT INTO port_orders VALUES (4, '735517', NULL);
@@ -77,21 +77,21 @@ BEGIN
 		INSERT INTO failures.port_orders VALUES (4, '735517', 'Fabrikam');
 	END LOOP;
 EXCEPTION WHEN SQLSTATE '23PNA' THEN
-	-- for a second yet, and the session knows it
+	-- still locked out for a second, and the session knows it
 END $$;
 SELECT pg_sleep(1.1);
 INSERT INTO port_orders VALUES (4, '735517', 'Fabrikam');
 INSERT INTO port_orders VALUES (4, '735517', 'Fabrikam');
 INSERT INTO port_orders VALUES (4, '100001', 'Fabrikam');
 INSERT INTO port_orders VALUES (4, '735517', 'Fabrikam');
--- the limit is that of now
+-- the current limit counts
 SET portpin.max_accounts_per_source = 4;
 INSERT INTO port_orders VALUES (4, '735517', 'Fabrikam');
 SET portpin.max_accounts_per_source = 3;
 INSERT INTO port_orders VALUES (4, '735517', 'Fabrikam');
 
--- Lifted for the source, its failures still count for the accounts; and the other way
--- round.
+-- Once lifted for the source, its failures still count for the accounts; and the other
+-- way round.
 SET portpin.max_failures_per_account = 1;
 SELECT kind, account_key, source FROM port_pin_lockouts ORDER BY 1, 2;
 SELECT port_pin_lift_source_lockout('Fabrikam'), port_pin_lift_source_lockout('Northwind');
@@ -121,7 +121,7 @@ INSERT INTO requests SELECT n, '123456', ('00000000-0000-0000-0000-00000000000' 
 SELECT carrier, verdict, count(*) FROM requests GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT port_pin_lift_source_lockout('00000000-0000-0000-0000-000000000001');
 
--- A name of any length is told from others; the limit on accounts need not be there.
+-- Names of any length are told apart; the limit on accounts need not be set.
 SET portpin.max_failures_per_account = 0;
 INSERT INTO port_orders SELECT 1, '100001', repeat('x', 9000) || 'a';
 INSERT INTO port_orders SELECT 2, '100001', repeat('x', 9000) || 'a';
@@ -133,7 +133,7 @@ SELECT kind, left(source, 3), length(source), accounts FROM port_pin_lockouts WH
 SELECT port_pin_lift_source_lockout(repeat('x', 9000) || 'a');
 RESET portpin.max_failures_per_account;
 
--- The record says so without an order, too; and without its index no source is let in.
+-- The record counts without an order, too; and without its index no source is let in.
 INSERT INTO port_pin_failures (failed_at, account_schema, account_table, account_key, order_schema, order_table, source, pid)
 	SELECT now(), 'failures', 'others', ARRAY[n], '', '', 'Woodgrove', 0 FROM generate_series(1, 3) n;
 INSERT INTO port_orders VALUES (1, '735517', 'Woodgrove');

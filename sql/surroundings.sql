@@ -15,8 +15,8 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA pins GRANT EXECUTE ON FUNCTIONS TO regress_po
 ALTER DEFAULT PRIVILEGES IN SCHEMA pins GRANT ALL ON TABLES TO regress_portpin_api;
 ALTER DEFAULT PRIVILEGES IN SCHEMA pins GRANT USAGE ON TYPES TO regress_portpin_api;
 CREATE EXTENSION portpin SCHEMA pins CASCADE;
--- Nobody but the owner was given anything by name, the database's owner aside, who can
--- restore the guards.
+-- Apart from the owner, only the database's owner, who can restore the guards, was given
+-- anything by name.
 SELECT proname, grantee::regrole FROM pg_proc, aclexplode(proacl)
 WHERE pronamespace = 'pins'::regnamespace AND proname LIKE 'port\_pin\_%'
     AND grantee NOT IN (0, proowner) ORDER BY 1, 2;
@@ -89,7 +89,7 @@ ALTER TABLE sealed ENABLE TRIGGER USER;
 SELECT relation, guard, problem FROM port_pin_guards ORDER BY relation::text COLLATE "C";
 
 --
--- What portpin asks for of its own has another name: refused, and told which it is
+-- An object that portpin needs was renamed: refused, and the error tells which it is
 --
 ALTER DOMAIN port_pin RENAME TO pin;
 INSERT INTO port_orders VALUES (1, '482914');

@@ -47,11 +47,11 @@ ORDER BY n;
 SELECT * FROM upsert('999999', $$pin = '482913'$$);
 SELECT * FROM upsert('482913', $$pin = '999999'$$);
 
--- With my account and my PIN nobody makes somebody else's order accepted.
+-- With their own account and PIN, nobody gets somebody else's order accepted.
 INSERT INTO port_orders (ref, account, pin) VALUES ('B', 2, '111222') RETURNING verdict;
 INSERT INTO port_orders (ref, account, pin) VALUES ('B', 1, '482913')
     ON CONFLICT (ref) DO UPDATE SET carrier = 'mine', verdict = excluded.verdict RETURNING account, verdict;
--- But it may become mine, by the account that it is for then.
+-- But the order may become theirs, judged by the account that it is for then.
 INSERT INTO port_orders (ref, account, pin) VALUES ('B', 1, '482913')
     ON CONFLICT (ref) DO UPDATE SET account = excluded.account RETURNING account, verdict;
 
@@ -80,7 +80,7 @@ WITH i AS (INSERT INTO port_orders (ref, account, pin) VALUES ('F', 1, '482913')
     UPDATE port_orders SET carrier = 'together' FROM i WHERE port_orders.ref = 'C' RETURNING verdict;
 
 --
--- Whatever the unique index: on an expression, on a part, on another column
+-- Whatever the unique index: on an expression, partial, on another column
 --
 ALTER TABLE port_orders DROP CONSTRAINT port_orders_pkey;
 CREATE UNIQUE INDEX ON port_orders (lower(ref)) WHERE account IS NOT NULL;
@@ -92,7 +92,7 @@ INSERT INTO port_orders (ref, account, pin) VALUES ('a', 1, '482913')
     DO UPDATE SET pin = excluded.pin, verdict = excluded.verdict RETURNING ref, verdict;
 DROP TABLE port_orders;
 
--- A row that the index has not got conflicts with none, whichever of the two it is.
+-- A row that is not in the index conflicts with none, whichever of the two it is.
 CREATE TABLE port_orders (ref text, carrier text, account int REFERENCES accounts, pin port_pin, verdict port_pin_verdict);
 CREATE UNIQUE INDEX ON port_orders (account) WHERE carrier = 'Contoso';
 SELECT count(*) > 0 AS gated FROM port_pin_gate('port_orders', verdict => 'verdict', redact => true);
@@ -122,7 +122,7 @@ MERGE INTO port_orders o USING (VALUES (1, '482913'), (NULL, NULL)) AS s (slip, 
 SELECT ref, slip, verdict FROM port_orders ORDER BY slip;
 DROP TABLE port_orders;
 
--- A partition whose columns lie in another order.
+-- A partition whose columns are in another order.
 CREATE TABLE port_orders (ref text, region text, account int REFERENCES accounts, pin port_pin,
     verdict port_pin_verdict, UNIQUE (ref, region)) PARTITION BY LIST (region);
 CREATE TABLE orders_east (verdict port_pin_verdict, pin port_pin, gone int, region text, account int, ref text);
@@ -147,7 +147,7 @@ INSERT INTO port_orders VALUES ('A', 2, '700654')
 INSERT INTO port_orders VALUES ('A', 1, '700654')
     ON CONFLICT (ref) DO UPDATE SET account = excluded.account, pin = excluded.pin RETURNING *;
 
--- The row that is kept between the two halves is gone with the statement, also after an error.
+-- The row that is kept between the two halves is gone with the statement, or an error.
 DO $$
 BEGIN
     BEGIN

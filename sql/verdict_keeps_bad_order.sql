@@ -1,8 +1,8 @@
 -- Promise: with verdict=column a bad port order is kept, and why it is bad is
--- written to that column.  What the column says, the gate alone has said.
+-- written to that column.  The gate alone says what the column says.
 --
 -- A port desk that must answer the other carrier wants the refused order with its
--- reason.  The gate is a BEFORE trigger then, the last of them, so that the order
+-- reason.  The gate is then a BEFORE trigger, and the last of them, so that the order
 -- that it judges is the order that is stored.
 SET portpin.max_failures_per_account = 0; -- how wrong PINs are counted: failure_outlives_rollback.sql
 CREATE SCHEMA verdict;
@@ -28,17 +28,17 @@ SELECT * FROM port_pin_gate('port_orders', verdict => 'verdict');
 INSERT INTO port_orders VALUES
     (1, 1, '012345'), (2, NULL, '012345'), (3, 4, '135790'), (4, 3, '012345'),
     (5, 1, NULL), (6, 5, '975310'), (7, 1, '246801') RETURNING id, account_id, pin, verdict;
--- An account that there is not is no verdict: the foreign key refuses the order.
+-- A missing account is no verdict: the foreign key refuses the order.
 INSERT INTO port_orders VALUES (8, 99, '012345');
 
--- An index on what is to be done, and a look that needs no PIN:
+-- An index on what is left to do, and a look that needs no PIN:
 CREATE INDEX ON port_orders (verdict) WHERE verdict <> 'accepted';
 SELECT verdict, count(*) FROM port_orders GROUP BY 1 ORDER BY 1;
 
 --
 -- A new order must not bring a verdict: it is forged, or history on its way from one
--- table to another, which would be rewritten.  Even a true one is refused, and out of
--- scope as well; nothing is looked at before.
+-- table to another, which would be rewritten.  Even a true one is refused, and so is
+-- one out of scope; nothing is looked at before.
 --
 INSERT INTO port_orders VALUES (11, 1, '999999', 'accepted');
 INSERT INTO port_orders VALUES (12, 1, '012345', 'accepted');
@@ -83,7 +83,7 @@ UPDATE accounts SET frozen = false WHERE id = 4;
 WITH u AS (UPDATE port_orders SET note = 'called back', id = id RETURNING id, verdict)
     SELECT * FROM u ORDER BY id;
 UPDATE port_orders SET pin = pin, account_id = account_id WHERE id = 1 RETURNING verdict;
--- To blank the PIN is neither, either; to give one again is.
+-- Blanking the PIN is neither; giving one again is.
 UPDATE port_orders SET pin = NULL WHERE id = 1 RETURNING pin, verdict;
 UPDATE port_orders SET pin = '012345' WHERE id = 1 RETURNING pin, verdict;
 UPDATE port_orders SET pin = '012346' WHERE id = 1 RETURNING pin, verdict;
@@ -115,7 +115,7 @@ SELECT id, verdict FROM port_orders ORDER BY id;
 DROP VIEW desk;
 TRUNCATE port_orders;
 
--- The verdict is of the moment: an account that the same statement makes must be
+-- The verdict is given at once: an account that the same statement makes must be
 -- made first, so let the order wait for it.
 WITH a AS (INSERT INTO accounts VALUES (7, '777777') RETURNING id)
     INSERT INTO port_orders SELECT 1, id, '777777' FROM a RETURNING verdict;
@@ -206,13 +206,13 @@ ALTER TABLE port_orders ENABLE REPLICA TRIGGER zzz;
 INSERT INTO port_orders VALUES (2, 2, '246801');
 ALTER TABLE port_orders ENABLE ALWAYS TRIGGER zzz;
 INSERT INTO port_orders VALUES (2, 2, '246801');
--- Disabled it does no harm now; but a gate should not be put up before it.
+-- Disabled, it does no harm now; but a gate should not be installed before it.
 ALTER TABLE port_orders DISABLE TRIGGER zzz;
 INSERT INTO port_orders VALUES (2, 2, '246801') RETURNING verdict;
 DROP TRIGGER zz_port_pin_gate ON port_orders;
 SELECT port_pin_gate('port_orders', verdict => 'verdict');
 DROP TRIGGER zzz ON port_orders;
--- On DELETE, AFTER, and once a statement they can change no order.
+-- Triggers on DELETE, AFTER, and once per statement can change no order.
 CREATE TRIGGER zzz BEFORE DELETE ON port_orders FOR EACH ROW EXECUTE FUNCTION meddle();
 CREATE TRIGGER zzzz AFTER INSERT OR UPDATE ON port_orders FOR EACH ROW EXECUTE FUNCTION meddle();
 CREATE TRIGGER zzzzz BEFORE INSERT OR UPDATE ON port_orders EXECUTE FUNCTION meddle();
@@ -270,11 +270,11 @@ CREATE DOMAIN bad AS port_pin_verdict CHECK (VALUE <> 'accepted');
 ALTER TABLE port_orders ADD bad bad, ADD doubled port_pin_verdict GENERATED ALWAYS AS ('accepted') STORED;
 SELECT port_pin_gate('port_orders', verdict => 'bad');
 SELECT port_pin_gate('port_orders', verdict => 'doubled');
--- Nor may an order bring a verdict by default.
+-- An order must not bring a verdict by default, either.
 ALTER TABLE port_orders ADD preset port_pin_verdict DEFAULT 'accepted';
 SELECT port_pin_gate('port_orders', verdict => 'preset');
 ALTER TABLE port_orders DROP preset;
--- NOT NULL is well without a scope ...
+-- NOT NULL is fine without a scope ...
 ALTER TABLE port_orders ALTER verdict SET NOT NULL, ADD is_us boolean;
 SELECT port_pin_gate('port_orders', verdict => 'verdict', scope => 'is_us');
 SELECT count(*) FROM port_pin_gate('port_orders', verdict => 'verdict');
@@ -284,7 +284,7 @@ SELECT by_hand('BEFORE INSERT OR UPDATE ON port_orders FOR EACH ROW', '{verdict=
     $$INSERT INTO verdict.port_orders (id, account_id, pin, is_us) VALUES (2, 1, '012345', false)$$);
 DROP TABLE port_orders;
 -- A key or PIN that is generated is not there yet when the gate judges; a scope
--- that the verdict generates would be of the statement's making.
+-- that is generated from the verdict would be up to the statement.
 CREATE TABLE port_orders (
     id int, tenant int, verdict port_pin_verdict, pin port_pin,
     account_id int GENERATED ALWAYS AS (tenant * 10) STORED REFERENCES accounts,
@@ -296,14 +296,14 @@ SELECT port_pin_gate('port_orders', verdict => 'verdict', scope => 'is_us');
 SELECT count(*) FROM port_pin_gate('port_orders', verdict => 'verdict');
 -- Twice is once too often.
 SELECT port_pin_gate('port_orders', verdict => 'verdict');
--- One gate of this kind is all that a table can have; one that refuses may be
--- there beside it, for another key.
+-- A table can have only one gate of this kind; one that refuses may stand beside it,
+-- for another key.
 ALTER TABLE port_orders ADD reseller_id int REFERENCES accounts, ADD verdict_2 port_pin_verdict, ADD reseller_pin port_pin;
 SELECT port_pin_gate('port_orders', fk => 'reseller_id', pin => 'reseller_pin', verdict => 'verdict_2');
 SELECT statement FROM port_pin_gate('port_orders', fk => 'reseller_id', pin => 'reseller_pin') AS statement LIMIT 1;
 INSERT INTO port_orders (account_id, pin, reseller_id, reseller_pin) VALUES (1, '999999', 2, '999999');
 INSERT INTO port_orders (account_id, pin, reseller_id, reseller_pin) VALUES (1, '999999', 2, '246801') RETURNING verdict;
--- Gone is the column, shut is the gate.
+-- Without the column the gate is shut.
 ALTER TABLE port_orders DROP verdict CASCADE;
 INSERT INTO port_orders (id, account_id, pin) VALUES (1, 1, '012345');
 DROP TABLE port_orders;

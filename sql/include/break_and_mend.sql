@@ -1,4 +1,4 @@
--- What port_pin_guards says of the tables of this schema, and a function to try it with.
+-- What port_pin_guards says about this schema's tables, and a function to try it with.
 SELECT current_schema() AS here \gset
 CREATE VIEW seen AS
 	SELECT g.relation, g.pin_column, g.guard, g.trigger_name, g.enabled, g.problem FROM port_pin_guards AS g
