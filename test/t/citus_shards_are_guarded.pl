@@ -52,7 +52,7 @@ sub is_sql
 	is($coordinator->safe_psql('postgres', $sql), $expected, $what);
 }
 
-# What a statement is answered with; errors and notices as psql shows them.
+# How a statement is answered; errors and notices as psql shows them.
 sub answer
 {
 	my ($sql, $node) = @_;
@@ -146,7 +146,7 @@ sub account_of_each_shard
 		"SELECT min(id) FROM accounts GROUP BY get_shard_id_for_distribution_column('accounts', id) ORDER BY 1");
 }
 
-# Nothing but the guards is asked: no attempt counts.
+# This tests only the guards: no attempt counts.
 sub every_shard_refuses
 {
 	my ($when) = @_;
@@ -180,7 +180,7 @@ is_sql('SELECT count(*) FROM port_orders WHERE pin IS NOT NULL', '0', 'no order 
 
 # ---- The record ----
 
-# What all nodes say, but those that say nothing.
+# What all nodes say, except those that say nothing.
 sub of_all_nodes
 {
 	my ($sql) = @_;
@@ -204,7 +204,7 @@ is(answer(order(20, '735520')), '', 'and no more locked out');
 is(of_all_nodes(q{SELECT account_table || ' ' || event FROM port_pin_history WHERE account_key = '{20}' AND event LIKE 'l%'}),
 	'accounts lockout_lifted', 'history has the name of the table, too');
 
-# A name like a shard's is free on the other nodes: it makes no shard of a table.
+# A name like a shard's is free on the other nodes: it makes no table a shard.
 my ($free, $elsewhere) = split /\|/, $coordinator->safe_psql('postgres', q{
 	SELECT a.shard_name, b.nodeport FROM citus_shards a, citus_shards b
 	WHERE a.table_name = 'accounts'::regclass AND b.table_name = a.table_name AND a.nodeport <> b.nodeport LIMIT 1});
@@ -223,7 +223,7 @@ is($node_at{$elsewhere}->safe_psql('postgres', q{SELECT account_table FROM port_
 	$free, 'a table of a stranger, with the name of a shard, fills no record but its own');
 $node_at{$elsewhere}->safe_psql('postgres', "SET citus.enable_ddl_propagation = off; DROP TABLE own_orders, $free");
 
-# The limit is a node's: where each has all accounts, each has its own.
+# The limit is per node: where each has all accounts, each has its own.
 $coordinator->safe_psql('postgres', q{
 	CREATE TABLE everywhere_orders (id int PRIMARY KEY, account int REFERENCES everywhere, pin text);
 	SELECT create_distributed_table('everywhere_orders', 'id');

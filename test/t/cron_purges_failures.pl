@@ -1,6 +1,6 @@
 # The record of failed attempts, purged by pg_cron as doc/operations.md has it.
 #
-# Skipped where there is no pg_cron, or one that knows of no seconds (before 1.5).
+# Skipped where there is no pg_cron, or one that can't count seconds (before 1.5).
 
 use strict;
 use warnings;

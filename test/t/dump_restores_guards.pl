@@ -119,8 +119,8 @@ command_ok([ 'pg_restore', '--exit-on-error', '--clean', '-d', $node->connstr('c
 	'custom: restored over itself');
 is_as_before('custom');
 
-# In parallel.  Only section by section: else pg_restore may create the triggers of a
-# partitioned table before it has loaded all partitions, whose rows they then judge.
+# In parallel.  Only section by section: otherwise pg_restore may create the triggers of
+# a partitioned table before it has loaded all partitions, whose rows they then judge.
 command_ok([ 'pg_dump', '-Fd', '-j', '2', '-f', "$dir/parallel", $origin ], 'dumped in parallel');
 $node->safe_psql('postgres', 'CREATE DATABASE parallel');
 for my $section ('pre-data', 'data', 'post-data')
@@ -131,7 +131,7 @@ for my $section ('pre-data', 'data', 'post-data')
 is_as_before('parallel');
 
 # First the schema, then the rows: to the guards these are rows like any other, so
-# an old order is refused, quietly.  What is meant for it is --disable-triggers.
+# an old order is refused, quietly.  --disable-triggers is meant for that.
 restore('in_two', 'pg_restore', '--exit-on-error', '-s', "$dir/custom");
 my @data_only = ('pg_restore', '--exit-on-error', '--single-transaction', '-a', "$dir/custom", '-d', $node->connstr('in_two'));
 my ($out, $err) = run_command([@data_only]);
@@ -142,7 +142,7 @@ is($node->safe_psql('in_two', 'SELECT count(*) FROM app.accounts'), '0', 'in_two
 command_ok([ @data_only, '--disable-triggers' ], 'in_two: restored with --disable-triggers');
 is_as_before('in_two');
 
-# Other ways to say the same.
+# Other ways to do the same.
 my $as_it_was = dump_of('origin');
 my @script = ('psql', '-X', '-q', '-1', '-v', 'ON_ERROR_STOP=1', '-f');
 my @archive = ('pg_restore', '--exit-on-error', '--single-transaction', '--no-owner');
@@ -173,7 +173,7 @@ is_refused('accounts', '23PN0', 'UPDATE app.accounts SET pin = NULL');
 is_refused('accounts', '23PN0', 'TRUNCATE app.accounts');
 is_refused('accounts', '23PN0', q{UPDATE app."Customer" SET "Pin" = ''});
 
-# Without the extension it goes where that is.
+# A dump without the extension can be restored where the extension is.
 my $guarded = q{SELECT port.port_pin_assert_guarded('app.accounts', 'app."Customer"'), count(*) FROM port.port_pin_guards WHERE problem IS NULL};
 for my $part ([ 'of_schema', 4, '-n', 'app' ], [ 'of_tables', 2, '-t', 'app.accounts', '-t', 'app."Customer"' ])
 {

@@ -1,7 +1,7 @@
-# ALTER EXTENSION portpin UPDATE: guards hold before, while and after.
+# ALTER EXTENSION portpin UPDATE: guards hold before, during and after it.
 #
 # The version after 1.0 is made here: it replaces every function, adds a verdict, and
-# makes a function anew with another argument.  That is what an update may do
+# recreates a function with another argument.  That is what an update may do
 # (doc/upgrading.md).  A session with a gate in use goes on through it.
 
 use strict;
@@ -124,7 +124,7 @@ my $client = $node->background_psql('postgres', on_error_stop => 0);
 my $updater = $node->background_psql('postgres', on_error_stop => 0);
 $client->query("INSERT INTO accounts VALUES (0, '004211'); INSERT INTO port_orders VALUES (0, '004211');");
 
-# In a session, which may be in a transaction: the wrong order in a savepoint of it.
+# A session, which may be in a transaction, places a wrong order in a savepoint.
 sub refuses
 {
 	my ($session, $when) = @_;
@@ -141,7 +141,7 @@ refuses($updater, 'while it is under way: the one that updates');
 $updater->query('ROLLBACK;');
 guards_hold('postgres', 'after it was rolled back');
 
-# What depends on a function that is made anew is not taken away with it.
+# An object that depends on a recreated function is not dropped with it.
 $node->safe_psql('postgres', q{
 	CREATE FUNCTION problem_of(text) RETURNS text LANGUAGE sql RETURN port_pin_problem($1)});
 is(sqlstate('postgres', 'ALTER EXTENSION portpin UPDATE'), '2BP01', 'what depends on a function keeps it');

@@ -118,7 +118,7 @@ is(on_record(4), 10, 'one worker at a time: and on record');
 $verdicts = guess(201 .. 208);
 is($verdicts->{'23PN7'}, 10 * 8, 'one worker at a time: every account has its own');
 
-# How long it takes, for who reads the output; no test, for machines differ.
+# How long it takes, for those who read the output; no test, because machines differ.
 sub median_of
 {
 	my ($count, $sql) = @_;

@@ -165,7 +165,7 @@ cmp_ok($seconds, '<', 15, 'a record that is locked against reading: it does not 
 is(count($_, 'port_pin_failures'), 0, "$_: nothing on record")
   for qw(own_lock failing_index);
 
-# Who can write no record still takes orders with the right PIN.
+# A database that can write no record still takes orders with the right PIN.
 $node->safe_psql('others_lock', $right);
 is(count('others_lock', 'port_orders'), 1, 'the right PIN needs no record');
 

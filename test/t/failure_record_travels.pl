@@ -1,8 +1,8 @@
 # The record of failed attempts means the same wherever it goes: in a dump, of all or
 # of a part; by publications, with the accounts' schema or without; on a standby.
 #
-# It has names, and no OID, so nothing in it needs to be there to be read, and it
-# locks nobody out but accounts of that name.
+# It has names and no OIDs, so it can be read where nothing that it names exists, and
+# it locks out only accounts of that name.
 
 use strict;
 use warnings;

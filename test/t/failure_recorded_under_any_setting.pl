@@ -1,5 +1,5 @@
 # Wrong PINs are recorded in any database, for any role, under any settings, right
-# after CREATE EXTENSION; the record is told to who listens, and it is dumped.
+# after CREATE EXTENSION; listeners are told of the record, and it is dumped.
 
 use strict;
 use warnings;
@@ -64,7 +64,7 @@ recorded('the first use of the module', 1);
 recorded('an empty search_path', 2);
 
 in_odd("SET application_name = 'p\\ \"o''clock\"'; SET ROLE desk;\n$wrong", user => 'clerk');
-# A line in the server log says the same, for programs; after the session is told.
+# A line in the server log says the same, for programs, after the session is told.
 sub logged_failure
 {
 	my ($what) = @_;
@@ -101,7 +101,7 @@ is((in_odd(q{SELECT client_addr FROM pins.port_pin_failures WHERE account_key = 
 is(logged_failure('"client_addr"')->{client_addr}, '127.0.0.1', 'over TCP: and in the log');
 in_odd(q{DELETE FROM pins.port_pin_failures WHERE account_key = '{3}'});
 
-# Nobody sets the limit for himself, not even before the module is loaded.
+# No role sets its own limit, not even before the module is loaded.
 ($out, $err) = in_odd("SET portpin.max_failures_per_account = 0;\n$wrong$wrong" .
 	"SELECT current_setting('portpin.max_failures_per_account')", user => 'clerk');
 is($out, '10', "a clerk's own limit does not hold");
@@ -161,7 +161,7 @@ cmp_ok(time - $begun, '<', 4, 'no synchronous standby: no wait');
 $node->append_conf('postgresql.conf', "synchronous_standby_names = ''");
 $node->reload;
 
-# Nobody may connect any more; who is there goes on.
+# Nobody may connect any more; sessions that are there go on.
 ($out, $err) = in_odd(q{
 	UPDATE pg_database SET datallowconn = false, datconnlimit = 0 WHERE datname = current_database();
 } . $wrong);

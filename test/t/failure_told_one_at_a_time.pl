@@ -1,7 +1,7 @@
 # Orders for one account are told one after the other whether their PINs are right,
 # and nobody else waits for them.
 #
-# Whoever waits reads the account anew, and gets an error and no verdict if that
+# A session that waits reads the account anew, and gets an error and no verdict if that
 # takes too long.  While nothing can be recorded, an account has one attempt in five
 # seconds, from however many sessions.
 
@@ -83,8 +83,8 @@ sub hold_account
 	return ($blocker, $guesser);
 }
 
-# Do it until it says that it was in time: on a machine that is so slow that a record
-# comes too late, once more.
+# Try until the attempt says that it was in time: on a slow machine a record may come
+# too late.
 sub in_time
 {
 	my ($attempt) = @_;
@@ -170,8 +170,8 @@ in_time(sub {
 	return 1;
 });
 
-# Under the attempt lock nothing is waited for but a record.  Where the record can't be
-# read just then, the lock is let go, and the order counts again when it can.
+# Under the attempt lock a session waits only for a record.  If the record can't be read
+# just then, it lets go of the lock, and the order counts again when it can.
 in_time(sub {
 	my ($blocker, $guesser) = hold_account(4);
 	my $order = start_session("INSERT INTO port_orders VALUES (4, '735517');\nSELECT 'accepted';\n");

@@ -1,8 +1,8 @@
 # A gate keeps what it found in the catalogs, and what it knows of wrong guesses, for
-# as long as nothing changes that it depends on.  Here something always does: a table
-# that has nothing to do with portpin is altered all the time, which the record of wrong
-# guesses is read anew for, and a schema, which every gate is found again for.  So nearly
-# every order asks for everything.  Nobody must be able to tell: the lessons about gates
+# as long as nothing changes that it depends on.  Here something always does.  A table
+# that has nothing to do with portpin is altered all the time, so the record of wrong
+# guesses is read anew; so is a schema, so every gate is looked up again.  Nearly every
+# order asks for everything, and nobody must be able to tell: the lessons about gates
 # read the same.
 
 use strict;

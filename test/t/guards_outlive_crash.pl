@@ -55,7 +55,7 @@ is($node->safe_psql('postgres', 'SELECT * FROM port_orders'), '1|1|004211', 'a p
 guards_hold('after a crash');
 
 
-# The library is loaded when it is needed.  To preload it is allowed, and no more.
+# The library is loaded when it is needed.  Preloading it is allowed, and no more.
 $node->safe_psql('postgres', 'CREATE DATABASE without');
 $node->append_conf('postgresql.conf', "session_preload_libraries = 'portpin'");
 $node->restart;
@@ -74,7 +74,7 @@ is_refused('2BP01', 'DROP FUNCTION port_pin_gate_trigger()');
 is_refused('0A000', 'ALTER EXTENSION portpin SET SCHEMA pg_temp');
 guards_hold('after all that');
 
-# CASCADE takes the columns along, and the PINs in them.  doc/operations.md says it.
+# CASCADE takes the columns along, and the PINs in them.  doc/operations.md says so.
 is($node->safe_psql('postgres', q{
 	BEGIN;
 	DROP EXTENSION portpin CASCADE;

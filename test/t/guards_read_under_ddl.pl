@@ -1,8 +1,8 @@
-# Everybody may read port_pin_guards, so nobody must be able to do harm by it.  Roles
+# Everybody may read port_pin_guards, so nobody must be able to do harm with it.  Roles
 # without any right read it again and again, while the guarded tables are changed all
 # the time, and temporary tables flood the queue that tells sessions of changes, so
-# that all they know of a table is built anew under them.  No session crashes, and
-# none meets an error; nor does a carrier who places orders meanwhile.
+# that all they know of a table is rebuilt under them.  No session crashes or meets an
+# error, and neither does a carrier that places orders meanwhile.
 
 use strict;
 use warnings FATAL => 'all';

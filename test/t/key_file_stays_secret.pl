@@ -106,7 +106,7 @@ for my $path ('keys', $inside, $node->data_dir . '/../' . $node->name . '/keys')
 }
 unlink $inside;
 
-# To a link outside of it there is no objection.
+# A link to a file outside of it is fine.
 $node->adjust_conf('postgresql.conf', 'portpin.key_file', "'$file'");
 write_keys("first:$first64\n", 0600, "$dir/elsewhere");
 symlink "$dir/elsewhere", $file or die $!;
@@ -247,7 +247,7 @@ my $scanned = sub {
 		\\! "$^X" "$dir/scan.pl"
 	});
 };
-# Among others, so that what is freed is too large to be used for something else at once.
+# The key is among others, so that the freed memory is too large to be reused at once.
 write_keys(join '', keys_numbered(1 .. 300), "second:$second64\n", keys_numbered(301 .. 600));
 $node->reload;
 SKIP:
@@ -258,7 +258,7 @@ SKIP:
 	is($scanned->($second, 'ROLLBACK'), "accepted\nfound\nnot found", 'or rolled back');
 	unlike($scanned->($second64, 'COMMIT'), qr/^found/m, 'the text of the file never stays');
 
-	# Nor does a key before a line that is wrong, nor one that a session has while it fails.
+	# A key before a wrong line does not stay, nor one that a session has when it fails.
 	write_keys(join '', keys_numbered(1 .. 300), "second:$second64\n", keys_numbered(301 .. 600), "third\n");
 	local $ENV{PIN_KEY} = unpack 'H*', $second;
 	my (undef, $left) = $node->psql('postgres', qq{

@@ -115,7 +115,7 @@ answers('out of the default partitions', 'SELECT (SELECT count(*) FROM kept_defa
 answers('into their own', 'SELECT id FROM kept_p40 ORDER BY id', "41\n42\n43");
 all_are_gated('moved');
 
-# The other way: a superuser, for whose session the gate does not count.
+# The other way: a superuser, in whose session the gate does not fire.
 $node->safe_psql('postgres', q{
 	INSERT INTO kept VALUES (141, 1, '100001');
 	SET session_replication_role = replica;

@@ -19,7 +19,7 @@ $node->init;
 $node->append_conf('postgresql.conf', 'portpin.max_failures_per_account = 0');
 $node->append_conf('postgresql.conf', 'max_prepared_transactions = 1');
 
-# The chattiest that a server is about errors.
+# Errors are logged as fully as a server can.
 $node->append_conf('postgresql.conf', q{
 log_statement = none
 log_min_error_statement = error
@@ -100,7 +100,7 @@ is_refused_quietly('one order of many', '23PN7', "INSERT INTO port_orders VALUES
 is_refused_quietly('COPY', '23PN7', "COPY port_orders FROM STDIN;\n1\t$stored\n1\t$tried\n\\.\n");
 is_refused_quietly('COPY, judged before the row is stored', '23PN7', "COPY redacted_orders FROM STDIN;\n1\t$stored\n1\t$tried\n\\.\n");
 
-# An order that has to wait for its account, of a gate that is yet to be found, or is known.
+# An order that has to wait for its account, at a gate that is not found yet, or is known.
 my $lock = "BEGIN; LOCK TABLE accounts; PREPARE TRANSACTION 'lock'; SET lock_timeout = '10ms';\n";
 my $copy = "COPY redacted_orders FROM STDIN;\n1\t$stored\n\\.\n";
 is_refused_quietly('COPY that waits', '55P03', "$lock$copy");
@@ -129,7 +129,7 @@ my $log = log_of_bind($order, $tried);
 like($log, qr/ERROR:  23PN7: /, 'bind parameter: refused, and the log says so');
 unlike($log, $pin, 'bind parameter: no PIN in the log, whatever log_parameter_max_length_on_error is');
 
-# What is logged at the end of a statement is not logged of one that fails.
+# What is logged at the end of a statement is not logged for one that fails.
 $node->append_conf('postgresql.conf', 'log_min_duration_statement = 0');
 $node->reload;
 $node->poll_query_until('postgres', "SELECT current_setting('log_min_duration_statement') = '0'");

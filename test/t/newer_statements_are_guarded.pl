@@ -1,4 +1,4 @@
-# What PostgreSQL learned after 15, and what it means to a PIN.
+# What PostgreSQL learned after 15, and what it means for a PIN.
 
 use strict;
 use warnings;

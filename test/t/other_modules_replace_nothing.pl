@@ -1,8 +1,8 @@
 
 # A function of another module never takes the place of one of portpin's.
 #
-# The dynamic linker gives a name to whoever was loaded first.  Here a module that is
-# loaded before portpin has a function of the same name for each that portpin's files
+# The dynamic linker resolves a name to whatever was loaded first.  Here a module that
+# is loaded before portpin has a function of the same name for each that portpin's files
 # share with each other, and each of them answers 1, which would often mean "right".
 
 use strict;

@@ -1,6 +1,6 @@
 # Promise: the owner of a database who is no superuser restores its guards with the
-# rest, for pg_database_owner may execute the trigger functions.  A role that owns only
-# the tables may not: the restore says so, and port_pin_assert_guarded() does.
+# rest, because pg_database_owner may execute the trigger functions.  A role that owns
+# only the tables may not: the restore says so, and so does port_pin_assert_guarded().
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;

@@ -1,5 +1,5 @@
-# What pgaudit makes of PINs: it logs each literal, of refused orders, too, and no bind
-# parameter unless pgaudit.log_parameter is on.  What portpin does by itself shows none.
+# What pgaudit makes of PINs: it logs each literal, even of a refused order, and no bind
+# parameter unless pgaudit.log_parameter is on.  What portpin itself runs shows none.
 #
 # Skipped where there is no pgaudit.
 

@@ -1,5 +1,5 @@
 # Orders that come through PgBouncer, many clients over few sessions, are judged like
-# any others, and what is known of failed attempts is known in all of them.
+# any others, and all sessions know what is known of failed attempts.
 #
 # Skipped where there is no PgBouncer.
 
@@ -108,7 +108,7 @@ is($node->safe_psql('postgres', "SELECT port_pin_lift_lockout('accounts', 7)"), 
 is_told('and at once lifted in both', "BEGIN;\nSELECT 1;\n\\! psql -Xq '$pool' -c \"$order\" && echo fine\n$order\nCOMMIT;\nSELECT 'fine'",
 	qr/^1\nfine\nfine$/);
 
-# The sessions of the pooler know the gate.  What becomes of it elsewhere they know at once.
+# The sessions of the pooler know the gate.  They learn at once of changes elsewhere.
 $node->safe_psql('postgres', 'ALTER TABLE accounts RENAME pin TO port_out_pin');
 is_told('a renamed column: refused', $order, qr/42703/);
 $node->safe_psql('postgres', 'ALTER TABLE accounts RENAME port_out_pin TO pin');

@@ -1,7 +1,7 @@
-# What an order's PIN is can't be told by how long its refusal takes: not whether it
-# was wrong, missing, or no PIN at all, nor whether the account has one.  For each of
-# these a hash is computed: where pgcrypto is told not to, each fails.  The times are
-# printed, and decide nothing.
+# The time that a refusal takes tells nothing of the PIN: not whether it was wrong,
+# missing, or no PIN at all, and not whether the account has one.  A hash is computed
+# for each of these: where pgcrypto is told not to, each fails.  The times are printed,
+# and decide nothing.
 
 use strict;
 use warnings FATAL => 'all';
@@ -47,7 +47,7 @@ $node->safe_psql('postgres', q{
 	END $$;
 });
 
-# One after the other, again and again, so that all are on one machine at one time.
+# One after the other, again and again, so that all meet the same conditions.
 my $tries = q{
 	SELECT try('right', 1, '735517'), try('wrong', 1, '735518'), try('none', 1, NULL),
 		try('blank', 1, '  '), try('no PIN', 1, 'secret'), try('long', 1, repeat('735517', 10000)),
@@ -82,8 +82,8 @@ SKIP:
 		SELECT state FROM refused}),
 		'each needs a hash');
 
-	# By the method of the PIN that is stored, also where it is not compared; by that
-	# of new PINs where none is.
+	# The hash is by the method of the stored PIN, even where it is not compared, and by
+	# that of new PINs where none is stored.
 	$node->append_conf('postgresql.conf', 'portpin.seal_method = pbkdf2');
 	$node->reload;
 	$node->safe_psql('postgres', 'TRUNCATE took');

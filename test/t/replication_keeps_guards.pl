@@ -83,7 +83,7 @@ $publisher->safe_psql('postgres', q{
 });
 is_replicated('apply: orders, PINs and blanked orders arrive', $rows);
 
-# What the publisher let in by special order does not stop the subscriber.
+# What the publisher let in with its guards off does not stop the subscriber.
 $publisher->safe_psql('postgres', q{
 	SET session_replication_role = replica;
 	INSERT INTO port_orders VALUES (3, 1, '111222');

@@ -1,8 +1,8 @@
 # Tables that are written anew, by PostgreSQL's own tools and by pg_repack, stay guarded
-# and sealed, and nothing of the record is lost; of PINs that were readable before they
-# were sealed nothing is left in the files.
+# and sealed, and nothing of the record is lost.  Nothing is left in the files of PINs
+# that were readable before they were sealed.
 #
-# The part of pg_repack is skipped where there is none.
+# The part for pg_repack is skipped where there is none.
 
 use strict;
 use warnings;
@@ -108,8 +108,8 @@ by('pg_amcheck', '--heapallindexed', '--no-dependent-toast', '-r', 'public.*', '
 is(join(' ', files_have($readable)), '', 'no readable PIN is left in the files');
 
 
-# pg_repack, while orders come in.  Of a table of portpin's own it would lose what is
-# written meanwhile: doc/operations.md says to leave these out.
+# pg_repack, while orders come in.  It would lose what is written meanwhile to portpin's
+# own tables: doc/operations.md says to leave these out.
 SKIP:
 {
 	skip 'no pg_repack here', 1

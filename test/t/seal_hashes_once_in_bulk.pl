@@ -2,8 +2,8 @@
 # as it is right.  A wrong PIN is hashed whatever went before, and so is the same PIN
 # in the next statement.
 #
-# That something is not hashed shows where pgcrypto is told in the middle of a
-# statement to refuse: since 18.  What must hold in any case is tested on all.
+# Only where pgcrypto can be told to refuse in the middle of a statement, since 18, does
+# it show that nothing is hashed.  What must hold in any case is tested on all versions.
 
 use strict;
 use warnings FATAL => 'all';

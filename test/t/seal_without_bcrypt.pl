@@ -1,6 +1,6 @@
 # A server that must not use bcrypt (FIPS mode) seals, verifies and gates PINs by
 # PBKDF2, which PostgreSQL computes itself.  pgcrypto can be told to refuse since 18;
-# up to 17 nothing refuses, and what needs no bcrypt is tested alone.
+# up to 17 nothing refuses, and only what needs no bcrypt is tested.
 
 use strict;
 use warnings FATAL => 'all';

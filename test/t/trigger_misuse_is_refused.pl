@@ -1,6 +1,6 @@
 # A trigger that is attached wrongly refuses rows; it never takes the server down.
 #
-# CREATE TRIGGER does not ask a function whether it can be attached so.  All ways
+# CREATE TRIGGER does not ask a function whether it can be attached that way.  All ways
 # are tried: every timing, event and level, and arguments that make no sense.
 
 use strict;
@@ -54,9 +54,9 @@ $node->safe_psql('postgres', q{
 		(VALUES ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) e (event);
 });
 
-# What comes of each way, of those that PostgreSQL lets through.  DELETE goes to
-# protect because it forbids that, to gate and used because they follow a row that
-# moves; so does INSERT to protect.
+# The outcome of each way that PostgreSQL lets through.  protect takes DELETE because it
+# forbids that; gate and used take it because they follow a row that moves, and protect
+# takes INSERT for the same reason.
 is($node->safe_psql('postgres', q{
 	SELECT function, timing, level, event, outcome FROM ways
 	WHERE outcome NOT IN ('39P01', '0A000', '42809', '42601') ORDER BY 1, 2, 3, 4}), q{gate|AFTER|ROW|DELETE|fires
