@@ -569,7 +569,7 @@ ALTER TABLE accounts ADD pin port_pin;
 SELECT pin IS NULL AS cleared FROM accounts WHERE id = 1;
 INSERT INTO port_orders VALUES (62, 1, '246801');
 ROLLBACK;
--- 63. NOT STOPPED: another key in the place of the one that the gate follows, to
+-- 63. NOT STOPPED: another key in place of the one that the gate follows, to
 -- accounts that have a guard as well.
 BEGIN;
 CREATE TABLE my_accounts (id int PRIMARY KEY, pin port_pin);

@@ -16,7 +16,7 @@ INSERT INTO port_orders VALUES (0, 1, '246000');
 UPDATE accounts SET pin = '246001' WHERE id = 1;
 
 --
--- As a client sees it, with all context that there is
+-- As a client sees it, with all the context that there is
 --
 COPY port_orders FROM STDIN;
 1	1	246001	let in

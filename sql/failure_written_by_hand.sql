@@ -89,7 +89,7 @@ INSERT INTO port_pin_failures (failed_at, account_schema, account_table, account
 SELECT place_all() FROM generate_series(1, 3);
 SELECT place_all() FROM generate_series(1, 10) OFFSET 9;
 
--- Without the index that tells what is new, it looks for every account.
+-- Without the index that tells what is new, it looks up every account.
 BEGIN;
 DROP INDEX port_pin_failures_failed_at;
 SELECT place_all() FROM generate_series(1, 10) OFFSET 9;

@@ -205,7 +205,7 @@ FROM (VALUES (1, '246801'), (1, '246801 '), (1, ''), (1, E'\t'), (2, ''), (2, '2
 DROP TABLE port_orders, accounts;
 
 --
--- Accounts that are partitioned
+-- Partitioned accounts
 --
 -- Such a key has clones in the catalogs, one for each partition.  Their names sort
 -- before its own.
@@ -246,7 +246,7 @@ INSERT INTO port_orders VALUES (3, 1, 'far', '555002');
 DROP TABLE port_orders;
 
 --
--- Orders that are partitioned, too
+-- Partitioned orders, too
 --
 CREATE TABLE port_orders (id int, account int, region text, pin port_pin,
     CONSTRAINT zzz FOREIGN KEY (account, region) REFERENCES accounts (id, region))
@@ -282,7 +282,7 @@ SELECT tableoid::regclass, * FROM port_orders ORDER BY id, region;
 DROP TABLE port_orders, accounts;
 
 --
--- Keys that are odd
+-- Odd keys
 --
 -- Two that say the same: either will do.
 CREATE TABLE accounts (id int UNIQUE, parent int, pin port_pin);
@@ -345,7 +345,7 @@ SELECT id, referrer FROM members ORDER BY id;
 DROP TABLE members;
 
 --
--- What was found once is not kept longer than it is true
+-- What was found is kept no longer than it is true
 --
 CREATE TABLE accounts (id int PRIMARY KEY, pin port_pin, note text);
 CREATE TABLE port_orders (id int, account_id int REFERENCES accounts, pin port_pin);

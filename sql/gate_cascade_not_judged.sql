@@ -203,7 +203,7 @@ UPDATE tenants SET id = 20 WHERE id = 2;
 SELECT * FROM line_tickets;
 
 --
--- Accounts that are partitioned
+-- Partitioned accounts
 --
 CREATE TABLE members (id int PRIMARY KEY, pin port_pin) PARTITION BY RANGE (id);
 CREATE TABLE members_1 PARTITION OF members FOR VALUES FROM (0) TO (100);

@@ -93,7 +93,7 @@ INSERT INTO port_orders VALUES (2, 1, 1, '246801');
 UPDATE port_orders SET reseller_id = 2 WHERE id = 2;
 SELECT port_pin_gate('port_orders', fk => 'reseller_id');
 SELECT port_pin_gate('port_orders', fk => 'account_id');
--- It does not guess which of the two goes, either.
+-- portpin does not guess which of the two goes, either.
 SELECT port_pin_ungate('port_orders');
 SELECT port_pin_ungate('port_orders', fk => 'account_id');
 INSERT INTO port_orders VALUES (3, 2, 1, '246801');
@@ -163,7 +163,7 @@ SELECT count(*) FROM port_pin_gate('port_orders');
 INSERT INTO port_orders VALUES (2, 1, '246801');
 INSERT INTO port_orders VALUES (3, 1, '999999');
 INSERT INTO port_orders VALUES (3, 99, '999999');
--- An old row that has no account is not let in by an UPDATE.
+-- An UPDATE does not let in an old row that has no account.
 UPDATE port_orders SET pin = '999998' WHERE id = 1;
 UPDATE port_orders SET account_id = 1 WHERE id = 1;
 UPDATE port_orders SET account_id = 1, pin = '246801' WHERE id = 1;

@@ -241,7 +241,7 @@ RESET ROLE;
 SELECT id, account_id FROM port_orders ORDER BY id, account_id;
 
 --
--- A search_path that is empty, and one that is a trap
+-- An empty search_path, and one that is a trap
 --
 ALTER TABLE accounts DISABLE ROW LEVEL SECURITY;
 SET search_path = '';

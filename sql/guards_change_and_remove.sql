@@ -68,7 +68,7 @@ DROP TRIGGER port_pin_protect_delete ON accounts;
 SELECT * FROM problems();
 SELECT * FROM port_pin_protect('accounts', lock => 'locked', forbid_delete => true, replace => true);
 SELECT parts('accounts');
--- The trigger that states the rules is gone: nobody knows any more what they were.
+-- The trigger that states the rules is gone: nothing tells any more what they were.
 DROP TRIGGER port_pin_protect ON accounts;
 SELECT * FROM problems();
 SELECT definition('accounts');
@@ -207,7 +207,7 @@ SELECT hint('SELECT port_pin_unprotect(''accounts'')') \gexec
 SELECT hint('SELECT port_pin_unprotect(''accounts'')');
 SELECT parts('accounts') UNION ALL SELECT parts('orders') UNION ALL SELECT parts('"By number"');
 
--- What is not there: an error, or not.
+-- Removing what is not there: an error, unless if_exists is given.
 SELECT port_pin_ungate('orders');
 SELECT port_pin_ungate('orders', if_exists => true);
 SELECT port_pin_unprotect('accounts');
@@ -216,7 +216,7 @@ SELECT port_pin_unprotect('accounts', 'pin', true);
 SELECT port_pin_unprotect('accounts', 'a, b');
 SELECT port_pin_unprotect(NULL);
 SELECT port_pin_ungate(NULL);
--- Which of several must be said.
+-- Where there are several, the call must say which.
 SELECT count(*) FROM port_pin_protect('accounts');
 SELECT count(*) FROM port_pin_gate('orders', fk => 'account');
 SELECT count(*) FROM port_pin_gate('orders', fk => 'former_account');

@@ -27,7 +27,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 
 --
--- Every guard has a row, and so has a column of PINs that has none.
+-- Every guard has a row, and so has a column of PINs without a guard.
 --
 CREATE TABLE accounts (id bigint PRIMARY KEY, name text, pin port_pin, locked boolean);
 CREATE TABLE port_orders (
@@ -425,7 +425,7 @@ SELECT * FROM try(
 	'ALTER TABLE parts DETACH PARTITION parts_n',
 	'ALTER TABLE parts ATTACH PARTITION parts_n FOR VALUES IN (''north'')');
 
--- PostgreSQL does not let a clone go.  Should one be missing all the same:
+-- PostgreSQL lets nobody drop a clone.  Should one be missing all the same:
 SET allow_system_table_mods = on;
 SELECT * FROM try(
 	'UPDATE pg_trigger SET tgrelid = 0
@@ -482,7 +482,7 @@ ORDER BY relation::text COLLATE "C";
 SELECT count(*) FROM public.port_pin_guards AS g WHERE g::text LIKE '%123456%';
 SELECT * FROM public.port_pin_inspect('guards.accounts') \gx
 SELECT * FROM public.port_pin_inspect('guards.redacted') \gx
--- Tables without PINs are none of its business, nor are tables that are gone.
+-- Tables without PINs are none of its business, and neither are tables that are gone.
 SELECT * FROM public.port_pin_inspect('pg_catalog.pg_class');
 SELECT * FROM public.port_pin_inspect(4294967295::oid);
 SELECT * FROM public.port_pin_inspect(NULL);

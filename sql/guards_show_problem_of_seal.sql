@@ -177,7 +177,7 @@ SELECT * FROM try(
 SELECT * FROM try(
 	'ALTER TABLE regional DETACH PARTITION west',
 	'ALTER TABLE regional ATTACH PARTITION west FOR VALUES IN (''west'')');
--- PostgreSQL does not let a clone go.  Should one be missing all the same:
+-- PostgreSQL lets nobody drop a clone.  Should one be missing all the same:
 SET allow_system_table_mods = on;
 SELECT * FROM try(
 	'UPDATE pg_trigger SET tgrelid = 0

@@ -129,7 +129,7 @@ UPDATE sealed SET pin = '264838';
 INSERT INTO sealed VALUES (1, '264838') ON CONFLICT (id) DO UPDATE SET pin = EXCLUDED.pin;
 SELECT * FROM told;
 
--- Neither a PIN nor a seal is in it.
+-- It contains neither a PIN nor a seal.
 SELECT count(*) AS shows_pin FROM port_pin_history h WHERE h::text ~ '735517|264838|sealed:';
 
 --

@@ -175,7 +175,7 @@ SELECT event, account_key, order_key FROM port_pin_history
 WHERE account_table = 'customers' AND event <> 'set' ORDER BY event_at;
 
 --
--- Nobody needs a privilege on the accounts, and no trigger of theirs runs.
+-- Placing orders takes no privilege on the accounts, and runs none of their triggers.
 --
 CREATE FUNCTION boo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	RAISE EXCEPTION 'user code';

@@ -25,7 +25,7 @@ INSERT INTO accounts VALUES (1, '011111'), (2, NULL);
 SELECT port_pin_protect('accounts');
 UPDATE accounts SET pin = NULL;
 
--- Twice is an error that says what is there.
+-- A second call is an error that says what is there.
 SELECT port_pin_protect('accounts');
 SELECT port_pin_protect('accounts', 'pin', forbid_delete => true);
 

@@ -1,6 +1,6 @@
 -- Promise: a legacy table can be brought under guard as it is, and put right step
 -- by step.  First a report, then recipes for what is in it, then the guard with a
--- check of the format for all that is new, then the proof that all old is right.
+-- format check for everything new, then the proof that everything old is right.
 CREATE SCHEMA legacy_migration;
 SET search_path = legacy_migration, public;
 

@@ -33,7 +33,7 @@ COPY port_orders (id, account_id, pin) FROM STDIN;
 UPDATE accounts SET pin = '012346' WHERE id = 1;
 UPDATE port_orders SET note = 'confirmed';
 UPDATE port_orders SET pin = NULL, note = 'done';
--- A PIN that is given again is judged and taken out again; a key needs its PIN.
+-- A PIN that is given again is judged and taken out again; a new key needs its PIN.
 UPDATE port_orders SET pin = '012345' WHERE id = 1;
 UPDATE port_orders SET pin = '012346' WHERE id = 1;
 UPDATE port_orders SET account_id = 2 WHERE id = 1;

@@ -147,7 +147,7 @@ INSERT INTO port_orders VALUES ('A', 2, '700654')
 INSERT INTO port_orders VALUES ('A', 1, '700654')
     ON CONFLICT (ref) DO UPDATE SET account = excluded.account, pin = excluded.pin RETURNING *;
 
--- The row that is kept between the two halves is gone with the statement, or an error.
+-- The row that is kept between the two halves goes with the statement, even on an error.
 DO $$
 BEGIN
     BEGIN

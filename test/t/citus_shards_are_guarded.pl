@@ -19,7 +19,7 @@ my $key_file = PostgreSQL::Test::Utils::tempdir . '/port_pin.keys';
 append_to_file($key_file, "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n");
 chmod 0600, $key_file;
 
-# Nodes speak with each other over TCP.
+# Nodes talk to each other over TCP.
 sub start_node
 {
 	my $node = PostgreSQL::Test::Cluster->new(shift);
@@ -238,7 +238,7 @@ is(() = $errors =~ /ERROR:  23PN3/g, 40, 'and no more');
 
 my @ports = map { $_->port } @workers;
 
-# To the other worker, with the shards that it has keys in common with.
+# Move an account's shard to the other worker, with the shards colocated with it.
 sub move_shard_of
 {
 	my ($account, $mode) = @_;

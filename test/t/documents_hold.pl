@@ -133,7 +133,7 @@ foreach my $document (@documents)
 # Links
 #
 
-# As it is done where Markdown is shown: lower case, words joined by hyphens.
+# As Markdown renderers do it: lower case, words joined by hyphens.
 sub anchors
 {
 	my ($document) = @_;

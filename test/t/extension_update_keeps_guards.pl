@@ -170,7 +170,7 @@ is($node->safe_psql('postgres', q{SELECT port_pin_problem('12345', true)}), 'Sor
 is(sqlstate('postgres', q{ALTER EXTENSION portpin UPDATE TO '1.0'}), '22023', 'there is no way back');
 
 
-## A database that begins with the next version has the same objects; so has one that is restored
+## A database that begins with the next version has the same objects; so does a restored one
 
 my $objects = q{
 	SELECT pg_describe_object(classid, objid, objsubid), p.proacl

@@ -86,8 +86,8 @@ for my $account (1 .. 3)
 	is(on_record($account), 10, 'and that is what is on record');
 }
 
-# Sessions that guess at accounts of their own don't limit each other, nor do many more
-# of them than there are slots for workers.
+# Sessions that guess at accounts of their own don't limit each other, even where there
+# are many more of them than slots for workers.
 $guesses = 12;
 my $verdicts = guess(101 .. 164);
 is($verdicts->{'23PN7'}, 10 * 64, 'every account has a limit of its own');

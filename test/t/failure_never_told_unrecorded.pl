@@ -59,7 +59,7 @@ sub wait_for
 	$session->{run}->pump until $session->{out} =~ $output;
 }
 
-# Let it come to its end; how long did it take?
+# Wait for it to end; how long did it take?
 sub finish
 {
 	my ($session) = @_;
@@ -298,7 +298,7 @@ sleep(0.1)
 unlike($session->{err}, qr/its port PIN is wrong/, 'worker killed: the verdict is not told');
 is(count('crashed', 'port_orders'), 0, 'worker killed: the order is not accepted');
 
-# ---- No worker to be had ----
+# ---- No worker is available ----
 
 for my $workers (0, 1)		# the one is taken, for logical replication
 {

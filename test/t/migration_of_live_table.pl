@@ -1,7 +1,7 @@
 # From no PIN column to guarded and validated, on a live table.
 #
 # The statements are those of doc/migration.md, run here as they stand there, on
-# a table of a million rows (PORTPIN_MIGRATION_ROWS says another number) under load.
+# a table of a million rows (PORTPIN_MIGRATION_ROWS sets another number) under load.
 # No transaction of the load fails.  No table is rewritten.  A statement that takes
 # an ACCESS EXCLUSIVE lock reads no row, so it holds the lock for the same instant
 # whatever the size of the table; those that read all of it take a weaker one.
@@ -110,8 +110,8 @@ my $files_before = $node->safe_psql('postgres', $files);
 my $settings = '';
 my %lock_of;
 
-# Run one statement; try again, as the document says, when a lock could not be had.
-# Tell what locks it took and how many rows it read of tables that are in use.
+# Run one statement; try again, as the document says, when a lock was not available.
+# Tell which lock it took and how many rows it read of tables that are in use.
 sub run_step
 {
 	my ($statement) = @_;

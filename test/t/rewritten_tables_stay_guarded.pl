@@ -52,7 +52,7 @@ sub seal
 }
 seal('accounts');
 
-# Is any of these digits in a file of the database?
+# Are any of these digits in a file of the database?
 sub files_have
 {
 	my ($digits) = @_;
