@@ -2,15 +2,15 @@
  * account.c
  *		The rows on the way from an order to its PIN, and what they say.
  *
- * Where both a number and its account have a PIN, the number's counts.  A lock, or
- * to be out of scope, is said of a row and holds for all that pass it.
+ * Where both a number and its account have a PIN, the number's counts.  A lock or a
+ * scope belongs to a row and holds for every order whose way passes it.
  *
- * Rows are read with the newest snapshot, as foreign keys themselves do: it shows
- * what this command and this transaction did, and in REPEATABLE READ the PIN of
- * now.  That a PIN is set stays true once it is, thanks to its guard, so no row is
- * locked against changes: orders and changes of their accounts would wait for each
- * other.  Only its key is, as the foreign key does it, and only where the gate
- * judges before the foreign key is checked.
+ * Rows are read with the newest snapshot, as the checks of foreign keys do: it shows
+ * what this command and this transaction did, and even in REPEATABLE READ the
+ * current PIN.  No row is locked against changes, or orders and changes of their
+ * accounts would wait for each other.  None needs to be: thanks to its guard, a PIN
+ * stays set once it is.  Only the row's key is locked, as the foreign key's own
+ * check does, and only where the gate judges before that check.
  */
 #include "postgres.h"
 
@@ -70,7 +70,7 @@ row_flag(TupleTableSlot *row, AttrNumber column, bool otherwise)
 	return isnull ? otherwise : DatumGetBool(value);
 }
 
-/* Is a time of a row over?  NULL is no time.  The clock counts, not the transaction. */
+/* Has a time in a row passed, by the clock, not the transaction?  NULL never has. */
 static bool
 is_past(TupleTableSlot *row, AttrNumber column)
 {
@@ -96,7 +96,7 @@ is_age(const Interval *age)
 	return age->time != 0 || age->day != 0 || age->month != 0;
 }
 
-/* When a PIN that was changed then reaches an age. */
+/* When a PIN that was last changed at this time reaches an age. */
 static TimestampTz
 time_of_age(Datum changed, const Interval *age)
 {
@@ -105,8 +105,8 @@ time_of_age(Datum changed, const Interval *age)
 }
 
 /*
- * Does something keep the PIN of a row from porting, though it be right?  One of
- * unknown age is not too new, but too old where that counts.
+ * Does something keep the PIN of a row from porting, even if it is right?  A PIN of
+ * unknown age is never too new, but it is too old where there is a maximum age.
  */
 static PortVerdict
 unusable_pin(const PathStep *step, const ReferencedRow *found, TimestampTz *usable_from)
@@ -129,7 +129,7 @@ unusable_pin(const PathStep *step, const ReferencedRow *found, TimestampTz *usab
 	return *usable_from > GetCurrentTimestamp() ? PORT_PIN_TOO_NEW : PORT_ACCEPTED;
 }
 
-/* Take from a row what it says; a PIN that was found before it overrides its own. */
+/* Take what a row says; a PIN that was found on an earlier row overrides its own. */
 static void
 read_row(PathStep *step, ReferencedRow *found, Account *account)
 {
@@ -138,8 +138,8 @@ read_row(PathStep *step, ReferencedRow *found, Account *account)
 	Datum		value;
 
 	/*
-	 * NULL is not locked, for a lock is what somebody asked for; but it is in
-	 * scope.
+	 * A NULL lock is no lock, since somebody must ask for one; but a NULL
+	 * scope is in scope.
 	 */
 	account->locked |= row_flag(row, step->lock, false) || is_ahead(row, step->lock_until);
 	account->in_scope &= row_flag(row, step->scope, true);
@@ -164,8 +164,9 @@ read_row(PathStep *step, ReferencedRow *found, Account *account)
 /* ----- Reading rows ----- */
 
 /*
- * It is not registered, which would copy it for each order: the statement has an
- * active snapshot, so nothing that a newer one shows is removed meanwhile.
+ * The snapshot is not registered, as that would copy it for each order.  It need not
+ * be: the statement has an active snapshot, so nothing that a newer one shows is
+ * removed meanwhile.
  */
 static Snapshot
 newest_snapshot(void)
@@ -177,10 +178,10 @@ newest_snapshot(void)
 }
 
 /*
- * Find the first row on the way of an order that is judged before its foreign key
- * is checked.  Until that has been done, the account could be replaced by another
- * one under the same key; so its key is held, as the check itself will do.  If the
- * row has changed meanwhile, it is looked for again with a newer snapshot.
+ * Find the first row on the way of an order that is judged before its foreign key is
+ * checked.  Until that check, the account could be replaced by another one under the
+ * same key; so lock its key, as the check itself will do.  If the row has changed
+ * meanwhile, look for it again with a newer snapshot.
  */
 static ReferencedRow
 find_and_lock(KeyLookup *lookup, const KeyValue *value, Snapshot *snapshot)
@@ -197,9 +198,9 @@ find_and_lock(KeyLookup *lookup, const KeyValue *value, Snapshot *snapshot)
 }
 
 /*
- * Read all rows on the way from an order.  The account is found only if each of
- * them is: a key that is NULL half way is an unknown account, not one without PIN.
- * The rows are held, and the PIN lies in one of them, until ReleaseAccount.
+ * Read all rows on the way from an order.  The account is found only if each of them
+ * is: a key that is NULL halfway means an unknown account, not one without a PIN.
+ * The rows are held until ReleaseAccount, and the PIN lies in one of them.
  */
 void
 ReadAccount(AccountReader *reader, TupleTableSlot *order, Account *account)
@@ -225,7 +226,7 @@ ReadAccount(AccountReader *reader, TupleTableSlot *order, Account *account)
 	account->found = from != NULL;
 }
 
-/* Are the rows that were read still those that would be found? */
+/* Are the rows that were read still the current ones? */
 bool
 AccountIsCurrent(const Account *account)
 {
@@ -253,11 +254,11 @@ ReleaseAccount(Account *account)
 /*
  * Does an order whose key has changed still belong to the same account?
  *
- * ON UPDATE CASCADE and ON DELETE SET NULL change old orders, which today's PIN
- * must not judge.  Neither the depth of triggers nor the security context tells
- * them from an UPDATE by hand; what does is the account: both keys lead to the same
- * row, being equal but for their spelling; or under the old key there is none any
- * more, and the new key is blank, or is that of a row that had the old one.
+ * ON UPDATE CASCADE and ON DELETE SET NULL change old orders, which today's PIN must
+ * not judge.  Neither the depth of triggers nor the security context tells them from
+ * an UPDATE by hand, but the account does.  Either both keys lead to the same row,
+ * because they differ only in spelling; or the old key has no row any more, and the
+ * new key is blank or belongs to a row that had the old one.
  */
 bool
 IsSameAccount(AccountReader *reader, TupleTableSlot *old, TupleTableSlot *new)

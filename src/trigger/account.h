@@ -27,13 +27,13 @@ typedef struct Account
 	bool		found;
 	bool		in_scope;
 	bool		locked;
-	PortVerdict unusable;		/* why the PIN ports nothing, be it right; or
+	PortVerdict unusable;		/* why even the right PIN is refused; else
 								 * accepted */
 	TimestampTz usable_from;	/* if it is too new */
 	text	   *pin;			/* NULL where blank */
-	Datum		stored;			/* the same as the row has it */
-	PathStep   *step;			/* that gave it; NULL where blank */
-	ReferencedRow *holder;		/* the row that it is in */
+	Datum		stored;			/* the same, as the row stores it */
+	PathStep   *step;			/* the step that gave it; NULL where blank */
+	ReferencedRow *holder;		/* the row that holds it */
 } Account;
 
 extern void InitAccountReader(AccountReader *reader, AccountPath *path,

@@ -1,10 +1,10 @@
 /*
  * account_history.c
- *		What is told of an account in its history.
+ *		What the history of an account records.
  *
- * A change is told by the row before and after it, as they are stored.  A PIN has
- * changed if its digits have (pin_change.c).  A row that moves to another partition is
- * the same row, under the key that it has then.
+ * A change is found by comparing the stored rows before and after it.  A PIN has
+ * changed if its digits have (pin_change.c).  A row that moves to another partition
+ * is the same row, under the key that it has after the move.
  */
 #include "postgres.h"
 
@@ -68,7 +68,7 @@ static const HistoryEvent pin_events[] = {
 	[PIN_CLEARED] = HISTORY_CLEARED
 };
 
-/* Write down what became of an account, whose row is stored; a new one has no old row. */
+/* Record what happened to an account whose row is stored; a new one has no old row. */
 void
 WriteAccountChange(const AccountHistory *history, TupleTableSlot *old, TupleTableSlot *new)
 {
@@ -84,7 +84,7 @@ WriteAccountChange(const AccountHistory *history, TupleTableSlot *old, TupleTabl
 					 &account, NULL);
 }
 
-/* A row was deleted: that is told if it had a PIN. */
+/* A row was deleted: record that if it had a PIN. */
 void
 WriteAccountDeleted(const AccountHistory *history, TupleTableSlot *old)
 {
@@ -94,7 +94,7 @@ WriteAccountDeleted(const AccountHistory *history, TupleTableSlot *old)
 		WriteHistory(history->domain, HISTORY_DELETED, &account, NULL);
 }
 
-/* An account's lock-out was lifted: write it down if one of its guards keeps history. */
+/* An account's lock-out was lifted: record that if one of its guards keeps history. */
 void
 WriteLockoutLifted(const AccountKey *account, Oid domain)
 {

@@ -1,6 +1,6 @@
 /*
  * account_history.h
- *		What is told of an account in its history.
+ *		What the history of an account records.
  */
 #ifndef PORTPIN_ACCOUNT_HISTORY_H
 #define PORTPIN_ACCOUNT_HISTORY_H

@@ -6,14 +6,13 @@
  * leads to the account, if the columns of that key are named.  Then a PIN may be
  * on the number, on the account, or on both.
  *
- * What counts on each table of the way is said by its guard (account_rules.c).  A
- * PIN that no guard speaks for is refused: it could be cleared, and its rules are
- * not known.
+ * Each table's guard says what counts there (account_rules.c).  A PIN that no guard
+ * speaks for is refused: it could be cleared, and its rules are unknown.
  *
  * Rows are read without regard to the privileges of the role that places the order,
- * which needs none.  What is asked for instead, when the way is found, is that the
- * owner of the orders may read the columns: a gate answers guesses, so only a role
- * that can read the PIN may set one up.
+ * which needs none.  Instead, when the way is found, the owner of the orders must
+ * have the right to read the columns: a gate answers guesses, so only a role that
+ * can read the PIN may set one up.
  */
 #include "postgres.h"
 
@@ -46,7 +45,7 @@ typedef struct PathSearch
 
 /* ----- Rights ----- */
 
-/* A gate answers guesses: only a role that may read the PIN anyway may own its orders. */
+/* A gate answers guesses, so the owner of its orders must be able to read the PIN. */
 static void
 check_readable(const PathSearch *search, Relation accounts, AttrNumber column)
 {
@@ -68,7 +67,7 @@ check_readable(const PathSearch *search, Relation accounts, AttrNumber column)
 							errtablecol(accounts, column));
 }
 
-/* Where row security hides accounts from the owner, it would hide them from the gate. */
+/* The gate bypasses row security, so the owner of the orders must be exempt from it. */
 static void
 check_row_security(const PathSearch *search, Relation accounts)
 {
@@ -88,7 +87,7 @@ check_row_security(const PathSearch *search, Relation accounts)
 
 /* ----- What the guards of a table say ----- */
 
-/* The call that guards a table, or the one that it is a partition of, for a hint. */
+/* The call that guards a table, or the table that it is a partition of, for a hint. */
 static char *
 protect_call(Relation table, const char *pin, Oid domain)
 {
@@ -113,8 +112,8 @@ refuse_unguarded(Relation table, const char *pin, Oid domain)
 }
 
 /*
- * Each PIN of a table must have its guard, whatever column the order's way is for;
- * and each guard its PIN, or that has been renamed.
+ * Each PIN of a table must have its guard, even a PIN that this way does not use.
+ * And each guard must find its PIN, which may have been renamed.
  */
 static void
 check_pins_are_guarded(const PathSearch *search, Relation table, List *guards)
@@ -193,8 +192,9 @@ check_guard_is_there(const PathSearch *search, Relation table, List *guards,
 }
 
 /*
- * Without a guard in full, "no PIN" could be a PIN that was taken away.  A number's
- * own may be, where its guard says so: then the account's counts.
+ * Without a complete guard, "no PIN" could mean a PIN that was taken away.  A
+ * number's own PIN may be taken away if its guard says so: then the account's PIN
+ * counts.
  */
 static void
 check_unset_can_be_told(Relation table, const PathStep *step,
@@ -210,7 +210,7 @@ check_unset_can_be_told(Relation table, const PathStep *step,
 							errtable(table));
 }
 
-/* Find what counts on one table of the way, and ask whether it may be read. */
+/* Find what counts on one table of the way, and check that it may be read. */
 static AccountGuard *
 describe_step(const PathSearch *search, Relation table, const char *name, PathStep *step)
 {
@@ -293,9 +293,10 @@ has_key_on(Relation table, List *names)
 }
 
 /*
- * Could this key be meant, if nobody says which?  It leads to a PIN, or to the table
- * whose key via names.  One from orders to orders does only if the PIN at its end is
- * named: the one that is found is what an order carries.
+ * Could this key be meant, if none is named?  It must lead to a PIN, or to the table
+ * whose key via names.  A key from orders to orders could be meant only if the PIN
+ * at its end is named: the one found without a name is the PIN that an order
+ * carries.
  */
 static bool
 is_candidate(const PathSearch *search, Relation from, const ForeignKeyCacheInfo *key,
@@ -332,7 +333,7 @@ append_indirect_paths(const PathSearch *search, StringInfo paths,
 	table_close(next, NoLock);
 }
 
-/* All ways over one table more; '' where there are none. */
+/* All ways through one more table; '' if there are none. */
 static char *
 indirect_paths(const PathSearch *search)
 {
@@ -388,7 +389,7 @@ refuse_ambiguous_key(Relation rel, const ForeignKeyCacheInfo *a,
 							errtable(rel));
 }
 
-/* The keys that there are, for a detail. */
+/* The keys of a relation, for a detail. */
 static int
 errdetail_keys(Relation rel)
 {
@@ -434,7 +435,7 @@ refuse_no_key_to_named_pin(const PathSearch *search, Relation rel)
 							errtable(rel));
 }
 
-/* None of the keys leads to a PIN, or not at once. */
+/* None of the keys leads directly to a PIN. */
 static void
 refuse_no_key(const PathSearch *search, Relation rel)
 {
@@ -450,7 +451,7 @@ refuse_no_key(const PathSearch *search, Relation rel)
 							errtable(rel));
 }
 
-/* Of the keys that are left, the only one; NULL if there is none. */
+/* The only one of the remaining keys; NULL if there is none. */
 static ForeignKeyCacheInfo *
 only_key(Relation rel, List *keys, const char *argument)
 {
@@ -467,8 +468,8 @@ only_key(Relation rel, List *keys, const char *argument)
 }
 
 /*
- * Choose the key that leads on from a table: the one on the columns given, if any
- * are; and of several the one that leads to a PIN.
+ * Choose the key that leads on from a table: the one on the given columns, if any;
+ * and of several, the one that leads to a PIN.
  */
 static ForeignKeyCacheInfo *
 choose_key(const PathSearch *search, Relation from, List *columns, bool last,
@@ -500,7 +501,7 @@ choose_key(const PathSearch *search, Relation from, List *columns, bool last,
 	return only_key(from, keys, argument);
 }
 
-/* An order can't vouch for another, unless orders have PINs of accounts beside their own. */
+/* An order can't vouch for another, unless it has an account's PIN besides its own. */
 static void
 check_leads_off(const PathSearch *search, const ForeignKeyCacheInfo *key)
 {
@@ -512,7 +513,7 @@ check_leads_off(const PathSearch *search, const ForeignKeyCacheInfo *key)
 								errtable(search->orders));
 }
 
-/* The way leads on from table to table: round in a circle it would find any PIN. */
+/* The way must lead on from table to table: a way in a circle could find any PIN. */
 static void
 check_leads_on(const PathSearch *search, const ForeignKeyCacheInfo *key, Relation from)
 {
@@ -573,7 +574,7 @@ take_step(const PathSearch *search, Relation from, List *columns, bool last,
 	return to;
 }
 
-/* Where no PIN is a reason to accept, every PIN on the way must be there to stay. */
+/* If accounts without a PIN may be ported, no PIN on the way may get lost. */
 static void
 check_allow_unset(const PathSearch *search, const AccountPath *path)
 {
@@ -612,7 +613,7 @@ check_guarded_names(const PathSearch *search, const AccountPath *path)
 	}
 }
 
-/* Likewise a PIN that is named, but is on no table of the way. */
+/* The same for a PIN that is named but is on no table of the way. */
 static void
 check_account_pin_name(const PathSearch *search, const AccountPath *path)
 {
@@ -635,8 +636,8 @@ check_account_pin_name(const PathSearch *search, const AccountPath *path)
 }
 
 /*
- * Find the way from orders to the PIN: along one foreign key, or along two where
- * the columns of the second are named.  Refuse what is in doubt.
+ * Find the way from orders to the PIN: along one foreign key, or along two where the
+ * columns of the second are named.  Refuse anything doubtful.
  */
 void
 FindAccountPath(Relation orders, const PathNames *names, Oid domain, AccountPath *path)

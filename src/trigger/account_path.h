@@ -13,12 +13,11 @@
 #include "table/account_key.h"
 #include "table/foreign_key.h"
 
-/* One table on the way.  Of the columns, 0 is one that the guard does not name. */
+/* One table on the way.  A column is 0 if the guard does not name it. */
 typedef struct PathStep
 {
 	ForeignKey	key;			/* leads here */
-	bool		guarded;		/* some guard speaks for it, if for a lock
-								 * alone */
+	bool		guarded;		/* it has a guard, if only for a lock */
 	AttrNumber	scope;			/* of the row */
 	AttrNumber	lock;
 	AttrNumber	lock_until;
@@ -28,8 +27,8 @@ typedef struct PathStep
 	Interval	min_age;		/* by changed; zero where any will do */
 	Interval	max_age;
 	AttrNumber	used;
-	bool		history;		/* what becomes of the PIN is told */
-	AccountIdentity identity;	/* what its rows are called when guessed at */
+	bool		history;		/* what happens to the PIN is recorded */
+	AccountIdentity identity;	/* what its rows are called on record */
 } PathStep;
 
 #define MAX_PATH_STEPS 2		/* order to number, number to account */
@@ -40,11 +39,10 @@ typedef struct AccountPath
 	int			nsteps;
 	bool		scoped;			/* a row on the way can be out of scope */
 	bool		sealed;			/* a PIN on the way is in a sealed column */
-	bool		notes_use;		/* that an order used a PIN on the way is
-								 * written down */
+	bool		notes_use;		/* the use of a PIN on the way is recorded */
 	bool		allows_unset;	/* an account without a PIN may be ported */
-	bool		was_chosen;		/* of several keys, by what other tables are
-								 * like */
+	bool		was_chosen;		/* from several keys, by what other tables
+								 * have */
 	PathStep	steps[MAX_PATH_STEPS];
 } AccountPath;
 
@@ -58,7 +56,7 @@ typedef struct PathNames
 	List	   *guarded;		/* steps that had a guard at install */
 } PathNames;
 
-/* What the steps of a way are called: the one that is last, and the one before. */
+/* What the steps of a way are called: the last one, and the one before it. */
 #define STEP_NAME(path, step) ((step) == (path)->nsteps - 1 ? "account" : "number")
 
 extern void FindAccountPath(Relation orders, const PathNames *names, Oid domain,

@@ -38,7 +38,7 @@ const GuardOption account_rules[NUM_ACCOUNT_RULES] = {
 	[RULE_HISTORY] = {"history", OPTION_SWITCH, "history", InvalidOid},
 };
 
-/* Of a guard's triggers, is this the one that states its rules? */
+/* Is this the one of a guard's triggers that states its rules? */
 bool
 StatesRules(const Trigger *trigger)
 {
@@ -53,7 +53,7 @@ is_less(Interval a, Interval b)
 											IntervalPGetDatum(&b)));
 }
 
-/* An age is more than nothing, and needs to be known; a PIN must be good at some age. */
+/* An age must be positive and must be known; and a PIN must be good at some age. */
 static void
 check_ages(Relation table, char **rules)
 {
@@ -77,7 +77,7 @@ check_ages(Relation table, char **rules)
 								errtable(table));
 }
 
-/* A PIN that may be taken away says nothing where none is needed. */
+/* If accounts without a PIN may be ported, a clearable PIN protects nothing. */
 void
 CheckRulesAgree(Relation table, char **rules)
 {
@@ -91,9 +91,9 @@ CheckRulesAgree(Relation table, char **rules)
 }
 
 /*
- * The PIN that a guard without pin= is for: the column of portpin's types.  One that
- * speaks of rows only, of their lock or scope, is for no PIN, whatever columns the
- * table is given later.
+ * The PIN that a guard without pin= is for: the column of portpin's types.  A guard
+ * that states only a lock or scope of rows is for no PIN, whatever columns the table
+ * gets later.
  */
 static char *
 find_pin_name(Relation table, char **rules, Oid domain)
@@ -104,7 +104,7 @@ find_pin_name(Relation table, char **rules, Oid domain)
 	return pstrdup(quote_identifier(ColumnName(table, FindPinColumn(table, NULL, domain))));
 }
 
-/* The guard that a trigger states, or for another trigger the PIN that it is for. */
+/* The guard that a trigger states; of a trigger that states no rules, only its PIN. */
 AccountGuard *
 ReadAccountGuard(Relation table, const Trigger *trigger, Oid domain)
 {
@@ -121,7 +121,7 @@ ReadAccountGuard(Relation table, const Trigger *trigger, Oid domain)
 	return guard;
 }
 
-/* Are two guards for one PIN, or both for a lock alone? */
+/* Are two guards for the same PIN, or both for a lock alone? */
 bool
 SamePin(const AccountGuard *a, const AccountGuard *b)
 {
@@ -131,7 +131,7 @@ SamePin(const AccountGuard *a, const AccountGuard *b)
 	return x == NULL || y == NULL ? x == y : strcmp(x, y) == 0;
 }
 
-/* Add the guards that are stated on this very table, and not on another for it. */
+/* Add the guards that this very table states, not those of its partitioned table. */
 static List *
 add_guards(List *guards, Relation table, Oid domain)
 {
@@ -190,8 +190,8 @@ RuleColumn(Relation table, char **rules, AccountRule rule)
 }
 
 /*
- * The same of a rule for rows.  What is said of them holds for every PIN of a table,
- * so its guards must agree.
+ * The same for a rule about rows.  It holds for every PIN of a table, so the table's
+ * guards must agree on it.
  */
 AttrNumber
 RowRuleColumn(Relation table, List *guards, AccountRule rule)
@@ -217,7 +217,7 @@ RowRuleColumn(Relation table, List *guards, AccountRule rule)
 	return said;
 }
 
-/* Of the guards of a table, the one that speaks for a column; NULL if none does. */
+/* The one of a table's guards that speaks for a column; NULL if none does. */
 AccountGuard *
 GuardOfPin(List *guards, const char *pin)
 {

@@ -2,8 +2,8 @@
  * account_rules.h
  *		What the guard of a table with PINs says of them.
  *
- * The rules stand as arguments in one trigger of the guard, the one AFTER UPDATE of
- * the table itself or of the partitioned table that it belongs to: so they are
+ * The rules are the arguments of one trigger of the guard: the one AFTER UPDATE on
+ * the table itself or on the partitioned table that it belongs to.  So they are
  * dumped, restored and sharded with it.  A disabled trigger still states them.
  */
 #ifndef PORTPIN_ACCOUNT_RULES_H
@@ -43,7 +43,7 @@ typedef enum AccountRule
 
 extern const GuardOption account_rules[NUM_ACCOUNT_RULES];
 
-/* One guard, by what its trigger says: columns are names yet. */
+/* One guard, as its trigger states it: columns are still names. */
 typedef struct AccountGuard
 {
 	char	   *trigger;

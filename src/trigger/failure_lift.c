@@ -1,10 +1,11 @@
 /*
  * failure_lift.c
- *		Lift lock-outs: let failures on record count no more.
+ *		Lift lock-outs: failures on record no longer count.
  *
- * That is for the owner of the accounts, and for roles that a GRANT names: a role that
- * lifts lock-outs can guess without end, so PUBLIC is no name.  It is an act of its
- * transaction, as any other, and is told in the history of an account that has one.
+ * Only the owner of the accounts may do that, and roles that a GRANT names: a role
+ * that lifts lock-outs can guess without end, so a grant to PUBLIC does not count.
+ * Like any other change, it takes effect with its transaction, and the history of an
+ * account that has one records it.
  */
 #include "postgres.h"
 
@@ -128,7 +129,7 @@ key_arguments(FunctionCallInfo fcinfo)
 	return key;
 }
 
-/* What a key's type and operators call may be somebody's code: run it as the table's owner. */
+/* A key's type and operators may run a user's code: run it as the table's owner. */
 static AccountKey
 find_key_as_owner(Relation accounts, List *key)
 {
@@ -139,7 +140,7 @@ find_key_as_owner(Relation accounts, List *key)
 	return account;
 }
 
-/* Failures are on record where they were made, so that none on this node means little. */
+/* Failures are on record on the node that saw them: none here means little. */
 static void
 note_other_nodes(Oid accounts)
 {
@@ -153,9 +154,10 @@ note_other_nodes(Oid accounts)
 /*
  * port_pin_lift_lockout(accounts regclass, VARIADIC key "any") returns bigint
  *
- * Failures at an account count no more; returns how many did.  They stay on record.
- * 42501 for a role that neither owns the table nor was granted EXECUTE, 42P01 where
- * there is no such table, 22004 for a NULL, 22023 for a key of other columns.
+ * Failures at an account no longer count; returns how many did.  They stay on
+ * record.  42501 for a role that neither owns the table nor was granted EXECUTE,
+ * 42P01 where there is no such table, 22004 for a NULL, 22023 for a key of other
+ * columns.
  */
 Datum
 port_pin_lift_lockout(PG_FUNCTION_ARGS)
@@ -189,8 +191,9 @@ port_pin_lift_lockout(PG_FUNCTION_ARGS)
 /*
  * port_pin_lift_source_lockout(source text) returns bigint
  *
- * Failures of a source count no more for its own lock-out, as they still do for those
- * of the accounts; returns how many did.  They stay on record.  42501 without EXECUTE.
+ * Failures of a source no longer count for its own lock-out, but still do for those
+ * of the accounts; returns how many did.  They stay on record.  42501 without
+ * EXECUTE.
  */
 Datum
 port_pin_lift_source_lockout(PG_FUNCTION_ARGS)

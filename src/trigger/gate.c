@@ -2,10 +2,10 @@
  * gate.c
  *		Find a gate: its columns and the way to the account, or what is wrong.
  *
- * AFTER ROW, the gate judges the row that is stored, and refuses it with an
- * error.  BEFORE ROW it can change the row: verdict= keeps a bad order and writes
- * down why, redact=yes empties the PIN once judged.  Then it must be the last of
- * the BEFORE triggers, so that the row it judged is the row that is stored.
+ * AFTER ROW, the gate judges the row that is stored, and refuses it with an error.
+ * BEFORE ROW it can change the row: verdict= keeps a bad order and records why,
+ * redact=yes empties the PIN once judged.  Then it must be the last of the BEFORE
+ * triggers, so that the row it judged is the row that is stored.
  */
 #include "postgres.h"
 
@@ -45,8 +45,8 @@ ChangesOrders(const Gate *gate)
 }
 
 /*
- * Is an order judged before its foreign key is checked?  Until that has been done,
- * the account could be replaced by another one under the same key.
+ * Is an order judged before its foreign key is checked?  Until then, the account
+ * could be replaced by another one under the same key.
  */
 bool
 JudgesBeforeKey(const Gate *gate)
@@ -93,7 +93,7 @@ CheckGateAttachment(const TriggerData *trigdata)
 		check_sees_every_order(trigdata->tg_trigger);
 }
 
-/* Beside the gate, what notes that PINs are used sees orders that are stored. */
+/* The trigger that notes the use of PINs, beside the gate, must see stored orders. */
 void
 CheckUsedAttachment(const TriggerData *trigdata)
 {
@@ -123,7 +123,7 @@ check_use_is_noted(Relation orders, const Gate *gate)
 								errtable(orders));
 }
 
-/* Is the gate that a trigger notes the use of PINs for disabled? */
+/* This trigger notes the use of PINs for a gate: is that gate disabled? */
 static bool
 gate_is_off(Relation orders, const Trigger *used, Oid domain)
 {
@@ -146,9 +146,9 @@ gate_is_off(Relation orders, const Trigger *used, Oid domain)
 /* ----- Its columns ----- */
 
 /*
- * Generated columns are computed behind the BEFORE triggers, whatever those see.
- * The scope is generated for the gate as well, but what it is generated from must
- * not be what the gate writes.
+ * Generated columns are computed after the BEFORE triggers, which don't see their
+ * values.  The gate computes a generated scope for itself, but the scope must not be
+ * generated from what the gate writes.
  */
 static void
 check_columns_are_known_before(Relation orders, const Gate *gate)
@@ -173,7 +173,7 @@ check_columns_are_known_before(Relation orders, const Gate *gate)
 								errtablecol(orders, gate->scope));
 }
 
-/* A source is recorded and logged; a PIN is neither. */
+/* A source is recorded and logged; a PIN must be neither. */
 static void
 check_source(Relation orders, const Gate *gate)
 {
@@ -186,8 +186,9 @@ check_source(Relation orders, const Gate *gate)
 }
 
 /*
- * The gate alone writes this column, and it writes nothing but what it may hold.  A
- * DEFAULT would be a verdict that an order brings with it.
+ * Only the gate writes this column, and it must not write what a domain over the
+ * type forbids, so such a domain is refused.  A DEFAULT would be a verdict that an
+ * order brings with it.
  */
 static AttrNumber
 find_verdict_column(Relation orders, const char *name, Oid domain)
@@ -229,9 +230,9 @@ check_verdict_can_be_null(Relation orders, const Gate *gate)
 }
 
 /*
- * A PIN that can't be blank can't be redacted.  Only the catalogs are asked here: a
- * CHECK of somebody's domain would run as the role that installs or watches the gate.
- * It is asked when a row is written, as the role that writes it.
+ * A PIN that can't be blank can't be redacted.  Look only at the catalogs here: a
+ * CHECK of a user's domain would run as the role that installs or watches the gate.
+ * It is evaluated when a row is written, as the role that writes it.
  */
 static void
 check_redactable(Relation orders, AttrNumber column)
@@ -248,7 +249,7 @@ check_redactable(Relation orders, AttrNumber column)
 								errtablecol(orders, column));
 }
 
-/* An order can't vouch for another: the PIN there is one that somebody supplied. */
+/* An order can't vouch for another: its PIN is one that somebody supplied. */
 static void
 check_pin_is_of_account(Relation orders, const Gate *gate)
 {
@@ -267,7 +268,7 @@ check_pin_is_of_account(Relation orders, const Gate *gate)
 
 /* ----- The gate ----- */
 
-/* Note a relation that the gate was found in, and the whole table if it is a partition. */
+/* Note a relation that the gate was found in; of a partition, its whole table, too. */
 static void
 note_relation(Gate *gate, Oid relid)
 {
@@ -287,7 +288,7 @@ note_relations(Gate *gate, Relation orders)
 		note_relation(gate, gate->path.steps[i].key.referenced);
 }
 
-/* Find all columns of a gate and the way to the account; refuse what is in doubt. */
+/* Find all columns of a gate and the way to the account; refuse anything doubtful. */
 void
 FindGate(Relation orders, char **options, Oid domain, Gate *gate)
 {
@@ -321,11 +322,11 @@ FindGate(Relation orders, char **options, Oid domain, Gate *gate)
 }
 
 /*
- * A BEFORE trigger that fires behind the gate could change the order that was
- * judged, so there may be none; no second gate of this kind, either.  Triggers
- * fire in the order of their names.  One that is disabled fires when somebody
- * enables it: it is passed over where only what fires now is of interest.  So is the
- * guard of accounts that are orders, which stamps columns that are no order's.
+ * A BEFORE trigger that fires later than the gate could change the order that was
+ * judged, so there must be none, and no second gate of this kind either.  Triggers
+ * fire in the order of their names.  A disabled trigger fires once it is enabled: it
+ * is skipped only if the caller asks what fires now.  The guard of accounts that are
+ * orders is always skipped: it stamps columns of the account, not of the order.
  */
 void
 CheckGateFiresLast(Relation orders, const char *gate, Oid domain, bool now)
@@ -350,7 +351,7 @@ CheckGateFiresLast(Relation orders, const char *gate, Oid domain, bool now)
 	}
 }
 
-/* All that is asked before a row is looked at. */
+/* All that is checked before a row is looked at. */
 void
 FindGateOfTrigger(FunctionCallInfo fcinfo, const TriggerData *trigdata, Gate *gate)
 {
@@ -375,7 +376,7 @@ FindGateOfTrigger(FunctionCallInfo fcinfo, const TriggerData *trigdata, Gate *ga
 		check_use_is_noted(trigdata->tg_relation, gate);
 }
 
-/* The view port_pin_guards asks it too, and says what the trigger would. */
+/* For the view port_pin_guards: it reports what the trigger would. */
 void
 CheckGateTrigger(FunctionCallInfo fcinfo, Gate *gate)
 {

@@ -15,10 +15,10 @@
 /* The trigger function. */
 #define GATE_TRIGGER "port_pin_gate_trigger"
 
-/* And what notes that PINs are used, beside a gate that changes orders. */
+/* The one that notes the use of PINs, beside a gate that changes orders. */
 #define USED_TRIGGER "port_pin_used_trigger"
 
-/* In the order of port_pin_gate()'s parameters; the installer alone writes the last. */
+/* In the order of port_pin_gate()'s parameters; only the installer writes the last. */
 typedef enum GateOption
 {
 	GATE_FK,
@@ -50,8 +50,8 @@ typedef struct Gate
 	AttrNumber	verdict;		/* 0 where a bad order is refused, not
 								 * recorded */
 	bool		redact;			/* the PIN is not stored once judged */
-	bool		off;			/* for what notes that PINs are used: nothing
-								 * is judged */
+	bool		off;			/* the gate is disabled; set for the trigger
+								 * that notes use */
 	AccountPath path;
 	int			nrelations;
 	Oid			relations[MAX_GATE_RELATIONS];

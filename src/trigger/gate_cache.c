@@ -2,15 +2,15 @@
  * gate_cache.c
  *		Gates that were found, kept for the statements that follow.
  *
- * To find a gate in the catalogs takes several times as long as to judge an order.
- * Where orders come one by one, that is most of what they cost.  So what was found
- * is kept, by the OID of the gate's trigger, as ri_triggers.c does with foreign keys.
+ * Finding a gate in the catalogs takes several times as long as judging an order.
+ * Where orders come one by one, that is most of their cost.  So what was found is
+ * kept, by the OID of the gate's trigger, as ri_triggers.c does with foreign keys.
  *
- * An entry holds until one of the relations changes that its gate was found in, or
- * one of the catalogs that have no relation to tell of them.  Where several foreign
- * keys could be meant, that is any relation: a PIN that another one gets is a reason
- * to choose anew.  A gate that is being found while something changes is not kept at
- * all.
+ * An entry holds until one of the relations that its gate was found in changes, or
+ * one of the catalogs whose changes no relation reports.  Where several foreign keys
+ * could be meant, any relation counts: if another table gets a PIN, the choice must
+ * be made anew.  A gate is not kept at all if something changes while it is being
+ * found.
  */
 #include "postgres.h"
 
@@ -22,7 +22,7 @@
 
 #include "base/compat.h"
 
-/* So many tables, or partitions, of orders: 2 MB.  Beyond, all are found again. */
+/* So many tables, or partitions, of orders take 2 MB.  Beyond that, start over. */
 #define MAX_CACHED_GATES 1024
 
 /* The key is the gate's first field. */
@@ -33,14 +33,14 @@ typedef struct GateCacheEntry
 } GateCacheEntry;
 
 /*
- * What a gate asks for beside its relations: roles and whose rights they have;
+ * What a gate depends on besides its relations: roles and their memberships;
  * operators and casts; the names of schemas, under which accounts are on record.
  */
 static const SysCacheIdentifier asked_for[] = {
 	AUTHOID, AUTHMEMMEMROLE, DATABASEOID, OPEROID, CASTSOURCETARGET, NAMESPACEOID
 };
 
-/* Entries become invalid by the callbacks below; NULL until a gate is first kept. */
+/* The callbacks below invalidate entries; NULL until a gate is first looked up. */
 static HTAB *gate_cache = NULL;
 
 /* Counted up by the callbacks whenever an entry may have become invalid. */
@@ -85,7 +85,7 @@ catalog_changed(Datum arg pg_attribute_unused(),
 	relation_changed((Datum) 0, InvalidOid);
 }
 
-/* The callbacks stay for good, so the table does. */
+/* The callbacks can't be unregistered, so the table stays for good, too. */
 static void
 create_gate_cache(void)
 {
@@ -100,14 +100,14 @@ create_gate_cache(void)
 		CacheRegisterSyscacheCallback(asked_for[i], catalog_changed, (Datum) 0);
 }
 
-/* A gate that was got at one generation is good for as long as it lasts. */
+/* A gate that was found at one generation is good for as long as that lasts. */
 uint64
 GateCacheGeneration(void)
 {
 	return generation;
 }
 
-/* The gate of a trigger, if it is known: to be copied before anything else is done. */
+/* The gate of a trigger, NULL if unknown.  Copy it before doing anything else. */
 const Gate *
 LookUpGate(Oid trigger)
 {
@@ -119,7 +119,7 @@ LookUpGate(Oid trigger)
 	return entry != NULL && entry->valid ? &entry->gate : NULL;
 }
 
-/* Make room.  Nobody would be told any more that a removed gate is out of date. */
+/* Make room.  The callbacks can't invalidate removed gates, so do that here. */
 static void
 remove_all(void)
 {

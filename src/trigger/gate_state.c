@@ -1,11 +1,11 @@
 /*
  * gate_state.c
- *		What a statement has of a gate: what it found, and what it reads accounts with.
+ *		A statement's gate: what it found, and what it reads accounts with.
  *
- * A statement has it for itself until it ends, also if its trigger is called again
- * meanwhile by another one that it runs.  Then it is given back, for the next
- * statement: where orders come one by one, it costs as much to make as to judge an
- * order.  It holds no buffer and no reference between two rows.
+ * A statement has the state to itself until it ends, even if another statement that
+ * it runs calls the same trigger.  Then it gives the state back for the next
+ * statement: where orders come one by one, making one costs as much as judging an
+ * order.  The state holds no buffer and no reference between two rows.
  */
 #include "postgres.h"
 
@@ -17,7 +17,7 @@
 #include "base/catalog.h"
 #include "trigger/gate_cache.h"
 
-/* Find the gate: in the cache, or in the catalogs.  Is it good for the next row, too? */
+/* Find the gate, cached or in the catalogs.  True if it is good for the next row. */
 static bool
 find_gate(FunctionCallInfo fcinfo, const TriggerData *trigdata, Gate *gate)
 {
@@ -68,7 +68,7 @@ set_up(GateState *state, FunctionCallInfo fcinfo, const TriggerData *trigdata)
 /* As many as one order may need, and some more. */
 #define MAX_IDLE_STATES 8
 
-/* Those that no statement has, the last used first. */
+/* Those that no statement has, the most recently used first. */
 static dlist_head idle_states = DLIST_STATIC_INIT(idle_states);
 static int	idle_count = 0;
 
@@ -109,8 +109,8 @@ take_idle_state(Oid trigger)
 }
 
 /*
- * The statement has ended.  If that was in a call, its error has left slots and scans
- * behind that nobody knows the state of.
+ * The statement has ended.  If it ended inside a call, an error has left slots and
+ * scans behind in an unknown state.
  */
 static void
 give_back(void *arg)
@@ -133,7 +133,10 @@ give_back(void *arg)
 	}
 }
 
-/* For a statement: what an earlier one gave back, if no catalog has changed since. */
+/*
+ * A state that an earlier statement gave back, or a new one.  If a catalog has
+ * changed since, its gate must be found again.
+ */
 static GateState *
 take_state(Oid trigger, MemoryContext statement)
 {
@@ -160,9 +163,10 @@ take_state(Oid trigger, MemoryContext statement)
 /* ----- Calls ----- */
 
 /*
- * The gate of this trigger, found again where the catalogs have changed.  A guard of
- * accounts can be replaced beside an open transaction that has placed orders: it
- * holds its locks already, so it would not hear of the change by taking them.
+ * The gate of this trigger, found again if the catalogs have changed.  A guard of
+ * accounts can be replaced while a transaction that has placed orders is open.  That
+ * transaction holds its locks already, so taking them would not tell it of the
+ * change.
  */
 GateState *
 BeginGateCall(FunctionCallInfo fcinfo, const TriggerData *trigdata)
@@ -181,7 +185,7 @@ BeginGateCall(FunctionCallInfo fcinfo, const TriggerData *trigdata)
 	return state;
 }
 
-/* The call ends, and without an error. */
+/* The call ends without an error. */
 void
 EndGateCall(GateState *state)
 {

@@ -1,6 +1,6 @@
 /*
  * gate_state.h
- *		What a statement has of a gate: what it found, and what it reads accounts with.
+ *		A statement's gate: what it found, and what it reads accounts with.
  */
 #ifndef PORTPIN_GATE_STATE_H
 #define PORTPIN_GATE_STATE_H
@@ -16,7 +16,7 @@
 
 typedef struct GateState
 {
-	dlist_node	node;			/* among those that no statement has */
+	dlist_node	node;			/* in the list of those that no statement has */
 	uint64		catalogs;		/* their generation when all was found */
 	uint64		generation;		/* of the gate cache; 0 if the gate must be
 								 * found again */

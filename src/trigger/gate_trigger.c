@@ -3,7 +3,7 @@
  *		Trigger: no port order gets in without the PIN of the account that it
  *		would move.
  *
- * gate.c finds the gate, order.c judges the order; here is what comes of it.
+ * gate.c finds the gate, order.c judges the order; this file acts on the verdict.
  */
 #include "postgres.h"
 
@@ -45,7 +45,7 @@ typedef struct Decision
 
 /* ----- Refusing ----- */
 
-/* May the user see the key of an order?  As in the error of a foreign key. */
+/* May the user see the key of an order?  The rules are those of foreign key errors. */
 static bool
 may_see_key(Relation orders, const ForeignKey *key)
 {
@@ -95,7 +95,7 @@ describe_key(Relation orders, const Gate *gate, TupleTableSlot *order)
 	return psprintf("Key (%s)=(%s).", names.data, values.data);
 }
 
-/* Of a PIN that is too new, the hint says from when it can be used, and no more. */
+/* For a PIN that is too new, the hint says only from when it can be used. */
 static const char *
 hint_of(const Decision *decision)
 {
@@ -121,8 +121,8 @@ refuse(TriggerData *trigdata, const Gate *gate, TupleTableSlot *order,
 }
 
 /*
- * An order that brings a verdict is forged, or was judged elsewhere and is on its way
- * from one table to another.  To judge it again would rewrite history.
+ * A new order that brings a verdict is forged, or was judged elsewhere and is being
+ * moved from one table to another.  Judging it again would rewrite history.
  */
 static void
 check_brings_no_verdict(TriggerData *trigdata, const Gate *gate, TupleTableSlot *order)
@@ -141,7 +141,7 @@ check_brings_no_verdict(TriggerData *trigdata, const Gate *gate, TupleTableSlot 
 
 /* ----- Changing ----- */
 
-/* The verdict that an order is stored with: of now, or of before, or none. */
+/* The verdict that an order is stored with: the new one, the old one, or none. */
 static Datum
 recorded_verdict(TriggerData *trigdata, const Gate *gate, TupleTableSlot *old,
 				 const Decision *decision, bool *isnull)
@@ -168,7 +168,7 @@ blank_pin(Relation orders, AttrNumber column, bool *isnull)
 
 /*
  * BEFORE: write the verdict into the row and take the PIN out of it.  An order that
- * is not judged keeps the verdict of before, if it was in scope and still is.
+ * is not judged keeps its old verdict, if it was in scope and still is.
  */
 static HeapTuple
 change_order(TriggerData *trigdata, const Gate *gate, TupleTableSlot *old,
@@ -247,7 +247,7 @@ decide(TriggerData *trigdata, GateState *state, TupleTableSlot *old, TupleTableS
 	return decision;
 }
 
-/* BEFORE: what is stored, and remembered for what can come of it. */
+/* BEFORE: the row to store.  Remember it for a move, or for the UPDATE of an upsert. */
 static HeapTuple
 change_and_remember(FunctionCallInfo fcinfo, GateState *state, TupleTableSlot *old,
 					HeapTuple order, const Decision *decision)
@@ -288,7 +288,7 @@ pass_order(FunctionCallInfo fcinfo, TriggerData *trigdata)
 	return order;
 }
 
-/* The trigger itself: what it changes or refuses, but not what an error shows. */
+/* The trigger itself, except for what an error shows. */
 static Datum
 pass_gate(FunctionCallInfo fcinfo)
 {
@@ -307,11 +307,11 @@ pass_gate(FunctionCallInfo fcinfo)
  * port_pin_gate_trigger() returns trigger
  *
  * Arguments: fk=, the order's key to the account, or with via= to the number whose
- * key via= leads to the account; pin=, the PIN that the order carries; scope=, source=
- * and verdict=, columns; redact=yes; account_pin=, where a table on the way has two PINs
- * that are guarded; guarded=number,account, the tables that had a guard at install.
- * What is not given is found by the types of columns and by foreign keys, or refused;
- * what counts for the account is said by its guard.
+ * key via= leads to the account; pin=, the PIN that the order carries; scope=,
+ * source= and verdict=, columns; redact=yes; account_pin=, where a table on the way
+ * has two PINs that are guarded; guarded=number,account, the tables that had a guard
+ * at install.  What is not given is found by the types of columns and by foreign
+ * keys, or refused; the account's guard says what counts for the account.
  * 23PN1 to 23PNA for refused orders, 39P01 where it is attached wrongly.
  */
 Datum
@@ -321,8 +321,8 @@ port_pin_gate_trigger(PG_FUNCTION_ARGS)
 	Datum		result;
 
 	/*
-	 * Waiting for a lock can fail, too, and COPY would show the row that it
-	 * is at.
+	 * Waiting for a lock can fail, too, and then COPY would show its current
+	 * row.
 	 */
 	error_context_stack = NULL;
 	result = pass_gate(fcinfo);
@@ -348,9 +348,9 @@ was_accepted(Relation orders, const Gate *gate, TupleTableSlot *order)
 }
 
 /*
- * Has an order been accepted by the command that stored it?  Not where the gate is
- * disabled, as for orders that were judged elsewhere and are moved.  A PIN that was given
- * again for an order that had been accepted, and was redacted, is not seen; nor need it be.
+ * Did the command that stored an order accept it?  Not if the gate is disabled, as
+ * it is for orders that were judged elsewhere and are moved.  A PIN that is given
+ * again for an accepted order, and redacted, goes unseen, which does no harm.
  */
 static bool
 is_newly_accepted(TriggerData *trigdata, GateState *state, TupleTableSlot *old,
@@ -392,9 +392,9 @@ note_use(FunctionCallInfo fcinfo)
 /*
  * port_pin_used_trigger() returns trigger
  *
- * Beside a gate that fires BEFORE, with its arguments: AFTER an order is stored as
- * accepted, its PIN is used.  BEFORE, that can't be known: ON CONFLICT DO NOTHING stores
- * no order.  39P01 where it is attached wrongly.
+ * Stands beside a gate that fires BEFORE, with the same arguments, and notes AFTER
+ * an order is stored as accepted that its PIN is used.  BEFORE, that can't be known:
+ * ON CONFLICT DO NOTHING stores no order.  39P01 where it is attached wrongly.
  */
 Datum
 port_pin_used_trigger(PG_FUNCTION_ARGS)

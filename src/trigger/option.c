@@ -2,9 +2,9 @@
  * option.c
  *		The options of a guard, as its triggers have them: name=value.
  *
- * CREATE TRIGGER never asks the function, so an argument that no guard knows shows
- * itself when the trigger fires first.  It is refused then: it looks like
- * protection.
+ * CREATE TRIGGER never asks the function, so an argument that no guard knows is
+ * noticed only when the trigger first fires.  It is refused then, because it looks
+ * like protection and is none.
  */
 #include "postgres.h"
 
@@ -31,7 +31,7 @@ known_names(const GuardOption *options, int noptions)
 	return names.data;
 }
 
-/* Which option is this argument?  Its value is behind the =. */
+/* Which option is this argument?  Its value follows the =. */
 static int
 find_option(const char *argument, const GuardOption *options, int noptions)
 {
@@ -73,9 +73,10 @@ check_value(const Trigger *trigger, const GuardOption *option, const char *value
 }
 
 /*
- * Read the arguments of a trigger.  What the guard does not know, or what is said
- * twice, is an error; those before it have been read by then.  The word is shown only
- * up to its = or to a digit: what somebody wrote there could be a PIN.
+ * Read the arguments of a trigger.  An argument that the guard does not know, or
+ * that is given twice, is an error; those before it have been read by then.  The
+ * error shows an unknown argument only up to its = or first digit: what follows
+ * could be a PIN.
  */
 void
 ReadOptions(const Trigger *trigger, const GuardOption *options, int noptions,
@@ -107,8 +108,8 @@ ReadOptions(const Trigger *trigger, const GuardOption *options, int noptions,
 }
 
 /*
- * The columns that an option of a trigger names, whatever else is wrong with its
- * arguments; NIL where that can't be told.
+ * The columns that an option of a trigger names, whatever is wrong with its other
+ * arguments; NIL if they can't be read.
  */
 List *
 TriggerColumns(const Trigger *trigger, const GuardOption *option)

@@ -1,6 +1,6 @@
 /*
  * option.h
- *		The options of a guard, said once for its triggers' arguments and for the
+ *		The options of a guard, defined once for its triggers' arguments and for the
  *		call that installs it.
  *
  * Every kind of guard has a table of its options.  A value is text: "yes" for a

@@ -2,15 +2,15 @@
  * order.c
  *		Whether a port order is judged, and the verdict.
  *
- * An order is judged when it is new, and when an UPDATE gives it another key or
- * PIN or brings it into scope: INSERT ... ON CONFLICT DO UPDATE would walk past a
- * gate on INSERT alone.  Not judged again are an order that moves to another
- * partition, one that follows its account (account.c), and one whose PIN is only
- * blanked, so that orders need not hoard PINs.
+ * An order is judged when it is new, and when an UPDATE gives it another key or PIN
+ * or brings it into scope: INSERT ... ON CONFLICT DO UPDATE would get past a gate on
+ * INSERT alone.  An order is not judged again if it moves to another partition, if
+ * it follows its account (account.c), or if its PIN is only blanked, so that orders
+ * need not hoard PINs.
  *
- * Port-out PINs are "only used for organizations in the United States", which is
- * the account's to say.  An order can be out of scope, too: one that is no port at
- * all.  In doubt, where a scope is NULL, an order is judged.
+ * Port-out PINs are "only used for organizations in the United States", and the
+ * account says whether it belongs to one.  An order can be out of scope, too, if it
+ * is no port at all.  If in doubt, because a scope is NULL, an order is judged.
  */
 #include "postgres.h"
 
@@ -31,7 +31,7 @@
 #include "trigger/account.h"
 #include "trigger/use.h"
 
-/* What a generated column will be in a row that has not got it yet. */
+/* The value that a generated column will have in a row that does not have it yet. */
 static Datum
 generate_column(Relation orders, TupleTableSlot *order, AttrNumber column,
 				bool *isnull)
@@ -47,7 +47,7 @@ generate_column(Relation orders, TupleTableSlot *order, AttrNumber column,
 	return value;
 }
 
-/* Boolean, so that the value does not live in the executor state that made it. */
+/* Is an order in scope?  A boolean outlives the executor state that computed it. */
 bool
 OrderInScope(TriggerData *trigdata, const Gate *gate, TupleTableSlot *order)
 {
@@ -91,7 +91,7 @@ key_changed(const Gate *gate, TupleTableSlot *old, TupleTableSlot *new)
 	return false;
 }
 
-/* An order in scope is judged if it is new (old is NULL), an old one for a reason. */
+/* An order in scope is judged if it is new (old is NULL), or else for a reason. */
 bool
 OrderNeedsJudging(TriggerData *trigdata, GateState *state, TupleTableSlot *old,
 				  TupleTableSlot *new)
@@ -109,8 +109,8 @@ OrderNeedsJudging(TriggerData *trigdata, GateState *state, TupleTableSlot *old,
 }
 
 /*
- * Does the verdict on an order that was inserted hold for the old one that it updates
- * instead?  So it does for the same account, unless the UPDATE brings another PIN.
+ * Does the verdict on an inserted order hold for the old one that is updated
+ * instead?  It does for the same account, unless the UPDATE brings another PIN.
  */
 bool
 InsertedVerdictHolds(const Gate *gate, TupleTableSlot *inserted, TupleTableSlot *old,
@@ -121,9 +121,9 @@ InsertedVerdictHolds(const Gate *gate, TupleTableSlot *inserted, TupleTableSlot 
 }
 
 /*
- * What the supplied PIN says of an account that is there and is not locked.  It is
- * an attempt at the PIN if it may be right: a value of another form is wrong, but a
- * badly formatted file must not lock accounts out.
+ * The verdict on the PIN supplied for an account that exists and is not locked.  It
+ * is an attempt only if it could be right: a value of another form is wrong, too,
+ * but a badly formatted file must not lock accounts out.
  */
 static PortVerdict
 check_supplied(GateState *state, const Account *account, TupleTableSlot *order,
@@ -148,8 +148,8 @@ check_supplied(GateState *state, const Account *account, TupleTableSlot *order,
 }
 
 /*
- * Count the attempt, and only then tell.  False if the order has to be judged anew, for
- * it had to wait and its account has changed meanwhile.
+ * Count the attempt, and only then tell the verdict.  False if the order must be
+ * judged anew, because it had to wait and its account has changed meanwhile.
  */
 static bool
 tell_verdict(PinAttempt *attempt, const Account *account, PortVerdict *verdict)
@@ -208,9 +208,9 @@ source_of(const Gate *gate, TupleTableSlot *order)
 }
 
 /*
- * An order is to be accepted: see to it that nobody else uses its PIN.  False if the
- * account has changed, and the order must be judged anew.  Of an order that is stored
- * already, it is written down at once.  Nothing is done where no use is noted.
+ * An order is to be accepted: make sure that no other transaction uses its PIN.
+ * False if the account has changed and the order must be judged anew.  If the order
+ * is stored already, note the use at once.  Does nothing where no use is noted.
  */
 static bool
 use_pin(GateState *state, const TriggerData *trigdata, const Account *account,
@@ -243,7 +243,7 @@ try_to_judge(GateState *state, const TriggerData *trigdata, PinAttempt *attempt,
 	if (done && judgment->judged && judgment->verdict == PORT_ACCEPTED &&
 		!use_pin(state, trigdata, &account, order))
 	{
-		/* That was waited for: a new attempt has its own time. */
+		/* The lock was waited for: a new attempt has its own time. */
 		BeginAttempt(attempt, state->gate.domain, trigdata->tg_relation, source);
 		done = false;
 	}
@@ -252,8 +252,8 @@ try_to_judge(GateState *state, const TriggerData *trigdata, PinAttempt *attempt,
 }
 
 /*
- * Judge an order.  It is not judged if its account is out of scope: then nothing is to
- * be said of it, unless the account is locked.
+ * Judge an order.  It is not judged if its account is out of scope, unless the
+ * account is locked.
  */
 Judgment
 JudgeOrder(GateState *state, const TriggerData *trigdata, TupleTableSlot *order)
@@ -273,7 +273,7 @@ JudgeOrder(GateState *state, const TriggerData *trigdata, TupleTableSlot *order)
 	return judgment;
 }
 
-/* An order that was judged BEFORE has been stored as accepted: its PIN is used. */
+/* An order that was judged BEFORE was stored as accepted: note that its PIN is used. */
 void
 NoteAcceptedOrder(GateState *state, const TriggerData *trigdata, TupleTableSlot *order)
 {

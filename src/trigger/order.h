@@ -12,7 +12,7 @@
 #include "pin/check.h"
 #include "trigger/gate_state.h"
 
-/* What was found of an order. */
+/* What was found out about an order. */
 typedef struct Judgment
 {
 	bool		judged;			/* its account is in scope, or locked */

@@ -2,11 +2,11 @@
  * pin_change.c
  *		What an INSERT or UPDATE does to a PIN, and whether it may.
  *
- * A PIN changes when its digits do.  To set the same one again is no change, nor is
- * it one to seal what was readable, or to write blank in another way.
+ * A PIN changes when its digits do.  Setting the same one again, sealing a readable
+ * one, or writing blank in another way is no change.
  *
- * forbid_weak and unlike are asked of new digits only: of a PIN that is set, or
- * changed to others.  What a row has already stays good.
+ * forbid_weak and unlike apply to new digits only: to a PIN that is set or changed.
+ * A PIN that a row has already stays good.
  */
 #include "postgres.h"
 
@@ -36,7 +36,7 @@ compare(const text *old, const text *new)
 	return SameDigits(old, new) ? PIN_SAME : PIN_CHANGED;
 }
 
-/* What happened to the PIN of a row; of one that is new, old is NULL. */
+/* What happened to the PIN of a row; old is NULL for a new row. */
 PinChange
 ComparePins(TupleTableSlot *old, TupleTableSlot *new, AttrNumber pin)
 {
@@ -69,7 +69,7 @@ FindNewPinRules(Relation table, char **rules, NewPinRules *new_pin)
 	new_pin->unlike = FindColumns(table, OptionColumns(rules[RULE_UNLIKE]));
 }
 
-/* Of the columns that the PIN must not be like, the first that it is; 0 if it is like none. */
+/* The first column that the PIN is like but must not be; 0 if there is none. */
 static AttrNumber
 find_like(const NewPinRules *rules, Relation table, const text *pin, TupleTableSlot *row)
 {
@@ -92,8 +92,8 @@ find_like(const NewPinRules *rules, Relation table, const text *pin, TupleTableS
 }
 
 /*
- * Refuse digits that the rules forbid.  What is no PIN is not judged: a column's type or
- * CHECK says what may be stored.
+ * Refuse digits that the rules forbid.  A value that is no PIN is not judged: a
+ * column's type or CHECK says what may be stored.
  */
 void
 CheckNewPin(const TriggerData *trigdata, const NewPinRules *rules,

@@ -9,15 +9,16 @@
  *
  * AFTER UPDATE sees the final row, so no BEFORE trigger gets round it.  This trigger
  * states the rules of its guard (account_rules.c); the guard's other triggers name
- * the PIN and look the rules up.  AFTER INSERT and AFTER DELETE see the rows that
- * an UPDATE moves between partitions, and rows that are deleted; TRUNCATE is
- * refused.  With key=, rows with a PIN can't be deleted, nor be given another key,
- * which would be to delete them by another name.  With history=, what became of a row
- * is written down as well (account_history.c).
+ * the PIN and look the rules up.  AFTER INSERT and AFTER DELETE see the rows that an
+ * UPDATE moves between partitions, and rows that are deleted; TRUNCATE is refused.
+ * With key=, rows with a PIN can't be deleted or given another key, which would be
+ * deleting them by another name.  With history=, what happens to a row is recorded
+ * as well (account_history.c).
  *
- * Rules for the digits of a new PIN are asked of the final row, too (pin_change.c);
- * of a sealed one only the trigger that seals sees them.  BEFORE INSERT OR UPDATE
- * writes the columns that are the guard's own (stamp.c).
+ * Rules for the digits of a new PIN are checked on the final row, too
+ * (pin_change.c); the digits of a sealed one are seen only by the trigger that
+ * seals.  BEFORE INSERT OR UPDATE writes the columns that are the guard's own
+ * (stamp.c).
  */
 #include "postgres.h"
 
@@ -41,7 +42,7 @@
 
 PG_FUNCTION_INFO_V1(port_pin_protect_trigger);
 
-/* What a trigger goes by, found once a statement and for one generation of the catalogs. */
+/* What a trigger goes by, found once per statement and generation of the catalogs. */
 typedef struct Protection
 {
 	uint64		generation;
@@ -80,7 +81,7 @@ refuse_before(void)
 						"Triggers that fire BEFORE can be followed by others that change the row.");
 }
 
-/* Every use of the trigger that has a meaning passes; no row is touched before. */
+/* Let every meaningful use of the trigger pass, before any row is touched. */
 static TriggerData *
 check_call(FunctionCallInfo fcinfo)
 {
@@ -102,7 +103,7 @@ check_call(FunctionCallInfo fcinfo)
 	return trigdata;
 }
 
-/* The guard whose trigger this is: it states the rules itself, or another does. */
+/* The guard whose trigger this is: this one states the rules, or another does. */
 static AccountGuard *
 guard_of_trigger(const TriggerData *trigdata, Oid domain)
 {
@@ -198,7 +199,7 @@ keep_pin(TriggerData *trigdata, const Protection *protection,
 	}
 }
 
-/* New digits must be such as the rules allow. */
+/* New digits must be ones that the rules allow. */
 static void
 check_new_digits(TriggerData *trigdata, const Protection *protection,
 				 TupleTableSlot *old, TupleTableSlot *new)
@@ -216,7 +217,7 @@ check_new_digits(TriggerData *trigdata, const Protection *protection,
 }
 
 /*
- * Keep the PIN of a row, ask what is to be asked of it, and tell what became of it.  A
+ * Keep the PIN of a row, check it by the rules, and record what happened to it.  A
  * new row has no old one.
  */
 static void
@@ -248,7 +249,7 @@ pass_inserted_row(TriggerData *trigdata, const Protection *protection)
 /*
  * AFTER DELETE: a row that is deleted, or the first half of a movement to another
  * partition.  With key=, the movement is refused here: it changes the partition key,
- * which is part of any key of the whole table, and its INSERT need not come, as
+ * which is part of any key of the whole table, and its INSERT may never come, since
  * other triggers can suppress it.
  */
 static void
@@ -275,7 +276,7 @@ pass_deleted_row(TriggerData *trigdata, const Protection *protection)
  * AFTER UPDATE it states the rules of a guard; its arguments are those of
  * port_pin_protect(), columns by name and switches as "yes", and key=, the primary
  * key, for forbid_delete.  AFTER INSERT, AFTER DELETE, on TRUNCATE, and BEFORE INSERT
- * OR UPDATE for the columns that it writes, it takes pin= alone.  Without pin=, the
+ * OR UPDATE for the columns that it writes, it takes only pin=.  Without pin=, the
  * column of type port_pin or port_pin_sealed is meant.
  * 23PN0 for what it forbids, 23514 for a new PIN that the rules don't allow, 39P01
  * where it is attached wrongly or a column of its own was changed.
@@ -304,9 +305,9 @@ port_pin_protect_trigger(PG_FUNCTION_ARGS)
 }
 
 /*
- * What the trigger asks before it looks at a row: the view port_pin_guards asks it
- * too, and says what the trigger would.  Returns the columns that it watches, the
- * PIN first; none for TRUNCATE or a lock alone.
+ * What the trigger checks before it looks at a row.  The view port_pin_guards calls
+ * it to report what the trigger would.  Returns the columns that it watches, the PIN
+ * first; none for TRUNCATE or a lock alone.
  */
 List *
 CheckProtectTrigger(FunctionCallInfo fcinfo)
@@ -326,8 +327,8 @@ CheckProtectTrigger(FunctionCallInfo fcinfo)
 }
 
 /*
- * Is a row with a PIN there to stay?  Only then can it be told from an account
- * without a PIN that was put in its place.
+ * Is a row with a PIN there to stay?  If not, an account without a PIN could have
+ * been put in its place.
  */
 bool
 ForbidsDelete(Relation accounts, const AccountGuard *guard,

@@ -2,18 +2,18 @@
  * seal_trigger.c
  *		Trigger: digits that are written to a sealed column are stored sealed.
  *
- * The column's type port_pin_sealed is a domain without a constraint, so that a
- * live column can become one without being rewritten.  It is this trigger that
- * refuses what is no PIN, and a CHECK of the table, which runs after all BEFORE
- * triggers, that sees to it that nothing unsealed is ever stored.
+ * The column's type port_pin_sealed is a domain without a constraint, so that a live
+ * column can be given this type without a rewrite.  So this trigger refuses what is
+ * no PIN, and a CHECK of the table, which runs after all BEFORE triggers, makes sure
+ * that nothing unsealed is ever stored.
  *
- * What is sealed already passes if it stays where it is.  Otherwise it takes the
- * rights of the table's owner: anybody else could copy another account's PIN to
- * an account of their own, and guess there, or digits that the rules forbid there.
+ * A value that is sealed already passes if it stays where it is.  Otherwise only the
+ * table's owner may write it: any other role could copy another account's PIN to an
+ * account of its own and guess there, or copy digits that the rules forbid there.
  *
- * This trigger is the last to see the digits.  Where the guard has rules that go by
- * them, it asks those of a new PIN, and where the digits are those that the row has
- * already, it keeps their seal: then nothing has changed.
+ * This trigger is the last to see the digits.  If the guard has rules that go by
+ * them, this trigger checks a new PIN by these rules.  And if the row has the same
+ * digits already, it keeps their seal, so that nothing changes.
  */
 #include "postgres.h"
 
@@ -50,13 +50,12 @@ PG_FUNCTION_INFO_V1(port_pin_check_sealed);
 
 static const GuardOption seal_options[] = {{"pin", OPTION_COLUMN, "pin", InvalidOid}};
 
-/* What a trigger goes by, found once a statement and for one generation of the catalogs. */
+/* What a trigger goes by, found once per statement and generation of the catalogs. */
 typedef struct Sealing
 {
 	uint64		generation;
 	AttrNumber	column;
-	bool		compares;		/* it matters whether digits are those of
-								 * before */
+	bool		compares;		/* it matters whether the digits are new */
 	bool		asks_for_new;	/* by the rules that follow */
 	NewPinRules new_pin;
 } Sealing;
@@ -76,7 +75,7 @@ check_call(FunctionCallInfo fcinfo)
 	return trigdata;
 }
 
-/* By its type the gate knows that a column is sealed; a varchar could cut it off. */
+/* The gate tells a sealed column by its type; a varchar could truncate the seal. */
 static AttrNumber
 find_sealed_column(TriggerData *trigdata, Oid domain)
 {
@@ -132,7 +131,7 @@ sealing_of(FunctionCallInfo fcinfo)
 	return sealing;
 }
 
-/* May somebody who can't have made this sealed PIN from digits write it here? */
+/* May the user write a sealed PIN here that was not made from digits just now? */
 static void
 check_may_be_copied(TriggerData *trigdata, const text *sealed)
 {
@@ -160,7 +159,7 @@ replace_pin(Relation rel, HeapTuple row, AttrNumber column, text *sealed)
 									 &number, &value, &isnull);
 }
 
-/* Is this sealed PIN that of a row which an UPDATE moves here from its partition? */
+/* Is this sealed PIN that of a row that an UPDATE moves here from another partition? */
 static bool
 is_moved_here(TriggerData *trigdata, AttrNumber column)
 {
@@ -175,8 +174,9 @@ is_moved_here(TriggerData *trigdata, AttrNumber column)
 }
 
 /*
- * The seal that the row has already, if the digits are its own; NULL if they are not,
- * if nobody asks, or if its key is lost: then nobody can say, and they are new.
+ * The seal that the row has already, if it is of these digits; NULL if it is not, if
+ * no rule asks for it, or if its key is lost: then the digits can't be compared, and
+ * count as new.
  */
 static text *
 present_seal(const Sealing *sealing, TupleTableSlot *old, const text *digits)
@@ -196,7 +196,7 @@ present_seal(const Sealing *sealing, TupleTableSlot *old, const text *digits)
 	return NULL;
 }
 
-/* Seal digits that are new to the row, if they may be. */
+/* Seal digits that are new to the row, if the rules allow them. */
 static text *
 seal_new_digits(FunctionCallInfo fcinfo, const Sealing *sealing, TupleTableSlot *new,
 				bool stays, const text *pin)
@@ -232,8 +232,9 @@ seal_row(FunctionCallInfo fcinfo, const Sealing *sealing, TupleTableSlot *old,
 }
 
 /*
- * The row as it is to be stored, for a PIN that comes sealed.  Of an upsert's UPDATE,
- * the digits are those of its INSERT, but the row is another: it is asked as well.
+ * The row as it is to be stored, for a PIN that comes sealed.  In an upsert's
+ * UPDATE, the digits are those of its INSERT, but the row is another one, so the
+ * rules are checked for it as well.
  */
 static HeapTuple
 pass_sealed(FunctionCallInfo fcinfo, const Sealing *sealing, TupleTableSlot *old,
@@ -293,8 +294,8 @@ port_pin_seal_trigger(PG_FUNCTION_ARGS)
 }
 
 /*
- * What the trigger asks before it looks at a row: the view port_pin_guards asks it
- * too, and says what the trigger would.  Returns the column that it seals.
+ * What the trigger checks before it looks at a row.  The view port_pin_guards calls
+ * it to report what the trigger would.  Returns the column that it seals.
  */
 List *
 CheckSealTrigger(FunctionCallInfo fcinfo)
@@ -308,8 +309,8 @@ CheckSealTrigger(FunctionCallInfo fcinfo)
 /*
  * port_pin_check_sealed(stored text) returns boolean
  *
- * For the CHECK of a table: true for a sealed PIN, an error for anything else.
- * Were it to return false, the server would print the failing row.
+ * For the CHECK of a table: true for a sealed PIN, an error for anything else.  If
+ * it returned false, the server would print the failing row.
  */
 Datum
 port_pin_check_sealed(PG_FUNCTION_ARGS)

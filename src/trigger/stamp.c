@@ -2,11 +2,12 @@
  * stamp.c
  *		Columns that are written for the PIN alone: when it was changed, and used.
  *
- * The last BEFORE trigger writes them: the time by the clock when the PIN gets other
- * digits, as that of the transaction could lie a week back; NULL when it is cleared.
+ * The last BEFORE trigger writes them.  When the PIN gets other digits, its change
+ * is stamped with the time by the clock, since the transaction could have begun a
+ * week ago, and its use with NULL; when the PIN is cleared, both become NULL.
  * Otherwise the old row's value stays, whatever the statement says: applications
- * write back what they have loaded.  AFTER, the guard sees to it that what was
- * stamped is what is stored, for a trigger that fires behind could change it.
+ * write back what they have loaded.  AFTER, the guard checks that what was stamped
+ * is what is stored, since a trigger that fires later could change it.
  *
  * Where replication applies changes, rows bring their stamps along.
  */
@@ -56,7 +57,7 @@ stamps_come_along(void)
 	return SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA;
 }
 
-/* Also where the clock was set back, a stamp is not older than its statement. */
+/* A stamp is not older than its statement, even if the clock was set back. */
 static Datum
 stamp_of_now(void)
 {
@@ -71,7 +72,7 @@ has_time(const Stamp *stamp, PinChange change)
 	return stamp->is_time && (change == PIN_SET || change == PIN_CHANGED);
 }
 
-/* What a stamp has to be in the row that is written. */
+/* The value that a stamp must have in the row that is written. */
 static Datum
 stamp_for(const Stamp *stamp, PinChange change, TupleTableSlot *old, AttrNumber column,
 		  bool *isnull)
@@ -82,7 +83,7 @@ stamp_for(const Stamp *stamp, PinChange change, TupleTableSlot *old, AttrNumber 
 	return *isnull ? (Datum) 0 : stamp_of_now();
 }
 
-/* The row with the stamps that it has to have; itself, where it has them. */
+/* The row with the stamps that it must have; the row itself if it has them already. */
 static HeapTuple
 write_stamps(Relation table, const StampedColumns *stamped, TupleTableSlot *old,
 			 TupleTableSlot *new, HeapTuple row)
@@ -165,9 +166,9 @@ pin_is(TupleTableSlot *row, AttrNumber column, bool (*what) (const text *))
 }
 
 /*
- * AFTER: refuse a stamp that is not the guard's; of a row that is new, old is NULL.
- * Where a readable PIN was sealed, the stamp may be the old one or new: it went by the
- * digits, and to hash them once more would be a high price.
+ * AFTER: refuse a stamp that is not the guard's; old is NULL for a new row.  Where a
+ * readable PIN was sealed, the stamp may be the old one or a new one: it went by the
+ * digits, and hashing them once more would cost too much.
  */
 void
 CheckStamps(const TriggerData *trigdata, const StampedColumns *stamped,

@@ -13,7 +13,7 @@
 
 #include "trigger/account_rules.h"
 
-/* What other digits make of a column; cleared, each is NULL. */
+/* What a column becomes with other digits; when the PIN is cleared, it is NULL. */
 typedef struct Stamp
 {
 	AccountRule rule;			/* that names the column */
@@ -24,7 +24,7 @@ typedef struct Stamp
 
 extern const Stamp stamps[NUM_STAMPS];
 
-/* The columns that a guard stamps, in the order of stamps; 0 is one that it does not name. */
+/* The columns that a guard stamps, in the order of stamps; 0 where it names none. */
 typedef struct StampedColumns
 {
 	AttrNumber	pin;

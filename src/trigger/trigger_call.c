@@ -2,9 +2,9 @@
  * trigger_call.c
  *		How a trigger of portpin is attached and called.
  *
- * CREATE TRIGGER never asks the function, so a trigger that is attached wrongly
- * shows itself when it fires first.  It is refused then, before any row of the
- * call is touched: TriggerData has no rows at all in a TRUNCATE.
+ * CREATE TRIGGER never asks the function, so a trigger that is attached wrongly is
+ * noticed only when it first fires.  It is refused then, before any row of the call
+ * is touched: TriggerData has no rows at all in a TRUNCATE.
  */
 #include "postgres.h"
 
@@ -22,9 +22,9 @@ ReportTriggerMisuse(const char *function, const char *problem, const char *hint)
 }
 
 /*
- * What all trigger functions of portpin ask of a call.  A column list would miss
- * what other triggers change; a constraint's FROM makes the trigger vanish with
- * the other table; a deferred one would judge rows that are no more.
+ * What all trigger functions of portpin require of a call.  A column list would miss
+ * what other triggers change; a constraint's FROM makes the trigger vanish with the
+ * other table; a deferred trigger would judge rows that no longer exist.
  */
 TriggerData *
 CheckTriggerCall(FunctionCallInfo fcinfo, const char *function)

@@ -1,15 +1,16 @@
 /*
  * upsert.c
- *		Tell the two halves of INSERT ... ON CONFLICT DO UPDATE.
+ *		Recognize the two halves of INSERT ... ON CONFLICT DO UPDATE.
  *
  * A gate that fires BEFORE judges the row of the INSERT, and may blank its PIN.  If
  * the row conflicts with another, the UPDATE of that one comes next, with columns of
- * the row that was judged: its PIN is gone, and with it what the verdict rests on.
- * So the gate keeps the row until the next call.
+ * the row that was judged: its PIN is gone, and so is what the verdict rests on.  So
+ * the gate keeps the row until the next call.
  *
- * That the UPDATE comes next is not enough: MERGE, and an UPDATE that moves one row
- * and then changes another, look the same.  The row that is updated must be one that
- * the kept row conflicts with: equal in a unique index that is checked at once.
+ * It is not enough that an UPDATE comes next: MERGE, and an UPDATE that moves one
+ * row and then changes another, look the same.  The updated row must also be one
+ * that the kept row conflicts with: equal in a unique index that is checked
+ * immediately.
  */
 #include "postgres.h"
 
@@ -33,7 +34,7 @@ typedef struct IndexedRow
 
 /* ----- Keeping a row ----- */
 
-/* The row may hold a PIN. */
+/* Forget the kept row, and wipe it: it may hold a PIN. */
 void
 ForgetInsertedOrder(InsertedOrder *inserted)
 {
@@ -73,7 +74,7 @@ KeepInsertedOrder(InsertedOrder *inserted, HeapTuple row, PortVerdict verdict,
 
 /* ----- Does it conflict? ----- */
 
-/* Is the row in the index at all?  If so, what is it there? */
+/* Is the row in the index at all?  If so, form its index entry. */
 static bool
 form_row(IndexInfo *info, EState *estate, TupleTableSlot *slot, IndexedRow *row)
 {
@@ -88,7 +89,7 @@ form_row(IndexInfo *info, EState *estate, TupleTableSlot *slot, IndexedRow *row)
 	return true;
 }
 
-/* Does a unique index call two rows equal?  By its own operators. */
+/* Does a unique index treat two rows as equal, by its own operators? */
 static bool
 rows_are_equal(Relation index, const IndexInfo *info, const IndexedRow *a,
 			   const IndexedRow *b)

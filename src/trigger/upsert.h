@@ -1,6 +1,6 @@
 /*
  * upsert.h
- *		Tell the two halves of INSERT ... ON CONFLICT DO UPDATE.
+ *		Recognize the two halves of INSERT ... ON CONFLICT DO UPDATE.
  */
 #ifndef PORTPIN_UPSERT_H
 #define PORTPIN_UPSERT_H

@@ -1,20 +1,21 @@
 /*
  * use.c
- *		A PIN that ports once: whether it was used, and that it is.
+ *		PINs that port once: whether one was used, and noting its use.
  *
- * An order that is accepted stamps the account in its own transaction: both are
- * there, or neither.  All orders of one transaction may use one PIN, as those of an
- * account holder who moves all numbers do.
+ * An accepted order stamps the account in its own transaction, so both are stored or
+ * neither.  All orders of one transaction may use the same PIN, as when an account
+ * holder moves all numbers.
  *
  * Two sessions can't both use a PIN: before an order is accepted, the gate locks the
  * account as an UPDATE does, and judges anew if it has changed meanwhile.  A wrong
- * PIN locks nothing, so nobody keeps an account from being changed by guessing.  Rows
- * are locked in the order of the orders: two bulk statements that have the same
- * accounts in opposite orders can deadlock (40P01), as their UPDATEs could.
+ * PIN locks nothing, so guessing can't keep an account from being changed.  Rows are
+ * locked in the sequence of the port orders: two bulk statements with the same
+ * accounts in opposite sequence can deadlock (40P01), as UPDATEs could.
  *
  * The stamp is written by the access method, as portpin's own records are: no
  * trigger of the accounts runs and no privilege on them is needed.  It goes to the
- * newest version of the row, also in REPEATABLE READ, as the PIN is read from that.
+ * newest version of the row even in REPEATABLE READ, since the PIN is read from that
+ * version.
  */
 #include "postgres.h"
 
@@ -64,8 +65,9 @@ WasUsedHere(const PathStep *step, const ReferencedRow *holder)
 }
 
 /*
- * Lock a row, so that nobody else can use its PIN before this transaction ends.  False
- * if it has changed since it was read.  Nothing is locked where PINs port many times.
+ * Lock a row, so that no other transaction can use its PIN before this one ends.
+ * False if the row has changed since it was read.  Locks nothing where PINs port
+ * many times.
  */
 bool
 HoldUnused(const PathStep *step, ReferencedRow *holder)
@@ -107,7 +109,7 @@ stamp(const PathStep *step, ReferencedRow *holder)
 	table_close(table, NoLock);
 }
 
-/* The order, as the history tells it; without its key where that has the PIN in it. */
+/* The order as the history records it, without its key if that contains the PIN. */
 static RecordedOrder
 record_order(Relation orders, TupleTableSlot *order, AttrNumber pin)
 {
@@ -125,7 +127,7 @@ record_order(Relation orders, TupleTableSlot *order, AttrNumber pin)
 	return recorded;
 }
 
-/* An order that is stored has used the PIN of a row, which is held. */
+/* A stored order has used the PIN of a row, which is locked: note that. */
 void
 NoteUse(const PathStep *step, ReferencedRow *holder, Relation orders,
 		TupleTableSlot *order, AttrNumber order_pin, Oid domain)

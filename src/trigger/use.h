@@ -1,6 +1,6 @@
 /*
  * use.h
- *		A PIN that ports once: whether it was used, and that it is.
+ *		PINs that port once: whether one was used, and noting its use.
  */
 #ifndef PORTPIN_USE_H
 #define PORTPIN_USE_H
