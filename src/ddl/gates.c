@@ -1,9 +1,9 @@
 /*
  * gates.c
- *		The gates that lead over a table.
+ *		The gates whose way passes through a table.
  *
  * They are found by the foreign keys that their arguments name, not by asking the
- * gates: one that is broken leads there, too.
+ * gates, so that broken ones are found, too.
  */
 #include "postgres.h"
 
@@ -48,7 +48,7 @@ table_of_trigger(Relation triggers, Oid trigger)
 	return table;
 }
 
-/* All tables with a gate: by what depends on its function. */
+/* All tables with a gate, found by what depends on its function. */
 static List *
 gated_tables(Oid domain)
 {
@@ -80,7 +80,7 @@ gated_tables(Oid domain)
 	return tables;
 }
 
-/* A table, and the one that it is a partition of: its guard is there. */
+/* Add a table, and the partitioned table that it belongs to: that has its guard. */
 static List *
 append_table(List *tables, Oid relid)
 {
@@ -186,8 +186,8 @@ joined(List *items, const char *separator)
 }
 
 /*
- * The gates that lead over a table: the tables of their orders, and the calls that
- * remove them.  False if there are none.
+ * The gates whose way passes through a table: the tables of their orders, and the
+ * calls that remove them.  False if there are none.
  */
 bool
 GatesOver(Oid accounts, Oid domain, char **tables, char **calls)

@@ -1,6 +1,6 @@
 /*
  * gates.h
- *		The gates that lead over a table.
+ *		The gates whose way passes through a table.
  */
 #ifndef PORTPIN_GATES_H
 #define PORTPIN_GATES_H

@@ -4,13 +4,13 @@
  *		port_pin_guards.
  *
  * A guard is compared with the plan that its own options ask for.  Whether one of
- * its triggers works is not worked out a second time: it is made to do what it does
- * at each event before it looks at a row, and the error that it raises is its
+ * its triggers works is not worked out a second time: the trigger does what it does
+ * at each event before it looks at a row, and an error that it raises is its
  * problem.  So the view can't disagree with the trigger.
  *
- * That happens in a subtransaction which is rolled back, whatever comes of it: it
- * catches the error, and gives back the locks at once.  Those are ACCESS SHARE, and
- * a session that holds one that conflicts is not waited for.
+ * That happens in a subtransaction that is always rolled back.  It catches the error
+ * and releases the locks at once.  These are ACCESS SHARE, and a session that holds
+ * a conflicting one is not waited for.
  */
 #include "postgres.h"
 
@@ -50,8 +50,8 @@
 #define LOCKED "the guard can't be looked at: another session has locked its tables"
 
 /*
- * So many tables are looked at until the caches of the session are emptied.  They would
- * keep 7 kB of each for good, in a session that may never need it again.
+ * Empty the session's caches after so many tables.  They would keep 7 kB of each
+ * table for good, in a session that may never need it again.
  */
 #define MAX_CACHED_TABLES 250
 
@@ -103,7 +103,7 @@ static const struct
 	{TRIGGER_TYPE_TRUNCATE, TRIGGER_EVENT_TRUNCATE}
 };
 
-/* The event that a trigger would be called for, but for its rows. */
+/* The event that a trigger would be called for, without any rows. */
 static TriggerEvent
 event_of(const Trigger *trigger, TriggerEvent event)
 {
@@ -117,8 +117,8 @@ event_of(const Trigger *trigger, TriggerEvent event)
 }
 
 /*
- * Let a trigger do what it does before it looks at a row; its error is its problem.
- * One of a gate finds the gate.
+ * Let a trigger do what it does before it looks at a row; an error that it raises is
+ * its problem.  A trigger of a gate also finds the gate.
  */
 static void
 ask_trigger(Relation table, Trigger *trigger, Oid domain, Gate *gate)
@@ -188,7 +188,7 @@ transform_condition(Relation table, const char *condition)
 	return expression;
 }
 
-/* A condition of the user's own can keep a guard from firing. */
+/* A user's own condition can keep a guard from firing. */
 static bool
 condition_is_planned(Relation table, const Trigger *trigger, const PlannedTrigger *planned)
 {
@@ -198,7 +198,7 @@ condition_is_planned(Relation table, const Trigger *trigger, const PlannedTrigge
 		equal(stringToNode(trigger->tgqual), transform_condition(table, planned->condition));
 }
 
-/* Is there a trigger on a table for each that is planned there?  Note the first that lacks. */
+/* Does a table have every trigger planned for it?  Note the first that is missing. */
 static void
 compare_triggers(const GuardPlan *plan, Relation table, List *triggers, Finding *finding)
 {
@@ -266,7 +266,7 @@ same_option(const char *a, const char *b)
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-/* The triggers of a gate must say the same, or they judge by different rules. */
+/* A gate's triggers must have the same arguments, or they judge by different rules. */
 static void
 compare_options(List *triggers, Finding *finding)
 {
@@ -316,7 +316,7 @@ ask_triggers(const Inspection *inspection, List *triggers, Finding *finding)
 	finding->enabled = ((Trigger *) linitial(triggers))->tgenabled;
 }
 
-/* A role with TRIGGER on a table can make its rows other than they seem. */
+/* A role with TRIGGER on a table can have its rows changed unnoticed. */
 static void
 check_trigger_privilege(Oid relid, Finding *finding)
 {
@@ -348,7 +348,7 @@ check_trigger_privilege(Oid relid, Finding *finding)
 	}
 }
 
-/* Triggers of others can change what a gate judges by, or what a guard has stamped. */
+/* Other triggers can change what a gate judges by, or what a guard has stamped. */
 static void
 inspect_neighbours(const GuardPlan *plan, Relation table, Finding *finding)
 {
@@ -367,7 +367,7 @@ inspect_neighbours(const GuardPlan *plan, Relation table, Finding *finding)
 	}
 }
 
-/* What is wrong around a gate, though each of its triggers works. */
+/* What is wrong around a gate, even if each of its triggers works. */
 static void
 inspect_surroundings(const GuardPlan *plan, Finding *finding)
 {
@@ -396,7 +396,7 @@ find_triggers(const Inspection *inspection, const Finding *finding)
 	return GuardTriggers(&plan, inspection->table);
 }
 
-/* What is said twice of a PIN or of its row is an error, at the gate too. */
+/* Two guards of one PIN, or guards that disagree on its row, are an error. */
 static void
 check_guards_agree(Relation table, Oid domain)
 {
@@ -426,7 +426,7 @@ plan_guard(const Inspection *inspection, Finding *finding)
 	}
 }
 
-/* All that can be found of one guard; an error on the way is its problem. */
+/* All that can be found out about one guard; an error on the way is its problem. */
 static void
 inspect_guard(const Inspection *inspection, Finding *finding)
 {
@@ -452,7 +452,7 @@ inspect_guard(const Inspection *inspection, Finding *finding)
 
 /* ----- Catching errors ----- */
 
-/* Not the trigger's errors: the session's own, which must not be swallowed. */
+/* Is this an error of the session, not of the trigger?  Those must not be swallowed. */
 static bool
 is_of_session(const ErrorData *error)
 {
@@ -462,7 +462,7 @@ is_of_session(const ErrorData *error)
 		category == ERRCODE_INSUFFICIENT_RESOURCES;
 }
 
-/* Inspect in a subtransaction, with the settings that the installers write by. */
+/* Inspect in a subtransaction, with the settings that the installers use. */
 static void
 inspect_safely(const Inspection *inspection, Finding *finding,
 			   void (*inspect) (const Inspection *, Finding *))
@@ -475,7 +475,7 @@ inspect_safely(const Inspection *inspection, Finding *finding,
 	MemoryContextSwitchTo(caller);
 	PG_TRY();
 	{
-		/* The shortest wait that there is, for what the trigger opens. */
+		/* The shortest possible wait for what the trigger opens. */
 		SetForNow("lock_timeout", "1ms");
 		SetForNow("search_path", PINNED_SEARCH_PATH);
 		inspect(inspection, finding);
@@ -557,7 +557,7 @@ report(const Inspection *inspection, const Finding *finding)
 
 /* ----- Memory ----- */
 
-/* How many tables this call of the function has looked at, over all rows of its query. */
+/* How many tables the function has looked at, over all rows of its query. */
 static int *
 tables_looked_at(FmgrInfo *flinfo)
 {
@@ -567,8 +567,8 @@ tables_looked_at(FmgrInfo *flinfo)
 }
 
 /*
- * A table has been looked at: let go in time of what the caches have of those before.
- * That is what a session does that has missed invalidations, and as safe.
+ * A table has been looked at: now and then, drop what the caches hold of those
+ * before it.  A session that has missed invalidations does the same, so it is safe.
  */
 static void
 bound_caches(const Inspection *inspection)
@@ -622,7 +622,7 @@ own_triggers(const Inspection *inspection, GuardKind kind)
 	return list_concat(stating, others);
 }
 
-/* Read the options of the first trigger: its own error is the guard's problem. */
+/* Read the options of the first trigger: an error there is the guard's problem. */
 static void
 read_values(const Inspection *inspection, Finding *finding)
 {
@@ -637,7 +637,7 @@ read_values(const Inspection *inspection, Finding *finding)
 		ReadOptions(trigger, info->options, info->noptions, finding->values);
 }
 
-/* Two triggers are of one guard if they are for one PIN, or for one key of the orders. */
+/* Two triggers belong to one guard if they are for one PIN or one key of the orders. */
 static bool
 same_guard(const Finding *a, const Finding *b)
 {
@@ -697,7 +697,7 @@ report_guards(const Inspection *inspection, List *findings)
 	}
 }
 
-/* Columns of portpin's types that no guard keeps; a gate keeps the PIN of its orders. */
+/* Columns of portpin's types without a guard; a gate guards the PIN of its orders. */
 static void
 report_unguarded(const Inspection *inspection, List *findings)
 {
@@ -753,7 +753,7 @@ find_clone(Relation partition, const Trigger *parent)
 	return NULL;
 }
 
-/* A clone can be disabled by itself.  Returns the clones, up to the first problem. */
+/* A clone can be disabled separately.  Returns the clones, up to the first problem. */
 static List *
 inspect_clones(Relation partition, Finding *finding)
 {
@@ -781,7 +781,7 @@ inspect_clones(Relation partition, Finding *finding)
 	return clones;
 }
 
-/* Where the partitioned table itself is in order, what is there only to be found here. */
+/* If the partitioned table itself is in order, look for what is wrong only here. */
 static void
 inspect_rest(const Inspection *inspection, Relation partition, List *clones,
 			 Finding *finding)
@@ -818,8 +818,8 @@ inspect_partition(const Inspection *inspection, Finding *finding)
 }
 
 /*
- * A child that is no partition: triggers of the parent say nothing of its rows.  If its
- * PIN is of portpin's types, it has a row of its own.
+ * A child that is no partition: triggers of the parent do not apply to its rows.  If
+ * its PIN is of portpin's types, the view has a row for the child itself.
  */
 static void
 inspect_child(const Inspection *inspection, Finding *finding)

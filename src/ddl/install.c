@@ -34,7 +34,7 @@
 /* ----- The table ----- */
 
 /*
- * The functions are not STRICT, for the sake of their optional arguments.  A NULL
+ * The functions are not STRICT, because of their optional arguments; but a NULL
  * table must not look like one that has been guarded.
  */
 static Oid
@@ -64,8 +64,8 @@ open_table_to_guard(Oid relid, LOCKMODE lock)
 					   get_rel_name(relid));
 
 	/*
-	 * Only an owner may run what locks out readers: nobody else makes them
-	 * wait.
+	 * Only an owner may run what locks out readers: no other role may make
+	 * them wait.
 	 */
 	if (lock == AccessExclusiveLock &&
 		!object_ownercheck(RelationRelationId, relid, GetUserId()))
@@ -85,8 +85,9 @@ open_table_to_guard(Oid relid, LOCKMODE lock)
 }
 
 /*
- * Rows of inheritance children are not rows of the parent to foreign keys and to
- * triggers; of partitions they are, but only as long as all have the guard.
+ * To foreign keys and triggers, rows of inheritance children are not rows of the
+ * parent.  Rows of partitions are, but only as long as all partitions have the
+ * guard.
  */
 void
 CheckIsNotPartOfAnother(Relation table)
@@ -114,7 +115,7 @@ CheckIsNotPartOfAnother(Relation table)
 
 /* ----- Arguments ----- */
 
-/* An array's braces are understood, since a list of columns looks like one. */
+/* Accept an array's braces, since a list of columns looks like an array. */
 static char *
 without_braces(char *words)
 {
@@ -271,7 +272,7 @@ name_is_taken(const PlannedTrigger *trigger, const char *name)
 	return false;
 }
 
-/* base[_tag][_number][_suffix]; of these, a long tag is cut. */
+/* base[_tag][_number][_suffix]; a long tag is truncated. */
 static char *
 trigger_name(const PlannedTrigger *trigger, const char *tag, int number)
 {
@@ -285,7 +286,7 @@ trigger_name(const PlannedTrigger *trigger, const char *tag, int number)
 	return makeObjectName(trigger->base, tag, label.len > 0 ? label.data : NULL);
 }
 
-/* Are the names free that the new triggers would have? */
+/* Are the names of the new triggers still free? */
 static bool
 names_are_free(const GuardPlan *plan, const char *tag, int number)
 {
@@ -332,8 +333,9 @@ place_is_taken(const GuardPlan *plan, Oid table, const char *name)
 }
 
 /*
- * Take the place of a trigger that the guard has: of the one of this name, or without
- * a name, of one that fires likewise.  CREATE OR REPLACE can't change a constraint's.
+ * Take the place of a trigger that the guard has: the one of this name, or if no
+ * name is given, one that fires at the same events.  CREATE OR REPLACE can't change
+ * a constraint trigger.
  */
 static void
 take_place(const GuardPlan *plan, PlannedTrigger *planned, const char *name)
@@ -361,8 +363,8 @@ take_place(const GuardPlan *plan, PlannedTrigger *planned, const char *name)
 }
 
 /*
- * Give each planned trigger a name: that of the one whose place it takes, if any; else
- * one that is free, with the columns in it and a number if it must be.
+ * Give each planned trigger a name: that of the one whose place it takes, if any;
+ * else a free one, with the columns and a number in it if need be.
  */
 static void
 name_triggers(GuardPlan *plan)
@@ -449,7 +451,7 @@ write_triggers(const GuardPlan *plan, Script *script)
 									  trigger->arguments));
 
 		/*
-		 * That is not said in CREATE TRIGGER, which would make it fire as by
+		 * CREATE TRIGGER can't say that: it makes the trigger fire as by
 		 * default.
 		 */
 		if (trigger->always)
@@ -459,7 +461,7 @@ write_triggers(const GuardPlan *plan, Script *script)
 	}
 }
 
-/* Of a table without rows nothing is left to be looked at; what is in shards is not seen here. */
+/* Is a table known to have no rows?  Those in shards can't be seen from here. */
 bool
 IsEmptyTable(Relation table)
 {
@@ -480,8 +482,8 @@ IsEmptyTable(Relation table)
 }
 
 /*
- * Rows that are there already may not pass: then the CHECK is NOT VALID, which
- * means that it holds for every row that is written from now on.
+ * Rows that are there already may fail: then the CHECK is NOT VALID, and holds for
+ * every row that is written from now on.
  */
 static void
 write_checks(const GuardPlan *plan, Script *script)
@@ -509,7 +511,7 @@ write_checks(const GuardPlan *plan, Script *script)
 	}
 }
 
-/* Drop the triggers of the guard on one table; with replace, those that no other takes the place of. */
+/* Drop the guard's triggers on one table; with replace, only those not replaced. */
 static void
 write_trigger_drops(const GuardPlan *plan, Relation table, bool replace, Script *script)
 {
@@ -538,7 +540,7 @@ write_trigger_drops(const GuardPlan *plan, Relation table, bool replace, Script 
 	}
 }
 
-/* Drop the CHECKs of the guard's column that are not planned, or that were. */
+/* Drop the CHECKs of the guard's column; with replace, only unplanned ones. */
 static void
 write_check_drops(const GuardPlan *plan, bool replace, Script *script)
 {
@@ -579,7 +581,7 @@ write_drops(const GuardPlan *plan, bool replace, Script *script)
 		write_check_drops(plan, replace, script);
 }
 
-/* Statistics would go on showing PINs that the rows no longer hold; Citus takes no such statement. */
+/* Statistics would go on showing PINs that are gone.  Citus rejects the statement. */
 static void
 write_statistics(const GuardPlan *plan, int target, Script *script)
 {
@@ -590,7 +592,7 @@ write_statistics(const GuardPlan *plan, int target, Script *script)
 									  target));
 }
 
-/* Every trigger of the guard that is there, on the table and its partitions. */
+/* Every existing trigger of the guard, on the table and its partitions. */
 static List *
 all_guard_triggers(const GuardPlan *plan)
 {
@@ -607,7 +609,7 @@ all_guard_triggers(const GuardPlan *plan)
 	return all;
 }
 
-/* The options that the guard in the plan's place has; all NULL where none states them. */
+/* The options of the guard in the plan's place; all NULL if none states them. */
 static void
 present_options(const GuardPlan *plan, char **values)
 {
@@ -651,8 +653,8 @@ refuse_second_guard(const GuardPlan *plan, const Trigger *trigger)
 }
 
 /*
- * The statements that carry a plan out.  What is there already is an error, or with
- * replace gives its place: by CREATE OR REPLACE TRIGGER, without a gap.
+ * The statements that carry a plan out.  A guard that is there already is an error,
+ * or with replace gives up its place: by CREATE OR REPLACE TRIGGER, without a gap.
  */
 void
 WriteInstallation(GuardPlan *plan, bool replace, Script *script)
@@ -669,7 +671,7 @@ WriteInstallation(GuardPlan *plan, bool replace, Script *script)
 		write_drops(plan, true, script);
 }
 
-/* Open a table to remove a guard from.  A partition's belongs to the whole table. */
+/* Open a table to remove its guard.  A partition's guard belongs to the whole table. */
 Relation
 OpenGuardedTable(FunctionCallInfo fcinfo)
 {
@@ -722,7 +724,7 @@ IdentifyGuard(Relation table, GuardKind kind, List *names, Oid domain, char **va
 	return any;
 }
 
-/* There is nothing to be removed: an error, but for IF EXISTS. */
+/* There is nothing to remove: an error, unless if_exists is given. */
 void
 ReportNoGuard(Relation table, bool if_exists)
 {
@@ -746,7 +748,7 @@ WriteRemoval(GuardPlan *plan, Script *script)
 	write_statistics(plan, -1, script);
 }
 
-/* Had the guard in the plan's place this option, with the same value? */
+/* Did the guard in the plan's place have this option, with the same value? */
 bool
 KeepsOption(const GuardPlan *plan, int option)
 {
@@ -756,7 +758,7 @@ KeepsOption(const GuardPlan *plan, int option)
 	return present[option] != NULL && strcmp(present[option], plan->values[option]) == 0;
 }
 
-/* A guard that takes the place of another one keeps no options but its own: tell which. */
+/* A guard that replaces another keeps only its own options: tell which are lost. */
 static void
 note_lost_options(const GuardPlan *plan)
 {
@@ -783,8 +785,9 @@ note_lost_options(const GuardPlan *plan)
 
 /*
  * Read the arguments of an installer, check them and write the guard's statements.
- * Returns the table under the lock that the strongest of them takes: to take it later
- * invites a deadlock.  Looks first, to know which; then locks, and looks again.
+ * Returns the table with the strongest lock that they take: taking it later would
+ * invite a deadlock.  So look first, to know which lock that is; then take it, and
+ * look again.
  */
 Relation
 PrepareInstallation(FunctionCallInfo fcinfo, GuardKind kind, WriteGuard write,
@@ -829,7 +832,10 @@ return_statement(ReturnSetInfo *result, const char *statement)
 
 #define CITUS_TRIGGERS "citus.enable_unsafe_triggers"
 
-/* Citus does not say what makes it take triggers; nor has its error a code of its own. */
+/*
+ * Citus does not say how to make it accept triggers; its error has no code of its
+ * own.
+ */
 static void
 add_citus_hint(void *arg pg_attribute_unused())
 {
@@ -846,8 +852,8 @@ citus_may_refuse(Oid table)
 }
 
 /*
- * Run the statements and return them as rows, in a transaction where it takes one.
- * Their operators are pg_catalog's, whatever search_path the caller has.
+ * Run the statements and return them as rows, within BEGIN and COMMIT if they need
+ * it.  Their operators are pg_catalog's, whatever search_path the caller has.
  */
 void
 RunScript(Script *script, FunctionCallInfo fcinfo)

@@ -4,8 +4,8 @@
  *
  * The installers validate everything that the triggers would ask for at their first
  * row, then run the statements and return them, fit to be pasted into a migration.
- * They run with the rights of the caller: what a role may not do by hand, they don't
- * do for it.
+ * They run with the rights of the caller, and do nothing for a role that it may not
+ * do by hand.
  *
  * The columns that were found are written into the triggers as arguments: a second
  * PIN column or foreign key that comes later changes nothing.

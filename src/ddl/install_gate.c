@@ -154,7 +154,10 @@ write_gate(Relation orders, char **options, bool replace, Oid domain,
 		check_fires_last(plan);
 }
 
-/* The application's triggers may lock the account or use up its PIN: too early here. */
+/*
+ * The application's triggers may lock the account or use up its PIN: here, too
+ * early.
+ */
 static void
 note_early_triggers(const GuardPlan *plan)
 {
@@ -169,8 +172,8 @@ note_early_triggers(const GuardPlan *plan)
 
 /*
  * port_pin_gate(orders regclass, fk text, via text, pin text, scope text,
- *				 verdict text, redact boolean, account_pin text, replace boolean,
- *				 OUT statement text)
+ *				 source text, verdict text, redact boolean, account_pin text,
+ *				 replace boolean, OUT statement text)
  *		returns setof text
  *
  * Installs port_pin_gate_trigger() on a table; the arguments are the trigger's.

@@ -32,7 +32,7 @@ PG_FUNCTION_INFO_V1(port_pin_unprotect);
 
 /* ----- What is asked of the table ----- */
 
-/* What keeps a row in place is its primary key: find its columns. */
+/* A row is kept in place by its primary key: find its columns. */
 static char *
 primary_key(Relation table)
 {
@@ -96,8 +96,8 @@ check_pin_is_no_key(const GuardPlan *plan)
 }
 
 /*
- * A column that the guard writes is its own, and can be NULL.  Where a PIN has other
- * digits, nothing else may be said by it.
+ * A column that the guard writes must be the guard's own, and can be NULL.  It
+ * changes with the digits of the PIN, so no other rule may go by it.
  */
 static void
 check_stamped_column(const GuardPlan *plan, const Stamp *stamp)
@@ -130,7 +130,7 @@ check_stamped_column(const GuardPlan *plan, const Stamp *stamp)
 	}
 }
 
-/* What a new PIN must not be like has to be another column, known when it is asked. */
+/* unlike must name other columns than the PIN, known when the PIN is checked. */
 static void
 check_unlike(const GuardPlan *plan)
 {
@@ -196,8 +196,9 @@ check_rules(const GuardPlan *plan)
 }
 
 /*
- * A guard of a lock alone has no place beside that of a PIN, which can have the lock
- * as well; nor in its place: to take a PIN's guard away, say so.
+ * A guard of a lock alone must not stand beside that of a PIN, which can have the
+ * lock as well.  It must not take its place either: a PIN's guard is removed only
+ * explicitly.
  */
 static void
 check_keeps_pin(const GuardPlan *plan)
@@ -257,8 +258,8 @@ write_protection(Relation table, char **rules, bool replace, Oid domain,
 }
 
 /*
- * What the rules for the age of PINs find in a table with rows: PINs of unknown age.
- * Once the guard is there, nobody else can write it.
+ * In a table with rows, the rules for the age of PINs find PINs of unknown age.
+ * Once the guard is there, only the guard can write an age.
  */
 static void
 note_unknown_age(const GuardPlan *plan)
@@ -274,7 +275,7 @@ note_unknown_age(const GuardPlan *plan)
 			errhint("To give them an age, roll back and fill the column before the table is guarded: from now on the guard alone writes it."));
 }
 
-/* What fires behind the trigger that stamps can make it refuse rows. */
+/* Triggers that fire later than the one that stamps can make the guard refuse rows. */
 static void
 note_late_triggers(const GuardPlan *plan)
 {
@@ -287,7 +288,7 @@ note_late_triggers(const GuardPlan *plan)
 				errhint("If one of them changes the port PIN or its stamp, the row is refused: BEFORE triggers fire in the order of their names."));
 }
 
-/* Samples of readable PINs stay in the shards' statistics until these are made anew. */
+/* The shards' statistics keep samples of readable PINs until ANALYZE makes new ones. */
 static void
 note_shard_statistics(const GuardPlan *plan)
 {
@@ -349,9 +350,9 @@ note_what_is_left(const GuardPlan *plan)
  *
  * changed is the column (timestamptz) in which the guard writes when a PIN is set or
  * gets other digits; no order gets in while the PIN is younger than min_age, or when
- * it is older than max_age.  used is the column (timestamptz) in which the gate writes
- * that an order has used the PIN: then it ports no more.  history writes all that
- * becomes of the PIN to port_pin_history; it needs a primary key.  unlike names
+ * it is older than max_age.  used is the column (timestamptz) in which the gate notes
+ * that an order has used the PIN, which then ports no more.  history writes all that
+ * happens to the PIN to port_pin_history; it needs a primary key.  unlike names
  * columns whose digits a new PIN must not repeat, and forbid_weak refuses new PINs
  * that guessers try first.
  * 42710 where the PIN is guarded already, unless the guard is to be replaced.
@@ -382,7 +383,7 @@ port_pin_protect(PG_FUNCTION_ARGS)
 
 /* ----- port_pin_unprotect ----- */
 
-/* The gates would refuse every order, so they go first. */
+/* Without the guard, the gates would refuse every order, so they must go first. */
 static void
 check_no_gate(Relation table, Oid domain)
 {

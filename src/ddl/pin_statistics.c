@@ -23,7 +23,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
-/* What depends on a column of a table keeps samples of its own. */
+/* Objects that depend on a column keep samples of their own. */
 static void
 remove_dependent_statistics(Oid relid, AttrNumber column)
 {
@@ -57,8 +57,9 @@ remove_dependent_statistics(Oid relid, AttrNumber column)
 }
 
 /*
- * What ANALYZE kept of the PINs, here and on partitions.  SET STATISTICS 0 only
- * keeps it from making more.  The lock makes it wait until that is committed.
+ * Remove what ANALYZE kept of the PINs, here and on partitions.  SET STATISTICS 0
+ * only keeps ANALYZE from collecting more.  The lock makes ANALYZE wait until that
+ * is committed.
  */
 void
 RemovePinStatistics(Relation table, const char *column)

@@ -93,9 +93,9 @@ equals_by_catalog(Oid type)
 }
 
 /*
- * Can a condition compare this column?  Only by = of pg_catalog: IS DISTINCT FROM is
- * restored by name, with whatever search_path a restore has.  And not if its
- * collation calls different strings equal: they may be the keys of two accounts.
+ * Can a condition compare this column?  Only with = of pg_catalog: IS DISTINCT FROM
+ * is restored by name, with the search_path of the restore.  And not if its
+ * collation treats different strings as equal: they may be the keys of two accounts.
  */
 static bool
 is_comparable(Relation rel, AttrNumber column)
@@ -107,7 +107,7 @@ is_comparable(Relation rel, AttrNumber column)
 		(!OidIsValid(collation) || get_collation_isdeterministic(collation));
 }
 
-/* OLD and NEW differ in one of these columns; NULL if that can't be written. */
+/* The condition that one of these columns changes; NULL if that can't be written. */
 char *
 ColumnsDiffer(Relation rel, int ncolumns, const AttrNumber *columns)
 {
@@ -129,7 +129,7 @@ ColumnsDiffer(Relation rel, int ncolumns, const AttrNumber *columns)
 
 /* ----- What is there already ----- */
 
-/* Do two lists name the same columns, in whatever order? */
+/* Do two lists name the same columns, in any order? */
 bool
 SameNames(List *a, List *b)
 {
@@ -183,7 +183,7 @@ KindTriggers(Relation table, GuardKind kind, Oid domain)
 	return found;
 }
 
-/* Does a trigger name just the columns that the plan is for? */
+/* Does a trigger name exactly the columns that the plan is for? */
 static bool
 names_same_columns(const GuardPlan *plan, const Trigger *trigger)
 {
@@ -192,7 +192,7 @@ names_same_columns(const GuardPlan *plan, const Trigger *trigger)
 	return names != NIL && SameNames(names, OptionColumns(plan->values[0]));
 }
 
-/* Is there a guard of just these columns? */
+/* Is there a guard of exactly these columns? */
 static bool
 guard_is_there(const GuardPlan *plan)
 {
@@ -207,9 +207,10 @@ guard_is_there(const GuardPlan *plan)
 }
 
 /*
- * The triggers on a table that are parts of the guard that is planned.  They name the
- * same columns, or none: a guard of a PIN takes in that of a lock alone.  Where there
- * are no such triggers, those are meant that name columns which are gone.
+ * The triggers on a table that are part of the planned guard.  They name the same
+ * columns, or none: a guard of a PIN takes over that of a lock alone.  If no trigger
+ * names these columns, those that name columns which are gone belong to the guard,
+ * too.
  */
 List *
 GuardTriggers(const GuardPlan *plan, Relation table)
@@ -254,8 +255,8 @@ calls_for_column(Node *expression, Oid function, AttrNumber column)
 }
 
 /*
- * A trigger of others that fires for rows that are inserted or updated.  A clone is
- * what its partitioned table has, and has been looked at there.
+ * Does a trigger fire for rows that are inserted or updated?  A clone is looked at
+ * on its partitioned table.
  */
 static bool
 fires_for_rows(const Trigger *trigger)
@@ -272,8 +273,8 @@ append_name(StringInfo names, const Trigger *trigger)
 }
 
 /*
- * The triggers of others that fire for a row before an AFTER gate does, and can change
- * its account; NULL if there are none.  Those of constraints are there to look.
+ * The other triggers that fire for a row before an AFTER gate does, and can change
+ * its account; NULL if there are none.  Constraint triggers only look.
  */
 char *
 EarlyTriggers(const GuardPlan *plan, Relation table)
@@ -298,7 +299,7 @@ EarlyTriggers(const GuardPlan *plan, Relation table)
 	return names.len > 0 ? names.data : NULL;
 }
 
-/* The trigger that stamps rows, by its name; NULL if none does. */
+/* The name of the trigger that stamps rows; NULL if none does. */
 static const char *
 stamping_trigger(const GuardPlan *plan)
 {
@@ -317,7 +318,7 @@ stamping_trigger(const GuardPlan *plan)
 }
 
 /*
- * The triggers of others that fire for a row behind the one that stamps it, and can
+ * The other triggers that fire for a row later than the one that stamps it, and can
  * change what it wrote; NULL if there are none, or nothing is stamped.
  */
 char *
@@ -340,7 +341,7 @@ LateTriggers(const GuardPlan *plan, Relation table)
 	return names.len > 0 ? names.data : NULL;
 }
 
-/* A CHECK that calls a function of portpin for a column, and perhaps, or not, asks for more. */
+/* A CHECK that calls a function of portpin for a column, and if alone, does no more. */
 static char *
 find_check(Relation table, Oid function, AttrNumber column, bool alone, bool *valid)
 {
@@ -375,7 +376,7 @@ FindCheck(Relation table, Oid function, AttrNumber column, bool *valid)
 	return find_check(table, function, column, false, valid);
 }
 
-/* One that does no more, so that it may have been made by an installer. */
+/* The same, but one that does no more, so that an installer may have made it. */
 char *
 FindOwnCheck(Relation table, Oid function, AttrNumber column)
 {

@@ -3,7 +3,7 @@
  *		What a guard consists of: the triggers and CHECKs that its options ask for.
  *
  * The installers carry a plan out; the view port_pin_guards compares one with the
- * catalogs.  So what is installed, what is watched and what is removed is said once.
+ * catalogs.  So what is installed, watched and removed is defined once.
  */
 #ifndef PORTPIN_PLAN_H
 #define PORTPIN_PLAN_H
@@ -17,7 +17,7 @@
 #include "trigger/gate.h"
 #include "trigger/option.h"
 
-/* The name of a trigger that fires behind those of others, which are in lower case. */
+/* Sorts after other triggers' names in lower case, so that the trigger fires last. */
 #define STAMP_TRIGGER_BASE "zz_port_pin_protect"
 
 typedef struct PlannedTrigger
@@ -29,7 +29,7 @@ typedef struct PlannedTrigger
 	int16		type;			/* as in pg_trigger */
 	char	   *condition;		/* NULL if it fires for every row */
 	char	   *arguments;		/* as literals */
-	const char *lack;			/* what it means that there is none */
+	const char *lack;			/* what it means if there is none */
 	char	   *name;			/* of the trigger that is there, or is to be */
 	bool		exists;
 	bool		always;			/* fires where replication applies changes,

@@ -3,11 +3,11 @@
  *		The parts of a gate.
  *
  * A gate that refuses is one AFTER trigger for each event, and on a partitioned
- * table one more that follows row movement.  Their names begin with an underscore, so
- * that they fire before triggers of the application, which may lock the account or
- * use up its PIN.  A gate that records verdicts or redacts is one BEFORE trigger,
- * the last of them; where accounts note that a PIN was used, there is an AFTER trigger
- * beside it, for only that knows which orders are stored.
+ * table one more that follows row movement.  Their names begin with an underscore,
+ * so that they fire before triggers of the application, which may lock the account
+ * or use up its PIN.  A gate that records verdicts or redacts is one BEFORE trigger,
+ * the last of them; where accounts note that a PIN was used, there is an AFTER
+ * trigger beside it, since only that knows which orders are stored.
  */
 #include "postgres.h"
 
@@ -18,7 +18,7 @@
 
 #include "table/column.h"
 
-/* When an UPDATE may need judging: another key, another PIN, or into scope. */
+/* When an UPDATE may need judging: on a new key, a new PIN, or entry into scope. */
 static char *
 update_condition(Relation orders, const Gate *gate)
 {
@@ -89,7 +89,7 @@ plan_changing_triggers(GuardPlan *plan, const Gate *gate, char *arguments)
 				   .lack = "no trigger AFTER INSERT OR UPDATE notes that PINs are used: orders are refused");
 }
 
-/* Which gate is meant: all that it takes to remove it. */
+/* Identify a gate: enough to remove it. */
 void
 IdentifyGate(Relation orders, char **options, Oid domain, GuardPlan *plan)
 {
@@ -100,7 +100,7 @@ IdentifyGate(Relation orders, char **options, Oid domain, GuardPlan *plan)
 	plan->values = options;
 }
 
-/* What a gate with these options consists of, which lead to what was found. */
+/* What a gate that was found by these options consists of. */
 void
 PlanGate(Relation orders, char **options, const Gate *gate, Oid domain, GuardPlan *plan)
 {

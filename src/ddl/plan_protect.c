@@ -2,10 +2,10 @@
  * plan_protect.c
  *		The parts of the guard of a table with PINs.
  *
- * One trigger AFTER UPDATE states the rules.  To forbid deletes or to keep history
- * takes more, and so does a partitioned table, where an UPDATE can move a row, and so
- * do rules for PINs that are new.  A sealed column has two triggers that seal, and a
- * CHECK for the day when they are disabled; columns that the guard writes have a last
+ * One trigger AFTER UPDATE states the rules.  Forbidding deletes, keeping history
+ * and rules for new PINs take more triggers, and so does a partitioned table, where
+ * an UPDATE can move a row.  A sealed column has two triggers that seal, and a CHECK
+ * for the day when they are disabled; columns that the guard writes take a last
  * BEFORE trigger.
  */
 #include "postgres.h"
@@ -40,7 +40,7 @@ is_partitioned(Relation table)
 
 /* ----- Keeping PINs set ----- */
 
-/* Is there more to be asked of a PIN that changes than that it stays set? */
+/* Does the guard ask more of a PIN that changes than that it stays set? */
 static bool
 watches_digits(const GuardPlan *plan)
 {
@@ -48,7 +48,7 @@ watches_digits(const GuardPlan *plan)
 		(AsksForNewPins(plan->values) && !plan->sealed);
 }
 
-/* Add the column that a rule names, if it does; returns how many. */
+/* Add the column that a rule names, if any; returns how many were added. */
 static int
 add_column(const GuardPlan *plan, AccountRule rule, AttrNumber *column)
 {
@@ -56,7 +56,7 @@ add_column(const GuardPlan *plan, AccountRule rule, AttrNumber *column)
 	return *column == InvalidAttrNumber ? 0 : 1;
 }
 
-/* The columns that make the trigger look when they change, the PIN among them. */
+/* The columns whose changes the trigger must look at, the PIN among them. */
 static int
 watched_columns(const GuardPlan *plan, AttrNumber *columns)
 {
@@ -77,11 +77,11 @@ watched_columns(const GuardPlan *plan, AttrNumber *columns)
 }
 
 /*
- * When the trigger must look: for a typed PIN, only when it will refuse.  For legacy
- * text, where blank has many spellings, whenever the PIN changes; so for a sealed
- * one, whose type has no constraint, and where its digits matter.  With history, it is
- * when the lock changes, too.
- * NULL where that can't be written: then it looks at every row.
+ * When the trigger must look at a row: for a typed PIN, only when it will refuse.
+ * For legacy text, where blank has many spellings, whenever the PIN changes; likewise
+ * for a sealed PIN, whose type has no constraint, and where its digits matter.  With
+ * history, also when the lock changes.
+ * NULL if that can't be written: then it looks at every row.
  */
 static char *
 update_condition(const GuardPlan *plan)
@@ -120,8 +120,8 @@ pin_argument(const GuardPlan *plan)
 }
 
 /*
- * TRUNCATE fires the triggers of the tables that it names, so each partition needs one;
- * a shard does not, for it is the whole table that is truncated.
+ * TRUNCATE fires only the triggers of the tables that it names, so each partition
+ * needs one.  A shard does not, since only the whole table is truncated.
  */
 static void
 plan_truncate(GuardPlan *plan)
@@ -143,7 +143,7 @@ plan_truncate(GuardPlan *plan)
 				   "no trigger BEFORE TRUNCATE, though history is kept: the table can be truncated unseen");
 }
 
-/* It fires for every row: one that moves to another partition keeps its stamps. */
+/* It fires for every row, so a row that moves to another partition keeps its stamps. */
 static void
 plan_stamp(GuardPlan *plan)
 {
@@ -255,7 +255,7 @@ plan_seal(GuardPlan *plan)
 			  "no CHECK (port_pin_check_sealed(...)): digits that get past the triggers are stored readable");
 }
 
-/* Which guard is meant: all that it takes to remove it, even if its column is gone. */
+/* Identify a guard: enough to remove it, even if its column is gone. */
 void
 IdentifyProtection(Relation table, char **rules, Oid domain, GuardPlan *plan)
 {
@@ -272,7 +272,7 @@ IdentifyProtection(Relation table, char **rules, Oid domain, GuardPlan *plan)
 		ColumnIsSealed(table, plan->pin, domain);
 }
 
-/* Columns that the rules name must be there, of a type that the gate can read. */
+/* Columns that the rules name must exist, with a type that the gate can read. */
 static void
 check_rule_columns(Relation table, char **rules)
 {
@@ -284,7 +284,7 @@ check_rule_columns(Relation table, char **rules)
 	(void) FindColumns(table, OptionColumns(rules[RULE_UNLIKE]));
 }
 
-/* What these rules ask for on this table.  The relation must stay open with the plan. */
+/* What these rules ask for on this table.  It must stay open while the plan is used. */
 void
 PlanProtect(Relation table, char **rules, Oid domain, GuardPlan *plan)
 {
