@@ -1,11 +1,11 @@
 --
--- Privileges: said here by name, so that default privileges neither give nor take any.
+-- Privileges: granted here by name, so that default privileges neither give nor take any.
 --
 
 DO $privileges$
 DECLARE
 	-- A role that may ask whether a PIN is right, or set up a gate that does, can guess;
-	-- and the trigger functions state the rules of a table.
+	-- and one that may execute the trigger functions can state the rules of a table.
 	closed CONSTANT pg_catalog.text[] := ARRAY['port_pin_check', 'port_pin_seal', 'port_pin_seal_keys',
 		'port_pin_lift_source_lockout', 'port_pin_failures_trigger', 'port_pin_key_stats'];
 	guarding CONSTANT pg_catalog.text[] := ARRAY[

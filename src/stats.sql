@@ -2,8 +2,8 @@
 -- Figures for monitoring
 --
 
--- A view's functions are called with the rights of the role that reads it, and a
--- server without keys has figures, too.
+-- A view calls functions with the rights of the role that reads it, hence SECURITY
+-- DEFINER; and a server without keys has figures, too.
 CREATE FUNCTION port_pin_key_stats(OUT keys_loaded pg_catalog.int4, OUT sealing_key pg_catalog.text)
 	LANGUAGE plpgsql STABLE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp

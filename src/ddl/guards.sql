@@ -36,8 +36,8 @@ pin_type (type) AS (
 	WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid
 		AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid
 ),
--- What depends on the types and on the trigger functions is looked up, so that the
--- number of other tables does not count.
+-- Look up what depends on the types and on the trigger functions, so that the number
+-- of other tables does not matter.
 guarded (relation) AS (
 	SELECT COALESCE(pg_catalog.pg_partition_root(t.tgrelid), t.tgrelid)::pg_catalog.oid
 	FROM (VALUES
@@ -62,7 +62,7 @@ guarded (relation) AS (
 		AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
 		AND NOT c.relispartition AND c.relpersistence OPERATOR(pg_catalog.<>) 't'
 ),
--- What a role was granted that can walk past the guards.  Functions have no relation.
+-- Grants that let a role get past the guards.  Functions have no relation.
 granted AS (
 	SELECT NULL::pg_catalog.oid AS relation, x.grantee,
 		pg_catalog.format('EXECUTE ON FUNCTION %s', p.oid::pg_catalog.regprocedure) AS privilege,
@@ -114,7 +114,7 @@ SELECT n.relation::pg_catalog.regclass, NULL, 'grant', NULL, NULL,
 	NULL
 FROM named AS n
 UNION ALL
--- pg_restore --disable-triggers leaves them enabled, but not always.
+-- pg_restore --disable-triggers leaves them enabled, but not ENABLE ALWAYS.
 SELECT f.relation, NULL, 'record', r.name,
 	CASE WHEN t.tgenabled IS NULL THEN 'missing' WHEN t.tgenabled OPERATOR(pg_catalog.=) 'O' THEN 'enabled'
 		WHEN t.tgenabled OPERATOR(pg_catalog.=) 'D' THEN 'disabled' ELSE 'replica' END,
@@ -142,7 +142,7 @@ COMMENT ON COLUMN port_pin_guards.problem IS 'what is wrong, NULL where all is w
 COMMENT ON COLUMN port_pin_guards.hint IS 'what mends it; NULL where the definition does';
 
 -- For migrations and CI: a schema that was loaded from a tool's dump may have lost
--- its guards, and a view that knows of none shows none.
+-- its guards, and then the view has nothing to show.
 CREATE FUNCTION port_pin_assert_guarded(VARIADIC relations pg_catalog.regclass[] DEFAULT '{}')
 	RETURNS pg_catalog.void
 	LANGUAGE plpgsql STABLE
@@ -160,7 +160,7 @@ BEGIN
 		FROM pg_catalog.pg_extension e
 			JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
 		WHERE e.extname OPERATOR(pg_catalog.=) 'portpin';
-	-- Whichever partition is named, the whole table is meant, and no other is looked at.
+	-- A partition stands for the whole table, and no table but those named is looked at.
 	EXECUTE pg_catalog.format(
 		'WITH named AS (SELECT r.relation, r.number,'
 		' COALESCE(pg_catalog.pg_partition_root(r.relation), r.relation) AS whole'

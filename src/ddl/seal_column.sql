@@ -3,9 +3,9 @@
 --
 
 -- Every write seals, so a readable PIN stays where it is until it is sealed there,
--- and none is added.  The first round goes through the table as it lies, in batches,
--- and leaves out the rows that others hold: several calls at once share the work.
--- The second round takes the rest row by row: it seals or reports each.
+-- and none is added.  The first round goes through the table in physical order, in
+-- batches, and skips rows that others have locked: so concurrent calls share the work.
+-- The second round takes the rest row by row, and seals or reports each.
 --
 -- A procedure that commits can't set search_path, so each of its transactions does.
 CREATE PROCEDURE port_pin_seal_column(
@@ -85,7 +85,7 @@ BEGIN
 	IF NOT EXISTS (SELECT FROM pg_trigger
 			WHERE tgrelid = accounts AND tgenabled IN ('O', 'A')
 				AND tgfoid = (portpin || '.port_pin_seal_trigger()')::regprocedure) THEN
-		-- The call that makes its guard whole, with the options that it has.
+		-- The call that completes its guard, with the options that it has.
 		EXECUTE format('SELECT min(definition) FROM %s.port_pin_inspect($1)'
 			' WHERE guard = ''protect'' AND pin_column = $2', portpin)
 			INTO hint USING accounts, pin_column;
@@ -95,7 +95,7 @@ BEGIN
 					portpin, accounts, quote_ident(pin_column)));
 	END IF;
 
-	-- A function that somebody planted beside ours, for the domain, is not chosen.
+	-- Casts to text, so that a function planted beside ours for the domain is not chosen.
 	readable := format('NOT %s.port_pin_is_sealed(%I::text)', portpin, pin_column);
 	problem := format('%s.port_pin_problem(%I::text)', portpin, pin_column);
 	seal := format('WITH done AS (UPDATE %%s SET %1$I = %1$I WHERE %%s AND %2$s RETURNING %1$I::text AS pin)'
@@ -116,7 +116,7 @@ BEGIN
 			PERFORM pg_catalog.set_config('search_path', path, true);
 			PERFORM set_config('application_name', left('port_pin_seal_column: ' || progress, 63), true);
 
-			-- However far it has to read for them, no row is locked meanwhile.
+			-- No row is locked while this reads, however far it has to go.
 			EXECUTE format('SELECT max(ctid) AS last, array_agg(ctid) AS rows FROM (SELECT ctid FROM ONLY %s'
 					' WHERE ctid > $1 AND %s AND coalesce(%s, ''blank'') = ''blank'' LIMIT $2) s',
 					part, readable, problem)
@@ -145,7 +145,7 @@ BEGIN
 		pages_before := pages_before + pg_relation_size(part) / current_setting('block_size')::int;
 	END LOOP;
 
-	-- Only keys stay behind when the first COMMIT turns this into a held cursor.
+	-- The first COMMIT turns this into a held cursor, which keeps only keys, no PINs.
 	FOR this IN EXECUTE format('SELECT ARRAY[%s] AS key, %s AS problem FROM %s WHERE %s ORDER BY %s',
 			key_as_text, problem, accounts, readable, key_columns) LOOP
 		COMMIT;

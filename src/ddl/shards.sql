@@ -3,10 +3,10 @@
 --
 
 -- Citus keeps the rows of a table in shards: tables on its nodes, with triggers of
--- their own.  Each node looks at its shards as port_pin_inspect does at any table; and
--- what their table is guarded by, a shard must be guarded by, too.
+-- their own.  Each node inspects its shards as it does any table; and a shard must
+-- have every guard that its table has.
 --
--- plpgsql looks names up when it comes to them: without Citus it does not.
+-- plpgsql looks names up only when it gets to them, which it does not without Citus.
 CREATE FUNCTION port_pin_inspect_shards(
 	tables pg_catalog.regclass[],
 	OUT relation pg_catalog.text,
