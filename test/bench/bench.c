@@ -49,7 +49,7 @@ write_count(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* Of a relation: so a session is told that another one has recorded a failure. */
+/* Of a relation: that tells a session that another one has recorded a failure. */
 Datum
 invalidate(PG_FUNCTION_ARGS)
 {

@@ -13,7 +13,7 @@ CREATE FUNCTION bench.invalidate(relation regclass, really boolean) RETURNS void
 
 CREATE TABLE bench.size AS SELECT :rows::int AS rows, :accounts::int AS accounts;
 
--- The PIN of an account, such that pgbench can compute it, too.
+-- The PIN of an account, by a formula that pgbench can compute, too.
 CREATE FUNCTION bench.pin_of(id bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT (100000 + id % 900000)::text
 $$;
@@ -22,7 +22,7 @@ $$;
 -- What is measured.  A text may have several statements, each on a line of its own.
 CREATE TABLE bench.section (
     section text PRIMARY KEY, title text,
-    setup text,          -- before it is timed: what takes long to make
+    setup text,          -- before it is timed: anything that takes long to make
     position int GENERATED ALWAYS AS IDENTITY);
 
 CREATE TABLE bench.variant (
@@ -143,7 +143,7 @@ BEGIN
 END $$;
 
 
--- What came of it.
+-- The results.
 CREATE VIEW bench.instructions AS
 WITH cost AS (
     SELECT section, variant, v.base, (b.instructions - a.instructions) / (v.many - v.few) AS instructions
@@ -180,7 +180,7 @@ LEFT JOIN bench.cost a ON a.section = t.section AND a.variant = t.against
 WHERE t.against IS NULL OR a.variant IS NOT NULL;
 
 
--- The peers: what else one would write.
+-- The peers: what you would write instead.
 CREATE FUNCTION bench.always_true(text) RETURNS boolean
     AS :'library', 'always_true' LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION bench.do_nothing() RETURNS trigger AS :'library', 'do_nothing' LANGUAGE c;
@@ -239,8 +239,8 @@ BEGIN
     EXECUTE format('ANALYZE %s', accounts);
 END $$;
 
--- A table of orders, with a foreign key where accounts are named, and a gate with these
--- options, if any.
+-- A table of orders, with a foreign key if accounts are named, and a gate if its
+-- options are.
 CREATE PROCEDURE bench.orders(orders text, accounts text, gate text = NULL) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE TABLE %s (id bigint, account_id bigint, pin text, carrier text,
@@ -253,7 +253,7 @@ BEGIN
     END IF;
 END $$;
 
--- Orders to place, of so many accounts, in no order.
+-- Orders to place, for so many accounts, in random sequence.
 CREATE PROCEDURE bench.given(name text, accounts bigint) LANGUAGE plpgsql AS $$
 DECLARE
     n int;
@@ -270,7 +270,7 @@ CALL bench.accounts('bench.accounts', :accounts);
 SELECT port_pin_protect('bench.accounts');
 CALL bench.given('bench.given', :accounts);
 
--- So many failures on record, at accounts that nobody orders for.
+-- So many failures on record, at accounts that get no orders.
 CREATE PROCEDURE bench.record(failures int, period interval = '0') LANGUAGE plpgsql AS $$
 BEGIN
     TRUNCATE port_pin_failures;

@@ -1,4 +1,4 @@
--- What came of it, in Markdown.
+-- The results, in Markdown.
 
 SELECT E'### What portpin wants to hold\n\n'
     || E'Ratios of costs; or costs, where nothing stands under "against". Instructions decide where they were counted.\n\n'

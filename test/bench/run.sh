@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measures what portpin costs, and what one would write instead of it.
+# Measures what portpin costs, and what you would write instead of it.
 #
 #   sh test/bench/run.sh [OPTION...] [make arguments...]
 #
@@ -16,9 +16,10 @@
 #
 # sections.sql says what is measured, bench.sql how.  Instructions are counted by
 # callgrind in a single-user server: nothing else that happens on the machine changes
-# them.  A row costs what many rows in a statement, or statements of one, take more than
-# few.  Times are medians; all variants of a section take turns, in another order each
-# time.  It measures only, and fails only where it can't.
+# them.  The cost of a row is the difference between many rows in a statement and few,
+# or between many statements of one row and few.  Times are medians; all variants of a
+# section take turns, in a different order each time.  It only measures, and fails only
+# if it can't.
 set -eu
 . "$(dirname "$0")/../server.sh"
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -88,7 +89,8 @@ count() {
         <script >count.log 2>&1 || { tail -n 5 count.log >&2; die "counting failed"; }
     as_user "$bindir/pg_ctl" -s -w -D data -l data/log start
 
-    # Each part says what it was written for, and how many there were.  The last one of a name holds.
+    # Each part says what it was written for, and how many instructions there were.  The
+    # last one of a name counts.
     (cd counts && awk -v OFS='|' '
         /^version: / { name = "" }
         /^desc: Trigger: Client Request: / { name = substr($0, 32) }
@@ -104,7 +106,7 @@ count() {
 
 ## Timing
 
-# Is a session of ours running, or waiting for the server to learn of its end?
+# Is a session of ours running, or has one ended without the server having noticed yet?
 session_runs() {
     for pid in $(cat "/proc/$server/task/$server/children"); do
         title=$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") || continue
@@ -113,7 +115,7 @@ session_runs() {
     return 1
 }
 
-# What sessions took of the CPU, in ticks, once all have ended.
+# The CPU time that sessions took, in ticks, once all have ended.
 cpu_ticks() {
     while session_runs; do sleep 0.01; done
     awk '{ print $16 + $17 }' "/proc/$server/stat"
@@ -127,7 +129,7 @@ bench() {
         -D accounts="$accounts" -f "$script" "$@" bench 2>&1
 }
 
-# place_orders VARIANT CLIENTS GUESSES: for some seconds, and writes what one took
+# place_orders VARIANT CLIENTS GUESSES: for some seconds, and writes down what one took
 place_orders() {
     sql -c "SELECT script FROM bench.client WHERE section = '$section' AND variant = '$1'" >orders.pgbench
     before=$(cpu_ticks)

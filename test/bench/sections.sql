@@ -80,7 +80,7 @@ LANGUAGE sql AS $$
     CALL bench.bulk(section, variant, base, format('INSERT INTO %s SELECT * FROM bench.given_{n}', orders),
                     setup, concat_ws(E';\n', format('TRUNCATE %s', orders), prepare))
 $$;
--- All by one name: to read a longer one would count.
+-- All have one name: reading a longer one would count.
 CREATE PROCEDURE bench.single_orders(section text, variant text, base text, orders text,
                                      setup text = 'TRUNCATE port_pin_failures', prepare text = NULL)
 LANGUAGE sql AS $$
@@ -108,13 +108,13 @@ BEGIN
         FOREACH failures IN ARRAY ARRAY[300, 3000] LOOP
             EXECUTE format('CALL bench.%s_orders(%L, %L, ''foreign key'', ''orders_gate'', %L)', how, section,
                 format('gate, %s failures on record', failures),
-                -- It is known to a session that has placed some orders.
+                -- A session that has placed some orders knows them.
                 format(E'CALL bench.record(%s);\nINSERT INTO orders_gate SELECT * FROM bench.given_1100', failures));
         END LOOP;
     END LOOP;
 END $$;
 
--- Where the gate's go, by the profile.
+-- Where the gate's instructions go, by the profile.
 INSERT INTO bench.variant (section, variant, few, many, functions)
 SELECT section, part || ', within the gate', 0, many, functions
 FROM (VALUES ('gate', 1100), ('single', 220)) AS s (section, many),
@@ -251,8 +251,8 @@ UPDATE bench.variant SET few = NULL, many = NULL
 WHERE section = 'growth' OR (section, variant) IN (('sealed', 'port_pin_check()'), ('sealed', 'orders of 30 accounts'));
 
 
--- By the clock: orders that are refused, each in a subtransaction of its own.  A wrong PIN
--- is recorded by another process; that there is none is not recorded.
+-- By the clock: orders that are refused, each in a subtransaction of its own.  Another
+-- process records a wrong PIN; a missing one is not recorded.
 
 CALL bench.section('refused', 'An order that is refused, by the clock');
 CREATE PROCEDURE bench.refused(variant text, orders text, account text, pin text) LANGUAGE sql AS $$
@@ -295,7 +295,7 @@ INSERT INTO bench.target (section, variant, against, at_most) VALUES ('guards', 
 -- application, with and without a transaction around both statements.
 
 CREATE TABLE bench.client (section text, variant text, clients int,
-    guesses int,         -- a second, from one client more
+    guesses int,         -- a second, from one more client
     script text);
 CREATE FUNCTION bench.client_script(body text) RETURNS text LANGUAGE sql AS $$
     SELECT E'\\set id random(1, :accounts)\n\\set pin 100000 + :id % 900000\n' || body || E'\n'

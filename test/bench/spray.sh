@@ -1,6 +1,6 @@
 #!/bin/sh
-# What sprayed guesses get: how many of 1,000 accounts a thief opens who tries at each of
-# them the PINs that people like best, with and without what portpin has against it.
+# What sprayed guesses get: how many of 1,000 accounts a thief opens by trying the PINs
+# that people like best at each of them, with and without portpin's defenses.
 #
 #   sh test/bench/spray.sh [make arguments...]
 #

@@ -1,11 +1,12 @@
 -- What sprayed guesses get, for spray.sh.
 --
 -- The ten PINs are those that a study of 2020 found to be chosen most (Markert et al., This PIN
--- Can Be Easily Guessed).  68 of 1,000 accounts have one of them: so many does a guesser open
--- with ten tries where PINs are worth 7.2 bits against online guessing, as human six-digit
--- PINs are (Wang et al., Understanding Human-Chosen PINs).  The first of the ten has most, the
--- others fall off as 1/rank.  All other PINs are drawn evenly, by a hash of the account.
--- An account holder whose PIN is refused as weak draws another one.
+-- Can Be Easily Guessed).  68 of 1,000 accounts have one of them: so many a guesser
+-- opens with ten tries if PINs are worth 7.2 bits against online guessing, as human
+-- six-digit PINs are (Wang et al., Understanding Human-Chosen PINs).  The first of the
+-- ten is the most frequent, and the others fall off as 1/rank.  All other PINs are
+-- drawn evenly, by a hash of the account.  An account holder whose PIN is refused as
+-- weak draws another one.
 
 SET client_min_messages = warning;
 CREATE EXTENSION portpin CASCADE;
@@ -61,7 +62,7 @@ EXCEPTION WHEN integrity_constraint_violation THEN
 END $$;
 
 -- The thief goes from account to account, and tries PIN after PIN at each until it is open,
--- or nothing more is answered: so a limit on accounts costs least.
+-- or gets no more answers: so a limit on accounts costs the thief least.
 CREATE PROCEDURE spray(guesses text[], sources int) LANGUAGE plpgsql AS $$
 DECLARE
     account int;
@@ -80,7 +81,7 @@ SELECT (SELECT count(*) FROM port_orders) AS opened,
        (SELECT count(DISTINCT account_key) FROM port_pin_failures) AS accounts,
        (SELECT count(*) FROM port_pin_failures) AS failures;
 
--- Who has which of the ten.
+-- Which account has which of the ten.
 CREATE VIEW wish AS
 WITH customer AS (
     SELECT id, row_number() OVER (ORDER BY hashint8extended(id, 1)) AS place FROM generate_series(1, 1000) id)

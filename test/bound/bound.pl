@@ -15,8 +15,8 @@ my $right = '7700000001';
 sub pin { my ($self, $n) = @_; return sprintf '77%04d%04d', $self->{client} + 1, $n }
 sub id { my ($self, $n) = @_; return ($self->{account} * 100 + $self->{client}) * 10000 + $n }
 
-# What a statement is answered with: an SQLSTATE, or what it returns; a session that ended
-# is begun anew.
+# The answers to a statement: an SQLSTATE, or what it returns.  A session that ended is
+# replaced.
 sub answers
 {
 	my ($self, $sql, @values) = @_;
@@ -37,7 +37,7 @@ my $desk_order = 'INSERT INTO desk_orders VALUES (?, ?, ?) RETURNING verdict';
 
 sub guess { my ($self, $n) = @_; return $self->answers($order, $self->id($n), $self->{account}, undef, $self->pin($n)) }
 
-# In a transaction that is open all the time, each guess in a savepoint.
+# In a transaction that stays open, each guess in a savepoint.
 sub guess_in_savepoint
 {
 	my ($self, $n) = @_;
@@ -50,7 +50,7 @@ sub guess_in_savepoint
 my $all = \&guess;
 
 # Ways to guess: a name, what it is; begin => what a session does first; guess => one of
-# the guesses, which returns its answers; and where it is not the limit, the bound.
+# the guesses, which returns its answers; bound => what is promised, if not the limit.
 our @modes = (
 	refuse => { says => 'each guess a statement, and an error', guess => $all },
 	verdict => {
@@ -247,7 +247,7 @@ sub setting
 	  until connect_to(60)->selectrow_array("SELECT current_setting('portpin.$name', true)") eq $value;
 }
 
-# What does the program say to it?
+# Try one way to guess, and print its line of the table.  Does its promise hold?
 sub look_at
 {
 	my ($name, $mode, $account) = @_;

@@ -13,7 +13,7 @@ SELECT port_pin_gate('number_orders', via => 'account');
 SELECT port_pin_gate('sealed_orders', redact => true);
 SELECT port_pin_gate('desk_orders', verdict => 'verdict', redact => true);
 
--- As an application that swallows its errors.
+-- Like an application that swallows its errors.
 CREATE FUNCTION try(account int, pin text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO port_orders VALUES (0, account, NULL, pin);

@@ -1,5 +1,5 @@
 # Attaches the guards, in every way: by the installers, with right and wrong arguments,
-# by hand, and with DDL that gets in their way.  And calls of all functions.
+# by hand, and with DDL that gets in their way.  Also calls all functions.
 
 package Guards;
 
@@ -23,7 +23,7 @@ sub names
 }
 sub option_name { my ($name) = @_; return $name eq 'unlike' ? '"unlike"' : $name }
 
-# Mostly the right columns, at times any, or what is none.
+# Mostly the right columns, sometimes any column, or something that is none.
 sub column_option
 {
 	my ($table, $for) = @_;
@@ -94,7 +94,7 @@ sub gate
 	return call('port_pin_gate', $table, %option);
 }
 
-# A trigger by hand: as an installer would make it, or anyhow.
+# A trigger by hand: as an installer would make it, or in any other way.
 my @functions = qw(port_pin_protect_trigger port_pin_protect_trigger port_pin_gate_trigger port_pin_gate_trigger
   port_pin_seal_trigger port_pin_used_trigger port_pin_failures_trigger);
 
@@ -155,7 +155,7 @@ sub a_guard
 	return protect(one_of(@{ $world->{tables} }), maybe(0.5));
 }
 
-# DDL by people who think of other things.
+# DDL by people who have other things in mind.
 sub a_change
 {
 	my ($world) = @_;

@@ -1,6 +1,6 @@
-# Looks at the tables after each statement, and says what must not be: a model of its own
-# of what guards promise, which knows portpin only by port_pin_guards.  Where that says
-# that all is well, no PIN is cleared and no wrong order gets in.
+# Looks at the tables after each statement, and says what must not be.  It is a model of
+# its own of what guards promise, and knows portpin only by port_pin_guards: where that
+# says that all is well, no PIN is cleared and no wrong order gets in.
 
 package Oracle;
 
@@ -83,7 +83,7 @@ sub foreign_key
 	return undef;
 }
 
-# Into $world: of each table its guards, and whether all is well.
+# Puts into $world the guards of each table, and whether all is well.
 sub look_at_guards
 {
 	my ($db, $world) = @_;
@@ -125,7 +125,8 @@ sub look_at_guards
 	}
 }
 
-# A gate, with the way of its orders; undef where that leads to tables that are not ours.
+# A gate, with the path of its orders; undef where that leads to tables that are not
+# ours.
 sub gate_of
 {
 	my ($db, $world, $orders, $option) = @_;
@@ -227,7 +228,7 @@ sub complaints_of_table
 
 sub is_future { my ($time) = @_; return defined $time && ($time eq 'infinity' || $time !~ /^-/ && $time gt '2500') }
 
-# Why a PIN does not port, though it be right; '' if it does.
+# Why a PIN does not port even if it is right; '' if it does.
 sub unusable
 {
 	my ($guard, $row, $now) = @_;
@@ -245,7 +246,7 @@ sub unusable
 	return '';
 }
 
-# Would these rows on the way of an order let it in with one of these PINs?
+# Would these rows on the path of an order let it in with one of these PINs?
 sub opens
 {
 	my ($db, $gate, $now, $rows, $pins) = @_;
@@ -283,7 +284,7 @@ sub check_sealed
 	return $db->selectrow_array(q{SELECT port_pin_check(?, ?) = 'accepted'}, undef, $stored, $pin);
 }
 
-# The rows on the way, in every state that the statement can have seen them in.
+# The rows on the path, in every state that the statement can have seen them in.
 sub ways
 {
 	my ($gate, $first, @states) = @_;

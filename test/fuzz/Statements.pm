@@ -17,7 +17,7 @@ my $keys = 20;
 sub statement { my ($kind, $sql, %more) = @_; return { kind => $kind, sql => $sql, pins => {}, %more } }
 sub column { my ($table, $for) = @_; return quoted($table->{column}{$for}) }
 
-# Columns and values of a new row; a key that leads to one of the rows that there are.
+# Columns and values of a new row; a key that leads to an existing row.
 sub key_values
 {
 	my ($key, $n) = @_;
@@ -105,7 +105,7 @@ sub pin_of_row
 	return undef;
 }
 
-# New rows, which mostly refer to rows that are there; and the PINs of orders by their tag.
+# New rows, which mostly refer to existing rows; and the PINs of orders by their tag.
 sub some_rows
 {
 	my ($world, $table, $many) = @_;
@@ -190,7 +190,7 @@ sub set_list
 	return join ', ', map { "$_ = $set{$_}" } sort keys %set;
 }
 
-## Kinds of statements: of a table, but for those of many
+## Kinds of statements: on one table, except for those on many
 
 sub insert_rows
 {
@@ -331,7 +331,7 @@ sub prepared
 		pins => { '*' => [$value] });
 }
 
-# An account or number and its order by one statement.
+# An account or number and its order in one statement.
 sub with_both
 {
 	my ($world) = @_;

@@ -1,5 +1,5 @@
-# Random tables of accounts, numbers and orders: in which the keys, the types, the names
-# and the partitions are what somebody's could be.
+# Random tables of accounts, numbers and orders, with the keys, types, names and
+# partitions that somebody's could have.
 
 package Tables;
 
@@ -35,7 +35,7 @@ my @key_types = (
 my @pin_types = (qw(port_pin port_pin port_pin_sealed some_pin text varchar(20) text));
 my @order_pin_types = (qw(port_pin port_pin some_pin text varchar(20)));
 
-# Names that need quotes, at times.
+# Names that sometimes need quotes.
 sub a_name
 {
 	my ($base) = @_;
@@ -109,7 +109,7 @@ sub create
 			next;
 		}
 
-		# Its columns are in another order, with one that is gone.
+		# Its columns are in another order, and one was dropped.
 		my @own = reverse grep { !/^gone / } @{ $table->{sql} };
 		push @statements, "CREATE TABLE $part (was text, " . join(', ', @own) . ')',
 		  "ALTER TABLE $part DROP was", (map { "ALTER TABLE $part ALTER $_ SET NOT NULL" } split /, (?=\w|")/, $primary),
@@ -174,7 +174,7 @@ sub key_definitions
 	return map { [ $list . ($_ + 1), $key[$_]{type} ] } 0 .. $#key;
 }
 
-# What an account's guard can speak of.
+# The columns that an account's guard can name.
 sub rule_columns
 {
 	my $bool = one_of('boolean', 'boolean', 'boolean DEFAULT true', 'some_bool');

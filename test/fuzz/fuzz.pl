@@ -105,7 +105,8 @@ sub told_but_not_recorded
 	return $recorded > $before ? () : [ told_is_recorded => "$recorded are" ];
 }
 
-# Is the session still there?  The one error that ends it says that no attempt was told.
+# Is the session still there?  The only error that may end it is that of an attempt that
+# could not be recorded.
 sub lost_session
 {
 	my ($state, $message) = @_;
@@ -330,7 +331,7 @@ sub one_round
 	return @wrong;
 }
 
-## Controls: each oracle must notice, when somebody breaks what it is about behind its back
+## Controls: each oracle must notice when what it is about is broken behind its back
 
 # A small world that is as it should be.
 my @control_tables = (
@@ -413,7 +414,7 @@ sub control
 	return scalar grep { $_->[0] eq $name } @wrong;
 }
 
-## sqlsmith, which asks what comes into its head of tables and functions
+## sqlsmith, which queries tables and functions at random
 
 # It quotes no names, so it gets the tables of the controls.
 sub run_sqlsmith

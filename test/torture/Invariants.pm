@@ -1,6 +1,7 @@
-# What must be so after each restart.  Each has a name, says it in words, counts what it
-# looks at and returns what is wrong; and knows how to spoil that: by SQL, which runs
-# with triggers off in a transaction that is rolled back, or in a copy of the model.
+# What must be so after each restart.  Each invariant has a name, says it in words,
+# counts what it looks at and returns what is wrong.  It also knows how to spoil that:
+# by SQL, which runs with triggers off in a transaction that is rolled back, or in a
+# copy of the model.
 
 package Invariants;
 
@@ -32,7 +33,8 @@ sub may_be
 	return (grep { $_ eq $value } $model->values_of($thing, $what)) ? undef : "has another $what";
 }
 
-# Was each order answered with one of these, or its source locked out?  Others than portpin's own prove nothing.
+# Was each order answered with one of these, or its source locked out?  Answers that are
+# not portpin's own prove nothing.
 sub answered
 {
 	my ($answers, @orders) = @_;
@@ -60,7 +62,7 @@ sub found
 	return scalar @orders, map { $in->{ $_->{uid} } ? name_of($_) . ' is stored' : () } @orders;
 }
 
-# The right verdict and error: of an order by its kind, where its account is not locked out.
+# The right verdict for an order of each kind, where its account is not locked out.
 my %verdict = (right => 'accepted', wrong => 'pin_mismatch', none => 'pin_required', blank => 'pin_not_set',
 	locked => 'port_locked');
 
@@ -93,7 +95,7 @@ sub refused
 	return $answer eq $sqlstate ? () : "$sql: $answer, not $sqlstate";
 }
 
-# Do that to the first order that is like this; give it another answer.
+# Do that to the first order that is like this; or give it another answer.
 sub spoil_order
 {
 	my ($edit, %wanted) = @_;

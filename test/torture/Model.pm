@@ -1,7 +1,7 @@
-# What must be so, by what the server has acknowledged: made from the events that clients
-# write down.  An event is a hash, in a file one line of name=value.  A client begins
-# something (phase=begin) and learns the answer (phase=end): "ok", the SQLSTATE of an
-# error, or "lost", where the connection broke: then both may be true.
+# What must be so according to what the server has acknowledged.  It is made from the
+# events that clients write down.  An event is a hash, in a file one line of name=value.
+# A client begins something (phase=begin) and learns the answer (phase=end): "ok", the
+# SQLSTATE of an error, or "lost", where the connection broke: then both may be true.
 
 package Model;
 

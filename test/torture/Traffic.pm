@@ -1,9 +1,10 @@
-# A client of the torture: does one thing after the other, and writes down each of them
-# before it asks for it, and then the answer.  It finds out nothing from the server: what
-# it knows is in its model.  Where a broken connection left a doubt, it ends that first.
+# A client of the torture.  It does one thing after the other, and writes down each of
+# them before it asks for it, and then the answer.  It finds out nothing from the
+# server: what it knows is in its model.  If a broken connection left a doubt, it
+# resolves that first.
 #
-# The PIN and key of an account are changed by one client only, so that this one knows
-# whether an order is right; those of shared accounts (client 0) stay as they are.
+# Only one client changes the PIN and key of an account, so that it knows whether an
+# order is right; those of shared accounts (client 0) stay as they are.
 
 package Traffic;
 
@@ -27,7 +28,7 @@ sub new
 
 ## Asking
 
-# Values are parameters: of a backend that is killed, the log shows the statement.
+# Values are parameters: the log shows the statement of a backend that is killed.
 sub connect
 {
 	my ($self) = @_;
@@ -75,7 +76,7 @@ sub end_block
 	return $done;
 }
 
-# Run a statement with these values; of COPY they are the row.
+# Run a statement with these values; for COPY they are the row.
 sub execute
 {
 	my ($self, $sql, @values) = @_;
@@ -110,14 +111,14 @@ sub attempt
 	return $answer;
 }
 
-# A change that is acknowledged, or is in doubt.
+# A change that is acknowledged or in doubt.
 sub set
 {
 	my ($self, $thing, $what, $value, $sql, @values) = @_;
 	return $self->attempt({ op => 'set', thing => $thing, what => $what, value => $value }, $sql, @values);
 }
 
-# What a row that was acknowledged has besides; after another answer, may have.
+# What else an acknowledged row has; after another answer, what it may have.
 sub given
 {
 	my ($self, $thing, $what, $value, $answer) = @_;
@@ -199,7 +200,8 @@ sub end_doubt
 	return !grep { !defined $model->value_of($thing, $_) } 'pin', 'key', $tag >= 100 || $state eq 'locked' ? $state : ();
 }
 
-# The gates: the table of their accounts, and the columns of an order beside its key and PIN.
+# The gates: the table of their accounts, and the columns of an order besides its key
+# and PIN.
 my %gate = (
 	orders => { accounts => 'accounts', key => 'account', more => 'source' },
 	number_orders => { accounts => 'accounts', key => 'number' },
@@ -221,7 +223,7 @@ sub order_sql
 	return "INSERT INTO $gate ($columns) VALUES ($marks)" . ($gate eq 'desk_orders' ? ' RETURNING verdict' : '');
 }
 
-# Is the order right?  By what the model knows of its account.
+# Is the order right, by what the model knows of its account?
 sub kind_of
 {
 	my ($self, $kind, $table, $tag) = @_;
@@ -260,7 +262,7 @@ sub place_order
 	$self->given($thing, 'used', 1, $answer) if $gate eq 'one_time_orders' and $kind eq 'right' and $answer =~ /^(?:ok|lost)$/;
 }
 
-# Moved to another partition, and at times with a verdict that it was not given.
+# Moves it to another partition, sometimes with a verdict that it was not given.
 sub move_order
 {
 	my ($self) = @_;
@@ -315,7 +317,7 @@ sub clear_pin
 	$self->attempt({ op => 'clear', tag => $tag, sql => $sql }, $sql, $tag);
 }
 
-# Until it is time, and the server is down or not.
+# Until it is time to end, whether the server is up or down.
 sub run
 {
 	my ($self) = @_;
@@ -330,7 +332,7 @@ sub run
 
 ## The two clients with other work
 
-# No ALTER TABLE that rewrites accounts: to a snapshot from before it they are empty, and
+# No ALTER TABLE that rewrites accounts: a snapshot from before it sees them empty, and
 # the foreign key of a REPEATABLE READ order fails (PostgreSQL's caveat of MVCC).
 my @ddl = (
 	q{SELECT port_pin_protect('accounts', lock => 'locked', history => true, replace => true)},

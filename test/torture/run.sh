@@ -7,7 +7,7 @@
 # --rounds N       how often the server is taken down (3); a round takes 10 to 20 seconds
 # --seconds N      traffic before that (4)
 # --seed S         repeats a campaign, as far as timing allows (a random one, which is printed)
-# --control NAME   the one invariant to show the failure of; without: each of them
+# --control NAME   the one invariant that is shown to fail; without: each of them
 #
 # In a round eight clients place right and wrong orders at five gates, by INSERT, COPY and
 # MERGE, change PINs, try to clear them, give accounts other keys and move rows; another
@@ -15,9 +15,9 @@
 # the server are killed: a backend, the worker that records failed attempts, or a child of
 # the postmaster.  At the end comes an immediate stop, or the postmaster is killed.
 #
-# Clients write what they are going to do, and what was answered, to files outside of the
+# Clients write what they are going to do, and what was answered, to files outside the
 # server.  Invariants.pm compares these with what the tables hold after the restart.
-# At last each invariant is shown to be able to fail: what it is about is spoilt on
+# Finally each invariant is shown to be able to fail: what it is about is spoilt on
 # purpose, in a transaction that is rolled back, and it has to notice.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -31,7 +31,7 @@ CREATE TABLE one_time_accounts (
     used timestamptz
 );
 
--- Its rows move, and so do its partitions, which differ.
+-- Its rows move between partitions, which differ and are detached and attached.
 CREATE TABLE subscribers (tag int, region text, pin port_pin, PRIMARY KEY (tag, region))
     PARTITION BY LIST (region);
 CREATE TABLE subscribers_east PARTITION OF subscribers FOR VALUES IN ('east');

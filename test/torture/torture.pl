@@ -112,8 +112,8 @@ sub amcheck
 
 $Invariants::server = { log => \&look_in_log, amcheck => \&amcheck, hung => [] };
 
-# What a crash leaves behind by design is put right by hand, as its manual says: what
-# DDL was at, and transactions that were prepared.
+# Puts right by hand what a crash leaves behind by design, as the manual says:
+# unfinished DDL, and prepared transactions.
 sub put_right
 {
 	my ($db) = @_;
@@ -199,7 +199,7 @@ for my $client (0 .. 8)
 	$self->create;
 }
 
-# What setup.sql has made is what there must be after each restart.
+# What setup.sql has made must be there after each restart.
 {
 	my $db = connect_to(60);
 	$db->do('CALL readable_again()');
