@@ -22,7 +22,7 @@ PIECES = src/portpin.sql \
 DATA_built = $(SCRIPT)
 PGFILEDESC = "portpin - port-out PINs kept, checked and gated"
 
-# Links among them hold in a folder of their own.
+# They have a folder of their own, in which links among them hold.
 DOCS ?= $(patsubst $(here)%,%,$(wildcard $(here)doc/*.md $(here)doc/*.svg))
 
 # All tests run, unless some are named: make installcheck REGRESS=domain_digits_only
@@ -33,7 +33,7 @@ ISOLATION = $(call tests,test/specs/*.spec)
 PROVE_TESTS = $(addprefix test/t/,$(addsuffix .pl,$(call tests,test/t/*.pl)))
 endif
 
-# The first one installs the extension, for those behind it.
+# The first one installs the extension, for those after it.
 FIRST_TEST = install_in_any_schema
 ifneq (,$(REGRESS))
 override REGRESS := $(FIRST_TEST) $(filter-out $(FIRST_TEST),$(REGRESS))
@@ -42,10 +42,10 @@ ifneq (,$(PROVE_TESTS))
 TAP_TESTS = 1
 endif
 
-# Some tests have characters that are no ASCII.
+# Some tests have characters that are not ASCII.
 ENCODING = UTF8
 
-# The specs are in test/.  Since 16 their expected files are looked for apart.
+# The specs are in test/.  Since 16 their expected files have an option of their own.
 ISOLATION_OPTS = --inputdir=$(srcdir)/test $(if $(filter-out 15,$(MAJORVERSION)),--expecteddir=$(srcdir)/test)
 
 PG_CONFIG ?= pg_config
@@ -54,24 +54,24 @@ PG_CONFIG ?= pg_config
 PG_CFLAGS = -Wall -Wextra
 PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server)
 
-# Only what PostgreSQL looks up is exported: else a function of another module that
-# is loaded before takes the place of ours of the same name.
+# Only what PostgreSQL looks up is exported.  Otherwise a function of a module that
+# is loaded before would replace ours of the same name.
 SHLIB_EXPORTS = src/exports.txt
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 docmoduledir = extension/portpin
 
-# A build apart from the sources needs their folders.
+# A build outside the source tree needs the same folders.
 $(shell mkdir -p $(sort $(dir $(OBJS))))
 
 $(SCRIPT): $(PIECES)
 	awk 'FNR == 1 && NR > 1 { print "" } { print }' $^ >$@
 
-# What a header says, every file may use.
+# Any file may use any header.
 $(OBJS) $(OBJS:.o=.bc): $(wildcard $(srcdir)/src/*/*.h)
 
-# What CI asks first: half a minute, on a server of its own.
+# Rooms, build and regression tests: half a minute, on a server of its own.
 .PHONY: check-fast
 check-fast:
 	sh $(srcdir)/test/rooms.sh
@@ -93,7 +93,7 @@ cassert:
 discard valgrind:
 	sh $(srcdir)/test/cassert.sh --$@
 
-# What it costs; on a server of its own.  BENCH='--section gate' measures one thing.
+# Measures costs, on a server of its own.  BENCH='--section gate' measures one thing.
 .PHONY: bench
 bench:
 	sh $(srcdir)/test/bench/run.sh $(BENCH) PG_CONFIG=$(PG_CONFIG)

@@ -1,6 +1,6 @@
 # What the programs of the campaigns share (torture, fuzz, bound): their options, how they
-# reach the server that campaign.sh started, PINs that can be told from all else, and the
-# table at the end.
+# reach the server that campaign.sh started, PINs that can be told from everything else,
+# and the table at the end.
 
 package Campaign;
 
@@ -59,12 +59,13 @@ sub look_in_log
 	return @found;
 }
 
-# PINs of ten digits with this beginning can be told from all else in a log.
+# PINs of ten digits that begin like this can be told from everything else in a log.
 sub new_pin { return '77' . sprintf '%08d', int rand 1e8 }
 sub one_of { return $_[ rand @_ ] }
 
-# The table of what must be so, and the last line; each is a hash of name, looked (at how
-# many), failed, control (noticed, if its failure was made), says.
+# Print the table of what must be so, and the last line.  Each invariant is a hash of
+# name, looked (at how many), failed, control (noticed, if its failure was staged),
+# says.
 sub end_campaign
 {
 	my @list = @_;

@@ -4,7 +4,7 @@
 #
 # starts a server of its own, with the settings on standard input and a key file, and
 # on it test/NAME/NAME.pl, with those of ARG... that are an OPTION and its value; the
-# rest are arguments for make.  What it worked in is kept if it fails.
+# rest are arguments for make.  Its directory is kept if it fails.
 . "$here/../server.sh"
 root=$(cd "$here/../.." && pwd)
 

@@ -3,7 +3,7 @@
 #
 #   sh test/cassert.sh [--discard | --valgrind] [make arguments...]
 #
-# --discard    empties the caches of catalogs at each chance (debug_discard_caches = 1);
+# --discard    discards the catalog caches at each chance (debug_discard_caches = 1);
 #              regression tests only; hours
 # --valgrind   runs the servers under memcheck; regression tests only; half an hour
 #
@@ -48,7 +48,7 @@ build_server() {
     say "Building PostgreSQL $major with assertions ..."
     rm -rf "$kept"
     mkdir -p "$kept"
-    # Joined by &&: in front of || a failure ends nothing.
+    # Joined by &&: before || a failure does not end the subshell.
     (
         fetch_source "$kept" &&
             tar xf postgresql-*.orig.tar.* &&
@@ -65,7 +65,7 @@ build_server() {
     rm -rf "$kept"/postgresql-* "$kept/lists" "$kept/sources"
 }
 
-# Instead of the server, what runs it under valgrind.
+# Puts a script that runs the server under valgrind in its place.
 wrap_server() {
     have valgrind || need valgrind
     install_missing

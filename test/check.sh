@@ -5,15 +5,15 @@
 #   sh test/check.sh PG_CONFIG=/usr/lib/postgresql/17/bin/pg_config
 #   sh test/check.sh REGRESS=domain_digits_only     or ISOLATION=NAME..., PROVE_TESTS=test/t/NAME.pl
 #
-# Where tests are named, they run alone, but for the first of their kind, which installs.
+# Tests that are named run alone, except for the first of their kind, which installs.
 #
 # --packages   installs the packages that are missing, and no more
 # --keep       keeps the directory that it worked in, as it does after a failure
 #
 # On Debian, as root or with sudo, it installs what is missing.  It builds a
 # copy of this tree, as it is now, with warnings as errors, and starts servers
-# of its own, as an unprivileged user; running ones are left alone.  Nothing
-# stays behind, but for the directory of a run that failed, which it names.
+# of its own, as an unprivileged user; running ones are left alone.  It leaves
+# nothing behind but the directory of a run that failed, which it names.
 # TEMP_CONFIG=FILE adds settings to those servers.
 #
 # Its last line is "N passed, N failed"; a regress or isolation test, and a
@@ -31,7 +31,7 @@ perl -MIPC::Run -e 1 2>/dev/null || need libipc-run-perl
 perl -MDBD::Pg -e 1 2>/dev/null || need libdbd-pg-perl
 find_postgres "$@"
 
-# Tools that the guards are tried with; the test of one that is not there is skipped.
+# Tools that the guards are tried with; the test of a missing one is skipped.
 want pgbouncer
 case $bindir in
 /usr/lib/postgresql/*/bin)
@@ -55,8 +55,9 @@ as_user make -s -i PG_CONFIG="$pg_config" "$@" installcheck \
     EXTRA_REGRESS_OPTS="--temp-instance=$work/instance --temp-config=$TEMP_CONFIG" 2>&1 |
     tee "$work/output"
 
-# What the runners said, as pg_regress did up to 15, as it does since, and prove.  One
-# that began and did not get to its end has failed: make -i says nothing of it.
+# Counts what the runners report: pg_regress as it was up to 15 and as it is since,
+# and prove.  A runner that began and did not end has failed, which make -i does not
+# tell.
 count=$(awk '
     { sub(/^#? */, "") }
     /^\+\+\+ [a-z]+ install-check/        { begun++ }

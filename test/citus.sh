@@ -4,8 +4,8 @@
 #
 #   sh test/citus.sh [PG_CONFIG=/path/to/pg_config] [make arguments...]
 #
-# Debian has no Citus.  It takes a PostgreSQL that has it; where there is none, it says
-# so and skips all.
+# Debian has no Citus.  This needs a PostgreSQL that has it; without one, it says so
+# and skips everything.
 set -eu
 here=$(dirname "$0")
 pg_config=${PG_CONFIG:-pg_config}

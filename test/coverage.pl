@@ -1,8 +1,8 @@
-# Reads what gcov says, as JSON, one object a line; prints a table.  For coverage.sh:
+# Reads gcov's JSON, one object a line, and prints a table.  For coverage.sh:
 #
 #   perl coverage.pl LINES BRANCHES [--show]
 #
-# Fails below so many percent.
+# Fails below these percentages.
 
 use strict;
 use warnings;
@@ -13,7 +13,7 @@ my %goal;
 my (%covered, %total);
 
 # Macros of PostgreSQL whose branches no test can choose: those for levels of messages,
-# and for values that are stored apart, which portpin never has in hand.
+# and for values that are stored out of line, which portpin never has in hand.
 my $macros = qr/\b(?:e(?:report\w*|log)|Assert|VAR(?:DATA|SIZE)_ANY(?:_EXHDR)?)(?=\()/;
 
 # The lines that have such a macro, from its name to its last parenthesis.

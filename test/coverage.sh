@@ -1,13 +1,15 @@
 #!/bin/sh
-# Runs the tests with portpin built for gcov, and tells what of the C they reached.
+# Runs the tests with portpin built for gcov, and reports how much of the C they
+# reached.
 #
 #   sh test/coverage.sh [--show] [--at-least LINES BRANCHES] [make arguments...]
 #
 # --show       prints each line that was not run, and each branch that was not taken
 # --at-least   the percentages below which it fails; 98 and 88, if none are given
 #
-# Counted are lines, and branches outside ereport(), elog(), assertions, and VARDATA_ANY()
-# and its like, in which macros of PostgreSQL branch.  What a killed session did is lost.
+# It counts lines, and branches outside ereport(), elog(), assertions, and VARDATA_ANY()
+# and the like, in which macros of PostgreSQL branch.  What a killed session did is
+# lost.
 set -eu
 show= lines=98 branches=88
 while :; do

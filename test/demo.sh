@@ -8,8 +8,8 @@
 #
 # On Debian, as root or with sudo, it installs what is missing, and says how large
 # that is: about 600 MB where there is no PostgreSQL and no compiler.  The server is
-# an unprivileged user's, listens on a socket in its own directory only, and
-# is gone at the end.  It fails if an answer is not the one that demo.sql says.
+# an unprivileged user's, listens only on a socket in its own directory, and is
+# removed at the end.  It fails if an answer is not the one that demo.sql says.
 set -eu
 . "$(dirname "$0")/server.sh"
 
@@ -33,7 +33,7 @@ chmod 600 key
 echo "portpin.key_file = '$work/key'" | start_server
 as_user "$bindir/createdb" -h "$work" -U postgres demo
 
-# Of an error, what a reader wants to know.
+# Shows what a reader wants to know of an error.
 status=0
 as_user "$bindir/psql" -X -q -e -h "$work" -U postgres demo <src/test/demo.sql 2>&1 | awk '
     /^LOCATION:  |^[A-Z]+ NAME:  / { next }

@@ -4,8 +4,8 @@
 #
 #   sh test/dist.sh [make arguments...]
 #
-# It works on a clone with this tree in it, as it is now.  Where that is not a
-# git repository, it says so and checks nothing.
+# It works on a clone of this tree, as it is now.  If this tree is not a git
+# repository, it says so and checks nothing.
 set -eu
 . "$(dirname "$0")/server.sh"
 
@@ -85,13 +85,14 @@ check 'META.json has what PGXN asks for' perl -MJSON::PP -e '
     print "META.json: $_\n" for @wrong;
     exit(@wrong > 0)' "$version"
 
-# One version, wherever it is said: 1.0.0 to people, 1.0 to CREATE EXTENSION.
+# The version is the same everywhere: 1.0.0 for people, 1.0 for CREATE EXTENSION.
 check 'CHANGELOG.md opens with it' grep -q -m 1 "^## $version\b" CHANGELOG.md
 check 'it is the default version' grep -qx "default_version = '${version%.*}'" portpin.control
 check 'it is the version of the Debian package' grep -q -m 1 "^portpin ($version-" "$work/src/debian/changelog"
 check 'what is not for users is left out' sh -c '! ls -d debian .ci .git* 2>/dev/null'
 
-# Its user may not write where PostgreSQL is, so it asks for a program like sudo.
+# The user may not write to PostgreSQL's directories, so pgxn asks for a program
+# like sudo.
 installed_by_pgxn() {
     as_user env MAKEFLAGS="DESTDIR=$2 with_llvm=no" pgxn install --pg_config "$pg_config" --sudo env "$1"
 }

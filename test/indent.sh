@@ -17,7 +17,7 @@ new=$(mktemp)
 types=$(mktemp)
 trap 'rm -f "$new" "$types"' EXIT
 
-# Our own types say themselves that they are types.
+# Our own types are found by their definitions.
 cat src/typedefs.list src/*/*.[ch] | sed -n \
     -e 's/^[A-Za-z_][A-Za-z0-9_]*$/&/p' \
     -e 's/^}[ \t]*\([A-Za-z_]*\);$/\1/p' \

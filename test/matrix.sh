@@ -1,8 +1,8 @@
 #!/bin/sh
-# Runs test/check.sh for other versions of PostgreSQL, each in the Debian that
-# has it.
+# Runs test/check.sh for other versions of PostgreSQL, each in the Debian
+# release that has it.
 #
-#   sh test/matrix.sh [VERSION...] [make arguments...]       without: 15 17 18 19, but for this Debian's own
+#   sh test/matrix.sh [VERSION...] [make arguments...]       without: 15 17 18 19, except this Debian's own
 #   sh test/matrix.sh --package [--quick] [VERSION...]       test/package.sh; without: 15 17
 #   sh test/matrix.sh --upgrade [VERSION...]                 pg_upgrade from each to the next; without: 15 17 18
 #   sh test/matrix.sh --bench [VERSION...]                   test/bench/run.sh, which writes its results into this tree
@@ -13,7 +13,7 @@
 # tests run in an overlay that is thrown away.  Where mounting is not permitted,
 # check.sh runs in the chroot itself; what would leave packages there is skipped.
 #
-# It says for each version what came of it.  One that could not be fetched is
+# It reports the result for each version.  One that could not be fetched is
 # skipped, with the reason; one that failed makes the whole fail.  The last line
 # "N passed, N failed" adds up the tests of all versions.
 set -eu
@@ -116,7 +116,7 @@ make_chroot() {
         ;;
     esac
 
-    # Nothing is to be started there; and without /proc one of the packages' helpers fails.
+    # Nothing may start there, and without /proc one of the packages' helpers fails.
     printf '#!/bin/sh\nexit 101\n' >"$new/usr/sbin/policy-rc.d"
     chmod 755 "$new/usr/sbin/policy-rc.d"
     [ -n "$apart" ] || in_chroot "$new" sh -c '
@@ -127,7 +127,8 @@ make_chroot() {
         rm -rf "$new/portpin"
 }
 
-# have_chroot: is there one for version $v, now at least?  If not, the summary says why.
+# have_chroot: makes the chroot of version $v if there is none.  If it can't, the
+# summary says why.
 have_chroot() {
     new=$chroots/$v.new
     log=$chroots/$v.log
@@ -142,7 +143,7 @@ have_chroot() {
     mv "$new" "$chroots/$v"
 }
 
-# Runs $script in an overlay over the chroot of version $v; 125 where there can be none.
+# Runs $script in an overlay over the chroot of version $v; 125 if there can be none.
 run_in_overlay() {
     [ -n "$apart" ] || return 125
     mkdir -p "$work/top"
@@ -171,7 +172,8 @@ run_in_chroot() {
 
 passed=0 failed=0
 
-# run NAME ARGUMENT...: $script for version $v, its lines and its summary under that name.
+# run NAME ARGUMENT...: runs $script for version $v; its lines and its summary bear that
+# name.
 run() {
     name=$1
     shift
@@ -197,8 +199,8 @@ run() {
     failed=$((failed + ${count%% *}))
 }
 
-# For the versions before the last, the releases as they came out: they are older than
-# the last, and pg_upgrade need not take what a later minor release has dumped.
+# The versions before the last are taken as they first came out, so that they are
+# older than the last: pg_upgrade need not take what a later minor release has dumped.
 upgrade() {
     newest=${versions##* }
     mkdir "$work/src/upgrade"

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Builds the Debian package, with its tests, and tries it: lintian, installed by apt,
-# the same again byte by byte, and autopkgtest.
+# Builds the Debian package, with its tests, and tries it: lintian, apt install, a
+# second build that is the same byte by byte, and autopkgtest.
 #
 #   sh test/package.sh --here [--quick]
 #
 # --quick   leaves out the last two, which take longer than the rest
 #
 # It needs root, on a Debian that is thrown away afterwards: it installs the
-# package, and what building and trying it takes.  sh test/matrix.sh --package
-# makes such Debians.
+# package, and whatever it takes to build and try it.  sh test/matrix.sh
+# --package makes such Debians.
 set -eu
 . "$(dirname "$0")/server.sh"
 
@@ -46,7 +46,7 @@ check() {
 version=$(sed -n '1s/^portpin (\(.*\)-.*) .*/\1/p' "$work/src/debian/changelog")
 name=portpin-$version
 
-# build DIRECTORY [COMMAND...]: sources and packages, in there
+# build_in DIRECTORY [COMMAND...]: makes sources and packages there
 build_in() {
     dir=$1
     shift
@@ -62,7 +62,8 @@ ls "$work"/a/*.deb >/dev/null || die "no package"
 [ ! -d /usr/lib/postgresql/15 ] ||
     check "debian/control is that of Debian 12" cmp "$work/src/debian/control" "$work/a/$name/debian/control"
 
-# Tags that are for uploads to Debian itself, which would close the bug that asks for a package.
+# This tag is for uploads to Debian itself, which close the bug that asks for the
+# package.
 check "lintian" as_user lintian --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs \
     "$work"/a/*.changes
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Checks who includes whom: rooms are the folders of src/, and no room includes
-# one that is above it or beside it.
+# Checks which room includes which: rooms are the folders of src/, and no room
+# includes one that is above it or beside it.
 #
 #   sh test/rooms.sh
 #
@@ -9,7 +9,7 @@
 set -eu
 cd "$(dirname "$0")/../src"
 
-# The rooms that each room may include, beside itself.
+# The rooms that each room may include, besides itself.
 allowed() {
     case $1 in
     base) ;;
@@ -48,7 +48,8 @@ allowed() {
         esac
     done
 
-    # Nor must files go round in a circle: a .c and its header are one.
+    # Files must not include each other in a circle, either: a .c and its
+    # header are one.
     for file in */*.[ch]; do
         for header in $(sed -n 's,^#include "\([a-z]*/[a-z_]*\.h\)".*,\1,p' "$file"); do
             [ "${header%.h}" = "${file%.[ch]}" ] || echo "${file%.[ch]} ${header%.h}"

@@ -11,8 +11,8 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 chmod 1777 "$dir"
 
-# ASan looks this symbol up as soon as memory is first asked for; where a library
-# does that while it holds the lock of dlerror(), a look-up that fails would hang.
+# ASan looks this symbol up at the first allocation.  If a library makes that
+# while it holds the lock of dlerror(), a look-up that fails would hang.
 echo 'char *swift_demangle(void) { return 0; }' >"$dir/stub.c"
 gcc -shared -fPIC -o "$dir/stub.so" "$dir/stub.c"
 

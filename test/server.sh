@@ -1,12 +1,12 @@
 # What check.sh, demo.sh, matrix.sh and bench/run.sh share.  Sourced by them, not run.
 #
 # It finds a PostgreSQL, with apt's help where there is none, and builds a copy
-# of the sources in a directory of an unprivileged user.  All that is made lies
-# in that directory, which is removed at the end: what it leaves behind is the
-# packages that were missing.  It knows nothing of a server that already runs.
+# of the sources in a directory of an unprivileged user.  Everything that is
+# made lies in that directory, which is removed at the end: only the packages
+# that were missing stay.  It does not touch a server that already runs.
 #
 #   need PACKAGE...             one more package to install with the rest
-#   want PACKAGE...             the same, but it can be done without
+#   want PACKAGE...             the same, but optional
 #   find_postgres [ARG...]      sets $pg_config and $bindir; installs what is missing,
 #                             all but llvm if $without_llvm is set
 #   open_work                 makes $work, owned by $user, and goes there
@@ -61,7 +61,8 @@ trap 'exit 143' TERM
 
 need() { missing="$missing $*"; }
 
-# Only if it can be had, without a password: not every Debian has everything for every server.
+# Only if it can be installed, without a password: not every Debian has everything for
+# every server.
 want() {
     have apt-get && { is_root || sudo -n true 2>/dev/null; } || return 0
     for package; do
@@ -82,7 +83,8 @@ update_packages() {
     updated=yes
 }
 
-# A server's package makes a cluster and starts it, PgBouncer's starts that, unless told not to.
+# A server's package makes a cluster and starts it, and PgBouncer's starts PgBouncer,
+# unless told not to.
 forbid_services() {
     no_cluster=/etc/postgresql-common/createcluster.d/zz-portpin.conf
     as_root mkdir -p "${no_cluster%/*}"
@@ -108,7 +110,8 @@ install_missing() {
     say "Installing$missing"
     forbid_services
     log=$(mktemp)
-    # apt makes the file that it reports to non-blocking: it must be nobody's output.  sudo passes only 1 and 2.
+    # apt makes the file that it reports to non-blocking: nobody else may write to it.
+    # sudo passes on only 1 and 2.
     {
         as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C sh -c 'exec apt-get "$@" 3>&1 >&2' apt \
             -q -y --no-install-recommends -o APT::Status-Fd=3 install $missing </dev/null 2>"$log" && : >"$log.done"
@@ -119,13 +122,14 @@ install_missing() {
         die "apt could not install$missing"
     }
     rm "$log" "$log.done"
-    # Nor is it to start with the machine.
+    # It is not to start with the machine, either.
     case "$missing " in *" pgbouncer "*) as_root update-rc.d pgbouncer disable >/dev/null 2>&1 || : ;; esac
     allow_services
     missing=
 }
 
-# show_progress LOG: how much apt is going to do, which it says in LOG, and how far it got.
+# show_progress LOG: shows how much apt is going to do, as it says in LOG, and how far
+# it has got.
 show_progress() {
     perl -ne '
         BEGIN { $| = 1; $log = shift @ARGV }
@@ -148,7 +152,8 @@ usable() {
         [ -f "$("$1" --includedir-server)/postgres.h" ]
 }
 
-# The newest server that Debian's packages have put here, else the one that they would.
+# The newest server that Debian's packages have installed here, or else the one that
+# they would.
 debian_major() {
     set -- $(ls -d /usr/lib/postgresql/*/bin/postgres 2>/dev/null | sort -rV)
     if [ $# -gt 0 ]; then
@@ -161,8 +166,8 @@ debian_major() {
     fi
 }
 
-# All that it has for us is headers, but it depends on the whole of llvm.  Those
-# who do without bitcode get the headers alone, in $work.
+# We need only its headers, but it depends on the whole of llvm.  Without
+# bitcode, the headers alone go into $work.
 need_server_dev() {
     if [ -n "$without_llvm" ]; then
         [ -f /usr/include/postgresql/libpq-fe.h ] || need libpq-dev
@@ -217,12 +222,12 @@ open_work() {
     chown "$user" "$work"
     cd "$work"
 
-    # Nothing of the caller's may lead to another server, to another make or language.
+    # Nothing in the caller's environment may lead to another server, make or language.
     for var in $(env | sed -n 's/^\(PG[A-Z]*\|M[A-Z]*FLAGS\|MAKE[A-Z]*\)=.*/\1/p'); do unset "$var"; done
     export HOME="$work" TMPDIR="$work" LC_ALL=C.UTF-8
 }
 
-# What git tracks or would, as it lies there; without git, everything.
+# What git tracks or would track, as it is now; without git, everything.
 copy_sources() {
     mkdir "$work/src"
     if [ -e "$root/.git" ] && files=$(git -c safe.directory='*' -C "$root" ls-files -co --exclude-standard 2>/dev/null); then
@@ -235,7 +240,8 @@ copy_sources() {
     ! is_root || chown -R "$user:" "$work/src"
 }
 
-# Into $work, where the server can be told to look; into the server's own directories only where it can't.
+# Installs into $work if the server can be told to look there, otherwise into the
+# server's own directories.
 build() {
     if [ -n "$headers" ]; then
         unpack_headers
@@ -272,7 +278,8 @@ build_copy() {
     build "$@"
 }
 
-# A server in $work/data, over a socket in $work; settings of its own come on standard input.
+# Starts a server in $work/data, with a socket in $work; settings of its own come on
+# standard input.
 start_server() {
     cd "$work"
     as_user "$bindir/initdb" -D data -U postgres -A trust --no-sync >initdb.log 2>&1 || {
