@@ -475,7 +475,7 @@ INSERT INTO kept_orders VALUES (5, 1, '246801'), (6, 1, '246801');
 UPDATE kept_orders SET account_id = 2 WHERE id = 5;
 UPDATE kept_orders SET pin = NULL WHERE id = 6;
 SELECT * FROM kept_orders ORDER BY id;
--- 54. Other people's triggers: one that fires behind the gate, one that comes AFTER.
+-- 54. Other people's triggers: one that fires after the gate, one that comes AFTER.
 CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_WHEN = 'BEFORE' THEN

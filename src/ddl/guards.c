@@ -358,11 +358,11 @@ inspect_neighbours(const GuardPlan *plan, Relation table, Finding *finding)
 	if (early != NULL)
 	{
 		finding->problem = psprintf("triggers fire before the gate and can change what it judges by: %s", early);
-		finding->hint = "Rename them: AFTER triggers fire in the order of their names, and names in lower case come behind the gate's.";
+		finding->hint = "Rename them: AFTER triggers fire in the order of their names, and names in lower case come after the gate's.";
 	}
 	if (late != NULL)
 	{
-		finding->problem = psprintf("triggers fire behind the one that stamps rows and can change what it wrote: %s", late);
+		finding->problem = psprintf("triggers fire after the one that stamps rows and can change what it wrote: %s", late);
 		finding->hint = "Rename them: BEFORE triggers fire in the order of their names.";
 	}
 }

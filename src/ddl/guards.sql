@@ -139,7 +139,7 @@ COMMENT ON COLUMN port_pin_guards.trigger_name IS 'the trigger with the problem,
 COMMENT ON COLUMN port_pin_guards.enabled IS 'of that trigger: enabled, disabled, replica, always or missing; NULL where the table is locked';
 COMMENT ON COLUMN port_pin_guards.definition IS 'the call that makes the guard: to edit, to compare, to undo; the statement that takes a grant back or mends the record';
 COMMENT ON COLUMN port_pin_guards.problem IS 'what is wrong, NULL where all is well';
-COMMENT ON COLUMN port_pin_guards.hint IS 'what mends it; NULL where the definition does';
+COMMENT ON COLUMN port_pin_guards.hint IS 'how to mend it; NULL where running the definition does';
 
 -- For migrations and CI: a schema that was loaded from a tool's dump may have lost
 -- its guards, and then the view has nothing to show.
@@ -153,7 +153,7 @@ DECLARE
 	problems pg_catalog.int8;
 BEGIN
 	IF relations IS NULL OR pg_catalog.array_position(relations, NULL) IS NOT NULL THEN
-		RAISE EXCEPTION 'the tables to look at must not be NULL'
+		RAISE EXCEPTION 'the tables must not be NULL'
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	SELECT pg_catalog.quote_ident(n.nspname) INTO STRICT portpin

@@ -637,16 +637,16 @@ refuse_second_guard(const GuardPlan *plan, const Trigger *trigger)
 	if (GuardTriggers(plan, plan->table) == NIL)
 		ereport(ERROR,
 				errcode(ERRCODE_DUPLICATE_OBJECT),
-				errmsg("a partition of table \"%s\" has this guard already: trigger \"%s\"",
+				errmsg("a partition of table \"%s\" already has this guard: trigger \"%s\"",
 					   RelationGetRelationName(plan->table), trigger->tgname),
 				errhint("To put one of the whole table in its place, make the call with replace => true."),
 				errtableconstraint(plan->table, trigger->tgname));
 	present_options(plan, values);
 	ereport(ERROR,
 			errcode(ERRCODE_DUPLICATE_OBJECT),
-			errmsg("table \"%s\" has this guard already: trigger \"%s\"",
+			errmsg("table \"%s\" already has this guard: trigger \"%s\"",
 				   RelationGetRelationName(plan->table), trigger->tgname),
-			errdetail("It is what this makes: %s",
+			errdetail("This call makes it: %s",
 					  GuardDefinition(plan->kind, plan->table, values, plan->domain)),
 			errhint("To change it, make the call with replace => true."),
 			errtableconstraint(plan->table, trigger->tgname));

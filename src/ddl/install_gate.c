@@ -76,7 +76,7 @@ check_other_gates(const GuardPlan *plan, const Gate *gate)
 		if (ChangesOrders(gate) && TRIGGER_FOR_BEFORE(other->tgtype))
 			ereport(ERROR,
 					errcode(ERRCODE_DUPLICATE_OBJECT),
-					errmsg("table \"%s\" has a gate that records verdicts or redacts already: trigger \"%s\"",
+					errmsg("table \"%s\" already has a gate that records verdicts or redacts: trigger \"%s\"",
 						   RelationGetRelationName(plan->table), other->tgname),
 					errhint("A table can have one; another gate may refuse orders instead."),
 					errtableconstraint(plan->table, other->tgname));

@@ -178,7 +178,7 @@ check_rules(const GuardPlan *plan)
 		 rules[RULE_HISTORY] != NULL || StampsRows(rules) || AsksForNewPins(rules)))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("table \"%s\" has no column of type port_pin, so only lock, lock_until and scope can be said of it",
+				errmsg("table \"%s\" has no column of type port_pin, so only lock, lock_until and scope can be given",
 					   RelationGetRelationName(plan->table)),
 				errhint("Name the text or varchar column that holds the PIN with pin => 'column'."),
 				errtable(plan->table));
@@ -269,10 +269,10 @@ note_unknown_age(const GuardPlan *plan)
 	if (column == NULL || IsEmptyTable(plan->table) || KeepsOption(plan, RULE_CHANGED))
 		return;
 	ereport(NOTICE,
-			errmsg("port PINs that table \"%s\" has already are of unknown age where column \"%s\" is NULL",
+			errmsg("existing port PINs of table \"%s\" are of unknown age where column \"%s\" is NULL",
 				   RelationGetRelationName(plan->table), column),
 			errdetail("They pass min_age and fail max_age."),
-			errhint("To give them an age, roll back and fill the column before the table is guarded: from now on the guard alone writes it."));
+			errhint("To give them an age, roll back and fill the column before the table is guarded: from now on only the guard writes it."));
 }
 
 /* Triggers that fire later than the one that stamps can make the guard refuse rows. */
@@ -283,7 +283,7 @@ note_late_triggers(const GuardPlan *plan)
 
 	if (late != NULL)
 		ereport(NOTICE,
-				errmsg("triggers of table \"%s\" fire behind the one that stamps rows: %s",
+				errmsg("triggers of table \"%s\" fire after the one that stamps rows: %s",
 					   RelationGetRelationName(plan->table), late),
 				errhint("If one of them changes the port PIN or its stamp, the row is refused: BEFORE triggers fire in the order of their names."));
 }
@@ -322,14 +322,14 @@ note_what_is_left(const GuardPlan *plan)
 			continue;
 		if (plan->sealed)
 			ereport(NOTICE,
-					errmsg("port PINs that table \"%s\" has already are not sealed yet", name),
+					errmsg("existing port PINs of table \"%s\" are not sealed yet", name),
 					errhint("CALL %s(%s, %s);",
 							QualifiedName("port_pin_seal_column", plan->domain),
 							quote_literal_cstr(table),
 							quote_literal_cstr(ColumnName(plan->table, plan->pin))));
 		else
 			ereport(NOTICE,
-					errmsg("the format of port PINs that are in table \"%s\" already has not been checked", name),
+					errmsg("the format of existing port PINs of table \"%s\" has not been checked", name),
 					errhint("When they have been put right: ALTER TABLE %s VALIDATE CONSTRAINT %s;",
 							table, quote_identifier(check->name)));
 	}

@@ -297,5 +297,5 @@ PlanProtect(Relation table, char **rules, Oid domain, GuardPlan *plan)
 	plan_row_triggers(plan);
 	if (rules[RULE_CHECK_FORMAT] != NULL)
 		add_check(plan, "port_pin_check_format", pstrdup("port_pin_format"), false,
-				  "no CHECK (port_pin_check_format(...)), though the guard was installed with check_format: what is no PIN can be stored");
+				  "no CHECK (port_pin_check_format(...)), though the guard was installed with check_format: values that are not port PINs can be stored");
 }

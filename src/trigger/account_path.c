@@ -104,9 +104,9 @@ static void
 refuse_unguarded(Relation table, const char *pin, Oid domain)
 {
 	ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-							errmsg("no guard speaks for the port PIN of table \"%s\"",
+							errmsg("no guard protects the port PIN of table \"%s\"",
 								   RelationGetRelationName(table)),
-							errdetail("The PIN is in column \"%s\"; its guard keeps it set and says what counts.", pin),
+							errdetail("The PIN is in column \"%s\"; its guard keeps it set and states the rules for the account.", pin),
 							errhint("%s", protect_call(table, pin, domain)),
 							errtable(table));
 }
@@ -204,7 +204,7 @@ check_unset_can_be_told(Relation table, const PathStep *step,
 		ForbidsDelete(table, guard, step->key.nkeys, step->key.to, domain))
 		return;
 	ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-							errmsg("allow_unset needs accounts whose rows stay once they have a port PIN"),
+							errmsg("allow_unset needs accounts whose rows with a port PIN can't be deleted"),
 							errhint("Protect table \"%s\" with forbid_delete => true; the foreign key that leads there must reference its primary key.",
 									RelationGetRelationName(table)),
 							errtable(table));
@@ -446,7 +446,7 @@ refuse_no_key(const PathSearch *search, Relation rel)
 								   RelationGetRelationName(rel)),
 							errdetail_keys(rel),
 							paths[0] != '\0' ?
-							errhint("To find the PIN over another table, name both foreign keys: %s.", paths) :
+							errhint("To find the PIN through another table, name both foreign keys: %s.", paths) :
 							errhint("Add a foreign key to the table with the PIN. If its PIN column is text or varchar, protect that first: port_pin_protect('table', pin => 'column')."),
 							errtable(rel));
 }
@@ -535,7 +535,7 @@ refuse_no_pin(const PathSearch *search, Relation to)
 	ereport_without_context(errcode(ERRCODE_INVALID_FOREIGN_KEY),
 							errmsg("table \"%s\" has no port PIN", RelationGetRelationName(to)),
 							paths[0] != '\0' ?
-							errhint("To find the PIN over another table, name both foreign keys: %s.", paths) :
+							errhint("To find the PIN through another table, name both foreign keys: %s.", paths) :
 							errhint("If it is in a column of type text or varchar, protect it first: port_pin_protect(%s, pin => 'column').",
 									quote_literal_cstr(RelationGetRelationName(to))),
 							errtable(search->orders));

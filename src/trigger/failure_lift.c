@@ -78,7 +78,7 @@ check_may_lift(Oid accounts, Oid function)
 			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			errmsg("permission denied to lift lock-outs of table \"%s\"",
 				   get_rel_name(accounts)),
-			errhint("Its owner may, and roles that were granted EXECUTE on port_pin_lift_lockout by name."));
+			errhint("Only the owner of the table can, and roles that were granted EXECUTE on port_pin_lift_lockout by name."));
 }
 
 

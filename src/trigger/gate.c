@@ -181,7 +181,7 @@ check_source(Relation orders, const Gate *gate)
 		ColumnIsGeneratedFrom(orders, gate->source, gate->pin))
 		ereport_without_context(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 								errmsg("the source of port orders must not be their port PIN"),
-								errhint("Name the column that says who asks, and that your site itself writes."),
+								errhint("Name a column that identifies the requester and that your own site fills in."),
 								errtablecol(orders, gate->source));
 }
 
@@ -343,7 +343,7 @@ CheckGateFiresLast(Relation orders, const char *gate, Oid domain, bool now)
 			other->tgfoid != PortPinTrigger(PROTECT_TRIGGER, domain) &&
 			strcmp(other->tgname, gate) > 0)
 			ereport_without_context(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-									errmsg("trigger \"%s\" fires behind the gate, trigger \"%s\"",
+									errmsg("trigger \"%s\" fires after the gate, trigger \"%s\"",
 										   other->tgname, gate),
 									errdetail("It could change an order that has been judged."),
 									errhint("Rename it: BEFORE triggers fire in the order of their names, and the gate must be the last."),

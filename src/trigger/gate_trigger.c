@@ -131,9 +131,9 @@ check_brings_no_verdict(TriggerData *trigdata, const Gate *gate, TupleTableSlot 
 		return;
 	ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 							errmsg("a new port order must not bring a verdict"),
-							errdetail("The gate alone writes column \"%s\".",
+							errdetail("Only the gate writes column \"%s\".",
 									  ColumnName(trigdata->tg_relation, gate->verdict)),
-							errhint("Leave the column out. To move orders that have been judged, gate the table afterwards, disable trigger \"%s\" meanwhile, or set session_replication_role to replica.",
+							errhint("Leave the column out. To move orders that have been judged, install the gate afterwards, disable trigger \"%s\" while you move them, or set session_replication_role to replica.",
 									trigdata->tg_trigger->tgname),
 							errtablecol(trigdata->tg_relation, gate->verdict));
 }

@@ -139,7 +139,7 @@ check_may_be_copied(TriggerData *trigdata, const text *sealed)
 
 	if (!object_ownercheck(RelationRelationId, RelationGetRelid(rel), GetUserId()))
 		ereport_without_context(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-								errmsg("only the table's owner may write a port PIN that is sealed already"),
+								errmsg("only the owner of the table can write a port PIN that is sealed already"),
 								errhint("Write the digits: they are sealed on their way in."),
 								errtable(rel));
 	(void) FindSealKey(KeyOfSealedPin(sealed));
@@ -222,7 +222,7 @@ seal_row(FunctionCallInfo fcinfo, const Sealing *sealing, TupleTableSlot *old,
 
 	if (!PinIsValid(pin))
 		ereport_without_context(errcode(ERRCODE_CHECK_VIOLATION),
-								errmsg("what is to be sealed is not a port PIN"),
+								errmsg("the value to be sealed is not a port PIN"),
 								errhint("A port PIN has 6 to 10 digits; NULL is blank."),
 								errtablecol(rel, sealing->column));
 	sealed = present_seal(sealing, old, pin);

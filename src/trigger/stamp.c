@@ -193,7 +193,7 @@ CheckStamps(const TriggerData *trigdata, const StampedColumns *stamped,
 		ereport_without_context(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 								errmsg("column \"%s\" is not as the guard of the port PIN has written it",
 									   ColumnName(trigdata->tg_relation, column)),
-								errdetail("The trigger that writes it is missing or disabled, or another one fires behind it and changed the row."),
+								errdetail("The trigger that writes it is missing or disabled, or another one fires after it and changed the row."),
 								errhint("port_pin_guards tells which trigger it is."),
 								errtableconstraint(trigdata->tg_relation,
 												   trigdata->tg_trigger->tgname));
