@@ -1,5 +1,5 @@
 --
--- port_pin_reject_codes: what the trade calls each refusal.
+-- port_pin_reject_codes: what the industry calls each refusal.
 --
 -- A code that no source has is NULL, so that nobody sends one that we made up.
 SELECT verdict, code_set, code, meaning, may_resubmit

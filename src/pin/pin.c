@@ -229,7 +229,7 @@ port_pin_check_format(PG_FUNCTION_ARGS)
 /*
  * port_pin_is_weak(text) returns boolean
  *
- * True for a PIN that guessers try first (weak.c).  The rules of the trade do not
+ * True for a PIN that guessers try first (weak.c).  The rules of the industry do not
  * forbid such PINs, so portpin does only on request.  A value that is not a PIN at all
  * is not weak.
  */

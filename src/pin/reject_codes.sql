@@ -1,5 +1,5 @@
 --
--- What the trade calls a refusal
+-- What the industry calls a refusal
 --
 
 CREATE VIEW port_pin_reject_codes (verdict, code_set, code, meaning, may_resubmit) AS
@@ -38,7 +38,7 @@ FROM (VALUES
 ) AS r (verdict, code_set, code, meaning, may_resubmit);
 
 COMMENT ON VIEW port_pin_reject_codes IS
-'the trade''s own codes for the verdicts of port_pin_gate; NULL where no source has one';
+'the industry''s own codes for the verdicts of port_pin_gate; NULL where no source has one';
 COMMENT ON COLUMN port_pin_reject_codes.verdict IS 'as the gate records it';
 COMMENT ON COLUMN port_pin_reject_codes.code_set IS
 'wireless: response codes between carriers; bandwidth: answers to Bandwidth''s port-out validation; telnyx: Telnyx''s port-out rejection codes';

@@ -7,19 +7,19 @@
  * a ban on about a tenth of the space.  A PIN is weak by one of these rules:
  *
  *	rule		the PIN											such as			of 6 digits
- *	run			goes on by the same step, 0 following 9			123456 246802	    100
+ *	run			continues by the same step, 0 following 9		123456 246802	    100
  *	repeat		repeats one block, the last time perhaps
  *				cut short										123123 121212	  1,090
  *	pairs		has each digit twice, but for a last one		112233 447700	  1,000
  *	mirror		reads the same backwards						123321 471174	  1,000
- *	two digits	has no third one								100000 112122	  2,800
- *	weave		is two runs that take turns; each goes up or
+ *	two digits	has at most two different digits				100000 112122	  2,800
+ *	weave		is two interleaved runs; each goes up or
  *				down by one, or stays							102030 142536	    900
  *	lines		is rows, columns and diagonals of a keypad,
  *				three keys each; digits that are left over
  *				(of 7, 8 or 10) may be any						789456 159753	    324
- *	walk		goes over a keypad: each key is the one
- *				before, or beside, above or below it			147896 225566	  7,990
+ *	walk		goes over a keypad: each key is the one before,
+ *				or beside, above or below it					147896 225566	  7,990
  *	date		is a date, or a month with its year				311285 198512	 86,344
  *
  *	any of them: 98,557 PINs of 6 digits (9.86 %), 379,290 of 8 (0.38 %)
