@@ -249,6 +249,12 @@ ALTER TABLE accounts DROP old_pin;
 --
 CREATE TABLE port_orders (id int, account_id int REFERENCES accounts, pin port_pin, is_us boolean);
 SELECT port_pin_gate('port_orders', scope => 'pin');
+-- An order's PIN is compared, so it can't be sealed; what the gate writes chooses no partition.
+CREATE TABLE sealed_orders (account_id int REFERENCES accounts, pin port_pin_sealed);
+SELECT port_pin_gate('sealed_orders');
+CREATE TABLE routed_orders (account_id int REFERENCES accounts, pin port_pin, verdict port_pin_verdict) PARTITION BY LIST (verdict);
+SELECT port_pin_gate('routed_orders', verdict => 'verdict');
+DROP TABLE sealed_orders, routed_orders;
 SELECT port_pin_gate('port_orders', scope => 'nope');
 SELECT port_pin_gate('port_orders', scope => 'is_us, id');
 SELECT port_pin_gate('port_orders', via => 'account_id');

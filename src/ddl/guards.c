@@ -369,14 +369,13 @@ inspect_neighbours(const GuardPlan *plan, Relation table, Finding *finding)
 
 /* What is wrong around a gate, even if each of its triggers works. */
 static void
-inspect_surroundings(const GuardPlan *plan, Finding *finding)
+inspect_surroundings(Finding *finding)
 {
 	const Gate *gate = &finding->gate;
 
 	for (int i = 0; i < gate->nrelations; i++)
 		check_trigger_privilege(gate->relations[i], finding);
-	if (gate->path.sealed && !gate->redact &&
-		!ColumnIsSealed(plan->table, gate->pin, plan->domain))
+	if (gate->path.sealed && !gate->redact)
 	{
 		finding->problem = "the accounts' PINs are sealed, but orders keep theirs readable";
 		finding->hint = "Install the gate with redact => true, and blank the PINs of old orders.";
@@ -446,7 +445,7 @@ inspect_guard(const Inspection *inspection, Finding *finding)
 	if (finding->problem == NULL && finding->kind == GUARD_GATE)
 		compare_options(finding->triggers, finding);
 	if (finding->problem == NULL && finding->kind == GUARD_GATE)
-		inspect_surroundings(plan, finding);
+		inspect_surroundings(finding);
 }
 
 

@@ -42,19 +42,6 @@ check_actions(Relation orders, const Gate *gate)
 	}
 }
 
-static bool
-is_own(const Trigger *trigger, List *own)
-{
-	ListCell   *lc;
-
-	foreach(lc, own)
-	{
-		if (((Trigger *) lfirst(lc))->tgoid == trigger->tgoid)
-			return true;
-	}
-	return false;
-}
-
 /*
  * Two gates that change orders would write the same verdict, and one that redacts
  * takes the PIN from the other gates.
@@ -70,7 +57,7 @@ check_other_gates(const GuardPlan *plan, const Gate *gate)
 		const Trigger *other = lfirst(lc);
 		char	   *options[NUM_GATE_OPTIONS];
 
-		if (is_own(other, own))
+		if (TriggerIsAmong(other, own))
 			continue;
 		ReadOptions(other, gate_options, NUM_GATE_OPTIONS, options);
 		if (ChangesOrders(gate) && TRIGGER_FOR_BEFORE(other->tgtype))

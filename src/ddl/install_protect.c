@@ -18,6 +18,7 @@
 #include "ddl/install.h"
 #include "ddl/pin_statistics.h"
 #include "table/column.h"
+#include "table/partition.h"
 #include "table/row_movement.h"
 #include "table/shard.h"
 #include "table/triggers.h"
@@ -87,63 +88,145 @@ check_pin_is_no_key(const GuardPlan *plan)
 	Bitmapset  *key = RelationGetIndexAttrBitmap(plan->table, INDEX_ATTR_BITMAP_PRIMARY_KEY);
 
 	if (plan->sealed &&
-		bms_is_member(plan->pin - FirstLowInvalidHeapAttributeNumber, key))
+		(bms_is_member(plan->pin - FirstLowInvalidHeapAttributeNumber, key) ||
+		 ColumnRoutesRows(plan->table, plan->pin)))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-				errmsg("a sealed port PIN can't be part of the primary key"),
-				errhint("Give the table a primary key without the PIN."),
+				errmsg("a sealed port PIN can't be part of the primary key or of a partition key"),
+				errhint("Give the table keys without the PIN."),
 				errtablecol(plan->table, plan->pin));
 }
 
 /*
- * A column that the guard writes must be the guard's own, and can be NULL.  It
- * changes with the digits of the PIN, so no other rule may go by it.
+ * A column that the guard writes must take each time and NULL, in whatever partition
+ * its row is.  A domain could refuse one, and the gate asks no domain when it stamps.
  */
 static void
 check_stamped_column(const GuardPlan *plan, const Stamp *stamp)
 {
-	static const AccountRule times[] = {RULE_LOCK_UNTIL, RULE_EXPIRES, RULE_CHANGED, RULE_USED};
 	const char *name = OptionColumn(plan->values[stamp->rule]);
-	AttrNumber	column;
+	Form_pg_attribute attribute;
 
 	if (name == NULL)
 		return;
-	column = FindColumn(plan->table, name);
-	if (ColumnIsGenerated(plan->table, column) ||
-		TupleDescAttr(RelationGetDescr(plan->table), column - 1)->attnotnull)
+	attribute = TupleDescAttr(RelationGetDescr(plan->table), FindColumn(plan->table, name) - 1);
+	if (attribute->attgenerated != '\0' || attribute->attnotnull ||
+		attribute->atttypid != account_rules[stamp->rule].type ||
+		ColumnRoutesRows(plan->table, attribute->attnum))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-				errmsg("column \"%s\" can't be written by the guard: it is generated or NOT NULL", name),
+				errmsg("column \"%s\" can't be written by the guard: it is generated, NOT NULL, of a domain or in a partition key", name),
 				errhint("Name a column of its own; it is NULL where there is no port PIN."),
-				errtablecol(plan->table, column));
-	for (Size i = 0; i < lengthof(times); i++)
-	{
-		const char *other = OptionColumn(plan->values[times[i]]);
+				errtablecol(plan->table, attribute->attnum));
+	if (ColumnIsGenerated(plan->table, plan->pin))
+		ereport(ERROR,
+				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("%s is not for a port PIN that is generated", account_rules[stamp->rule].name),
+				errdetail("The PIN has no value yet when the guard writes column \"%s\".", name),
+				errhint("Leave %s out.", account_rules[stamp->rule].name),
+				errtablecol(plan->table, plan->pin));
+}
 
-		if (times[i] != stamp->rule && other != NULL && strcmp(other, name) == 0)
+/*
+ * A column that a guard writes says nothing else, in that guard or in another one of
+ * the table: it changes with the digits of one PIN.
+ */
+static void
+check_stamps_stand_alone(Relation table, char **rules, char **others)
+{
+	static const AccountRule times[] = {RULE_LOCK_UNTIL, RULE_EXPIRES, RULE_CHANGED, RULE_USED};
+
+	for (int i = 0; i < NUM_STAMPS; i++)
+	{
+		const char *name = OptionColumn(rules[stamps[i].rule]);
+
+		for (Size j = 0; name != NULL && j < lengthof(times); j++)
+		{
+			const char *other = OptionColumn(others[times[j]]);
+
+			if (other == NULL || strcmp(other, name) != 0 ||
+				(rules == others && times[j] == stamps[i].rule))
+				continue;
 			ereport(ERROR,
 					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("%s and %s name the same column \"%s\"",
-						   account_rules[stamp->rule].name, account_rules[times[i]].name, name),
+						   account_rules[stamps[i].rule].name, account_rules[times[j]].name, name),
+					rules == others ? 0 : errdetail("Two guards of the table name it."),
 					errhint("Give each a column of its own."),
-					errtablecol(plan->table, column));
+					errtablecol(table, FindColumn(table, name)));
+		}
 	}
 }
 
-/* unlike must name other columns than the PIN, known when the PIN is checked. */
+/*
+ * What is said of rows is said alike by all guards of the table, or by one of them;
+ * the gates would refuse each order.
+ */
+static void
+check_row_rules_agree(Relation table, char **rules, char **others)
+{
+	static const AccountRule row_rules[] = {RULE_SCOPE, RULE_LOCK, RULE_LOCK_UNTIL};
+
+	for (Size i = 0; i < lengthof(row_rules); i++)
+	{
+		AccountRule rule = row_rules[i];
+
+		if (rules[rule] != NULL && others[rule] != NULL &&
+			RuleColumn(table, rules, rule) != RuleColumn(table, others, rule))
+			ereport(ERROR,
+					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("the guard of column %s names another column for %s: %s",
+						   others[RULE_PIN], account_rules[rule].name, others[rule]),
+					errhint("Name the same, or change that guard first: it is the row that is locked or out of scope, whichever PIN it has."),
+					errtable(table));
+	}
+}
+
+/* The table's other guards must not contradict this one. */
+static void
+check_other_guards(const GuardPlan *plan)
+{
+	Relation	table = plan->table;
+	List	   *own = GuardTriggers(plan, table);
+	ListCell   *lc;
+
+	check_stamps_stand_alone(table, plan->values, plan->values);
+	foreach(lc, KindTriggers(table, GUARD_PROTECT, plan->domain))
+	{
+		const Trigger *trigger = lfirst(lc);
+		AccountGuard *other;
+
+		if (!StatesRules(trigger) || TriggerIsAmong(trigger, own))
+			continue;
+		other = ReadAccountGuard(table, trigger, plan->domain);
+		if (other->rules[RULE_PIN] == NULL)
+			continue;
+		check_stamps_stand_alone(table, plan->values, other->rules);
+		check_stamps_stand_alone(table, other->rules, plan->values);
+		check_row_rules_agree(table, plan->values, other->rules);
+	}
+}
+
+/*
+ * unlike must name columns that are known when the PIN is checked, and no port PIN: its
+ * error would tell guessers when they are right, and count nothing.
+ */
 static void
 check_unlike(const GuardPlan *plan)
 {
+	List	   *columns = FindColumns(plan->table, OptionColumns(plan->values[RULE_UNLIKE]));
+	List	   *guards = columns == NIL ? NIL : FindAccountGuards(plan->table, plan->domain);
 	ListCell   *lc;
 
-	foreach(lc, FindColumns(plan->table, OptionColumns(plan->values[RULE_UNLIKE])))
+	foreach(lc, columns)
 	{
 		AttrNumber	column = lfirst_int(lc);
 
-		if (column == plan->pin)
+		if (column == plan->pin || ColumnIsPortPin(plan->table, column, plan->domain) ||
+			GuardOfPin(guards, ColumnName(plan->table, column)) != NULL)
 			ereport(ERROR,
 					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("unlike names the port PIN itself, column \"%s\"",
+					errmsg("unlike names a port PIN, column \"%s\"",
 						   ColumnName(plan->table, column)),
 					errhint("Name columns such as the phone number."),
 					errtablecol(plan->table, column));
@@ -193,6 +276,7 @@ check_rules(const GuardPlan *plan)
 	for (int i = 0; i < NUM_STAMPS; i++)
 		check_stamped_column(plan, &stamps[i]);
 	check_unlike(plan);
+	check_other_guards(plan);
 }
 
 /*

@@ -230,6 +230,19 @@ GuardTriggers(const GuardPlan *plan, Relation table)
 	return found;
 }
 
+bool
+TriggerIsAmong(const Trigger *trigger, List *triggers)
+{
+	ListCell   *lc;
+
+	foreach(lc, triggers)
+	{
+		if (((Trigger *) lfirst(lc))->tgoid == trigger->tgoid)
+			return true;
+	}
+	return false;
+}
+
 /* Does a trigger do what is planned, and perhaps more? */
 bool
 CoversTrigger(const Trigger *trigger, const PlannedTrigger *planned)

@@ -93,6 +93,7 @@ extern char *ColumnsDiffer(Relation rel, int ncolumns, const AttrNumber *columns
 
 extern List *KindTriggers(Relation table, GuardKind kind, Oid domain);
 extern List *GuardTriggers(const GuardPlan *plan, Relation table);
+extern bool TriggerIsAmong(const Trigger *trigger, List *triggers);
 extern bool CoversTrigger(const Trigger *trigger, const PlannedTrigger *planned);
 extern char *EarlyTriggers(const GuardPlan *plan, Relation table);
 extern char *LateTriggers(const GuardPlan *plan, Relation table);

@@ -12,10 +12,15 @@
 
 #include "table/partition.h"
 
+#include "access/sysattr.h"
+#include "access/table.h"
 #include "catalog/partition.h"
+#include "catalog/pg_inherits.h"
 #include "miscadmin.h"
+#include "nodes/bitmapset.h"
 #include "partitioning/partbounds.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/partcache.h"
 
 #include "base/error.h"
@@ -27,6 +32,30 @@ RootOfPartitions(Relation rel)
 	if (!rel->rd_rel->relispartition)
 		return RelationGetRelid(rel);
 	return llast_oid(get_partition_ancestors(RelationGetRelid(rel)));
+}
+
+/* Does a value of this column choose the partition, of the table or of one below it? */
+bool
+ColumnRoutesRows(Relation table, AttrNumber column)
+{
+	const char *name = NameStr(TupleDescAttr(RelationGetDescr(table), column - 1)->attname);
+	bool		routes = false;
+	ListCell   *lc;
+
+	if (table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return false;
+	foreach(lc, find_all_inheritors(RelationGetRelid(table), AccessShareLock, NULL))
+	{
+		Relation	part = table_open(lfirst_oid(lc), NoLock);
+		AttrNumber	there = get_attnum(RelationGetRelid(part), name);
+		bool		in_expression;
+
+		routes |= part->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
+			has_partition_attrs(part, bms_make_singleton(there - FirstLowInvalidHeapAttributeNumber),
+								&in_expression);
+		table_close(part, NoLock);
+	}
+	return routes;
 }
 
 /*

@@ -18,6 +18,7 @@ typedef struct PartitionRouting
 } PartitionRouting;
 
 extern Oid	RootOfPartitions(Relation rel);
+extern bool ColumnRoutesRows(Relation table, AttrNumber column);
 extern Oid	IndexOfPartition(Relation partition, Oid whole);
 extern void DescribePartitionRouting(const ForeignKey *key, Relation table,
 									 Relation index, PartitionRouting *routing);

@@ -19,6 +19,8 @@
 #include "table/column.h"
 #include "table/triggers.h"
 
+#define MAX_AGE_YEARS 1000
+
 const GuardOption account_rules[NUM_ACCOUNT_RULES] = {
 	[RULE_PIN] = {"pin", OPTION_COLUMN, "pin", InvalidOid},
 	[RULE_SCOPE] = {"scope", OPTION_COLUMN, "scope", BOOLOID},
@@ -53,11 +55,15 @@ is_less(Interval a, Interval b)
 											IntervalPGetDatum(&b)));
 }
 
-/* An age must be positive and must be known; and a PIN must be good at some age. */
+/*
+ * An age must be positive and must be known, and a PIN must be good at some age.  What
+ * is longer than MAX_AGE_YEARS would lead past the last timestamp.
+ */
 static void
 check_ages(Relation table, char **rules)
 {
 	const Interval none = {0};
+	const Interval too_long = {.month = MAX_AGE_YEARS * MONTHS_PER_YEAR};
 	Interval	min_age = OptionInterval(rules[RULE_MIN_AGE]);
 	Interval	max_age = OptionInterval(rules[RULE_MAX_AGE]);
 
@@ -73,6 +79,11 @@ check_ages(Relation table, char **rules)
 		(rules[RULE_MAX_AGE] != NULL && !is_less(min_age, max_age)))
 		ereport_without_context(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 								errmsg("min_age must be more than zero, and max_age more than min_age"),
+								errhint("Leave out the one that does not count."),
+								errtable(table));
+	if (!is_less(min_age, too_long) || !is_less(max_age, too_long))
+		ereport_without_context(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+								errmsg("min_age and max_age must be less than %d years", MAX_AGE_YEARS),
 								errhint("Leave out the one that does not count."),
 								errtable(table));
 }

@@ -164,6 +164,12 @@ check_columns_are_known_before(Relation orders, const Gate *gate)
 								errmsg("a gate that records verdicts or redacts needs a key, PIN, source and verdict that are not generated"),
 								errhint("Only scope= may name a generated column."),
 								errtable(orders));
+	if ((gate->verdict != InvalidAttrNumber && ColumnRoutesRows(orders, gate->verdict)) ||
+		(gate->redact && ColumnRoutesRows(orders, gate->pin)))
+		ereport_without_context(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+								errmsg("the columns that a gate writes must not be in a partition key"),
+								errhint("Partition the orders by another column than the verdict and the redacted PIN."),
+								errtable(orders));
 	if (ColumnIsGenerated(orders, gate->scope) &&
 		(ColumnIsGeneratedFrom(orders, gate->scope, gate->verdict) ||
 		 (gate->redact && ColumnIsGeneratedFrom(orders, gate->scope, gate->pin))))
@@ -249,6 +255,18 @@ check_redactable(Relation orders, AttrNumber column)
 								errtablecol(orders, column));
 }
 
+/* An order's PIN is compared with the account's, which takes its digits. */
+static void
+check_pin_is_readable(Relation orders, const Gate *gate)
+{
+	if (ColumnIsSealed(orders, gate->pin, gate->domain))
+		ereport_without_context(errcode(ERRCODE_DATATYPE_MISMATCH),
+								errmsg("the PIN of port orders can't be sealed: column \"%s\"",
+									   ColumnName(orders, gate->pin)),
+								errhint("Give the column the type port_pin; with redact => true no port PIN stays in it."),
+								errtablecol(orders, gate->pin));
+}
+
 /* An order can't vouch for another: its PIN is one that somebody supplied. */
 static void
 check_pin_is_of_account(Relation orders, const Gate *gate)
@@ -302,6 +320,7 @@ FindGate(Relation orders, char **options, Oid domain, Gate *gate)
 	memset(gate, 0, sizeof(Gate));
 	gate->domain = domain;
 	gate->pin = FindPinColumn(orders, OptionColumn(options[GATE_PIN]), domain);
+	check_pin_is_readable(orders, gate);
 	gate->scope = FindOptionColumn(orders, gate_options, options, GATE_SCOPE);
 	gate->source = FindOptionColumn(orders, gate_options, options, GATE_SOURCE);
 	if (gate->source != InvalidAttrNumber)
