@@ -174,9 +174,26 @@ BEGIN
 	INSERT INTO age.port_orders (account, pin) VALUES (4, '999999');
 EXCEPTION WHEN SQLSTATE '23PN9' THEN
 	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT, detail = PG_EXCEPTION_DETAIL;
-	SELECT pin_changed + interval '7 days' INTO usable FROM age.accounts WHERE id = 4;
+	SELECT (pin_changed AT TIME ZONE 'UTC' + interval '7 days') AT TIME ZONE 'UTC' INTO usable FROM age.accounts WHERE id = 4;
 	RAISE NOTICE '% % %', SQLERRM, detail, replace(hint, usable::text, '(changed + 7 days)');
 END $$;
+
+-- Ages are counted in UTC.  A session chooses its time zone, and with it how long a day
+-- is: in this one the clock went back by two days, three days ago.
+SELECT count(*) FROM port_pin_protect('accounts', changed => 'pin_changed', max_age => '4 days', replace => true);
+BEGIN;
+SET LOCAL session_replication_role = replica;
+UPDATE accounts SET pin_changed = now() - interval '120 hours' WHERE id = 4;
+COMMIT;
+SELECT format('<A>-24<B>24,%s/0,%s/0', day, (day + 180) % 365) AS zone
+	FROM (SELECT extract(doy FROM (now() - interval '72 hours') AT TIME ZONE 'UTC')::int - 1 AS day) AS ago \gset
+SELECT answer(4, pin) FROM accounts WHERE id = 4;
+BEGIN;
+SET LOCAL TimeZone = :'zone';
+SELECT now() < pin_changed + interval '4 days' AS young_here, answer(4, pin) FROM accounts WHERE id = 4;
+COMMIT;
+UPDATE accounts SET pin = '444445' WHERE id = 4;
+SELECT count(*) FROM port_pin_protect('accounts', changed => 'pin_changed', min_age => '7 days', max_age => '100 years', replace => true);
 
 -- A gate that records verdicts records these.
 CREATE TABLE kept_orders (id int PRIMARY KEY, account int REFERENCES accounts, pin port_pin, verdict port_pin_verdict);
@@ -273,6 +290,19 @@ SELECT port_pin_protect('wrong', used => 'day');
 SELECT port_pin_protect('wrong', changed => 'must');
 SELECT port_pin_protect('wrong', changed => 'made');
 SELECT port_pin_protect('wrong', changed => 'at', expires => 'at');
+SELECT port_pin_protect('wrong', changed => 'at', max_age => '1000 years');
+CREATE DOMAIN some_time AS timestamptz NOT NULL;
+ALTER TABLE wrong ADD stamped some_time DEFAULT now();
+SELECT port_pin_protect('wrong', used => 'stamped');
+CREATE TABLE wrong_parts (id int, pin port_pin, at timestamptz) PARTITION BY LIST ((at IS NULL));
+SELECT port_pin_protect('wrong_parts', used => 'at');
+CREATE TABLE wrong_made (id int PRIMARY KEY, digits text, pin port_pin GENERATED ALWAYS AS (digits) STORED, at timestamptz);
+SELECT port_pin_protect('wrong_made', changed => 'at');
+-- What one guard writes, another one must not go by.
+CREATE TABLE wrong_two (id int PRIMARY KEY, pin port_pin, other port_pin, at timestamptz);
+SELECT count(*) FROM port_pin_protect('wrong_two', pin => 'pin', changed => 'at');
+SELECT port_pin_protect('wrong_two', pin => 'other', changed => 'at');
+SELECT port_pin_protect('wrong_two', pin => 'other', expires => 'at');
 SELECT port_pin_protect('wrong', min_age => '1 day');
 SELECT port_pin_protect('wrong', max_age => '1 day');
 SELECT port_pin_protect('wrong', changed => 'at', min_age => '-1 day');

@@ -96,11 +96,15 @@ is_age(const Interval *age)
 	return age->time != 0 || age->day != 0 || age->month != 0;
 }
 
-/* When a PIN that was last changed at this time reaches an age. */
+/*
+ * When a PIN that was last changed at this time reaches an age.  Counted in UTC, which
+ * is what a timestamptz holds: in a time zone of the session's choice a week could
+ * pass in a minute.
+ */
 static TimestampTz
 time_of_age(Datum changed, const Interval *age)
 {
-	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, changed,
+	return DatumGetTimestampTz(DirectFunctionCall2(timestamp_pl_interval, changed,
 												   IntervalPGetDatum(age)));
 }
 
