@@ -451,6 +451,22 @@ SELECT definition AS mend FROM port_pin_guards WHERE guard = 'record' \gset
 :mend
 SELECT * FROM port_pin_guards WHERE guard = 'record';
 
+-- A right to write a column of the record is as much a right to forge it.
+BEGIN;
+GRANT UPDATE (lifted_at), SELECT (pid) ON port_pin_failures TO regress_guards_owner;
+GRANT DELETE ON port_pin_failures TO regress_guards_owner;
+SELECT definition, problem FROM port_pin_guards WHERE guard = 'grant' AND problem IS NOT NULL;
+ROLLBACK;
+-- A guard can name any number of columns.
+BEGIN;
+CREATE TABLE many_names (id int PRIMARY KEY, pin port_pin);
+DO $$ BEGIN
+	EXECUTE format('CREATE TRIGGER names AFTER UPDATE ON many_names FOR EACH ROW
+		EXECUTE FUNCTION port_pin_protect_trigger(''pin=pin'', %L)', 'key=' || repeat('id,', 5000) || 'id');
+END $$;
+SELECT count(*) FROM port_pin_guards WHERE relation = 'many_names'::regclass;
+ROLLBACK;
+
 --
 -- Where the definition does not mend it, the hint says what does: the trigger's own, if
 -- it is the trigger that complains.

@@ -62,6 +62,22 @@ guarded (relation) AS (
 		AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
 		AND NOT c.relispartition AND c.relpersistence OPERATOR(pg_catalog.<>) 't'
 ),
+-- Privileges to write to a table of the record, or to one of its columns.
+recorded_grant (relation, grantee, privilege) AS (
+	SELECT c.oid, x.grantee, x.privilege_type
+	FROM pg_catalog.pg_class c, LATERAL pg_catalog.aclexplode(c.relacl) AS x
+	WHERE c.oid OPERATOR(pg_catalog.=) ANY (ARRAY['port_pin_failures', 'port_pin_history']::pg_catalog.regclass[]::pg_catalog.oid[])
+		AND x.grantee OPERATOR(pg_catalog.<>) c.relowner
+		AND x.privilege_type OPERATOR(pg_catalog.=) ANY (ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER'])
+	UNION ALL
+	SELECT c.oid, x.grantee, pg_catalog.format('%s (%I)', x.privilege_type, a.attname)
+	FROM pg_catalog.pg_class c
+		JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid AND NOT a.attisdropped,
+		LATERAL pg_catalog.aclexplode(a.attacl) AS x
+	WHERE c.oid OPERATOR(pg_catalog.=) ANY (ARRAY['port_pin_failures', 'port_pin_history']::pg_catalog.regclass[]::pg_catalog.oid[])
+		AND x.grantee OPERATOR(pg_catalog.<>) c.relowner
+		AND x.privilege_type OPERATOR(pg_catalog.=) ANY (ARRAY['INSERT', 'UPDATE'])
+),
 -- Grants that let a role get past the guards.  Functions have no relation.
 granted AS (
 	SELECT NULL::pg_catalog.oid AS relation, x.grantee,
@@ -82,15 +98,12 @@ granted AS (
 			WHEN p.proname OPERATOR(pg_catalog.~~) 'port\_pin\_lift\_%' THEN x.grantee OPERATOR(pg_catalog.<>) '0'
 			ELSE p.proname OPERATOR(pg_catalog.=) ANY (ARRAY['port_pin_check', 'port_pin_seal']::pg_catalog.name[]) END
 	UNION ALL
-	SELECT c.oid, x.grantee,
+	SELECT r.relation, r.grantee,
 		pg_catalog.format('%s ON TABLE %s',
-			pg_catalog.string_agg(x.privilege_type, ', ' ORDER BY x.privilege_type), c.oid::pg_catalog.regclass),
+			pg_catalog.string_agg(r.privilege, ', ' ORDER BY r.privilege), r.relation::pg_catalog.regclass),
 		'it can forge the record'
-	FROM pg_catalog.pg_class c, LATERAL pg_catalog.aclexplode(c.relacl) AS x
-	WHERE c.oid OPERATOR(pg_catalog.=) ANY (ARRAY['port_pin_failures', 'port_pin_history']::pg_catalog.regclass[]::pg_catalog.oid[])
-		AND x.grantee OPERATOR(pg_catalog.<>) c.relowner
-		AND x.privilege_type OPERATOR(pg_catalog.=) ANY (ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER'])
-	GROUP BY c.oid, x.grantee
+	FROM recorded_grant AS r
+	GROUP BY r.relation, r.grantee
 ),
 named AS (
 	SELECT g.relation, g.privilege, g.danger,

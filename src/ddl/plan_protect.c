@@ -57,13 +57,15 @@ add_column(const GuardPlan *plan, AccountRule rule, AttrNumber *column)
 }
 
 /* The columns whose changes the trigger must look at, the PIN among them. */
-static int
-watched_columns(const GuardPlan *plan, AttrNumber *columns)
+static AttrNumber *
+watched_columns(const GuardPlan *plan, int *count)
 {
+	List	   *key = FindColumns(plan->table, OptionColumns(plan->values[RULE_KEY]));
+	AttrNumber *columns = palloc((list_length(key) + 3 + NUM_STAMPS) * sizeof(AttrNumber));
 	int			ncolumns = 0;
 	ListCell   *lc;
 
-	foreach(lc, FindColumns(plan->table, OptionColumns(plan->values[RULE_KEY])))
+	foreach(lc, key)
 		columns[ncolumns++] = lfirst_int(lc);
 	if (plan->values[RULE_HISTORY] != NULL)
 	{
@@ -73,7 +75,8 @@ watched_columns(const GuardPlan *plan, AttrNumber *columns)
 	columns[ncolumns++] = plan->pin;
 	for (int i = 0; i < NUM_STAMPS; i++)
 		ncolumns += add_column(plan, stamps[i].rule, &columns[ncolumns]);
-	return ncolumns;
+	*count = ncolumns;
+	return columns;
 }
 
 /*
@@ -88,7 +91,7 @@ update_condition(const GuardPlan *plan)
 {
 	Relation	table = plan->table;
 	const char *name;
-	AttrNumber	columns[INDEX_MAX_KEYS + 3 + NUM_STAMPS];
+	AttrNumber *columns;
 	int			ncolumns;
 	char	   *rekeyed;
 
@@ -96,7 +99,7 @@ update_condition(const GuardPlan *plan)
 		(plan->values[RULE_CLEARABLE] != NULL && plan->values[RULE_KEY] == NULL &&
 		 !watches_digits(plan)))
 		return "false";
-	ncolumns = watched_columns(plan, columns);
+	columns = watched_columns(plan, &ncolumns);
 	if (!ColumnIsPortPin(table, plan->pin, plan->domain) || plan->sealed ||
 		watches_digits(plan))
 		return ColumnsDiffer(table, ncolumns, columns);
