@@ -88,7 +88,7 @@ my $kept = $node->safe_psql('postgres', 'TABLE kept ORDER BY id');
 my $refused = $node->safe_psql('postgres', 'TABLE refused ORDER BY id');
 my $failures = 'SELECT count(*) FROM port_pin_failures';
 
-is_refused('a verdict is not given anew', qr/ERROR:  55000: .*HINT: .*disable trigger "zz_port_pin_gate" meanwhile/s,
+is_refused('a verdict is not given anew', qr/ERROR:  55000: .*HINT: .*disable trigger "zz_port_pin_gate" while/s,
 	"CALL partman.partition_data_proc('public.kept', p_wait => 0)");
 answers('and nobody has failed', $failures, 0);
 is_refused('without a verdict the PIN of today decides', qr/ERROR:  23PN7/,
