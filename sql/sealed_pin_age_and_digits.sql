@@ -115,6 +115,22 @@ UPDATE moving SET region = 'west', pin = '839463' WHERE id = 3;
 SELECT id, tableoid::regclass, shown(at), port_pin_check(pin, CASE id WHEN 3 THEN '839463' ELSE '73946' || id END) FROM moving ORDER BY id;
 UPDATE moving SET region = 'east', pin = '123456';
 
+-- A trigger finds its rules again when the catalogs change, and frees what it had found.
+CREATE TABLE many (id int, pin port_pin_sealed, at timestamptz);
+SELECT count(*) FROM port_pin_protect('many', changed => 'at');
+INSERT INTO many SELECT generate_series(1, 200);
+CREATE FUNCTION change_catalogs() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	ALTER ROLE regress_portpin_clerk CONNECTION LIMIT 1;
+	IF NEW.id = 200 THEN
+		RAISE NOTICE 'not too much: %', (SELECT sum(total_bytes) < 1024 * 1024 FROM pg_backend_memory_contexts
+			WHERE name IN ('ExecutorState', 'trigger of portpin'));
+	END IF;
+	RETURN NEW;
+END $$;
+CREATE TRIGGER change_catalogs BEFORE UPDATE ON many FOR EACH ROW EXECUTE FUNCTION change_catalogs();
+UPDATE many SET id = id;
+
 -- A gate refuses a sealed PIN that is too new like any other, in the time of a hash.
 CREATE TABLE port_orders (id int GENERATED ALWAYS AS IDENTITY, account int REFERENCES accounts, pin port_pin);
 SELECT count(*) FROM port_pin_gate('port_orders');

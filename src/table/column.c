@@ -295,13 +295,9 @@ void
 CheckColumnAllows(Relation rel, AttrNumber column, Datum value, bool isnull)
 {
 	Oid			type = TupleDescAttr(RelationGetDescr(rel), column - 1)->atttypid;
-	ErrorContextCallback *context = error_context_stack;
 
-	if (get_typtype(type) != TYPTYPE_DOMAIN)
-		return;
-	error_context_stack = NULL;
-	domain_check(value, isnull, type, NULL, NULL);
-	error_context_stack = context;
+	if (get_typtype(type) == TYPTYPE_DOMAIN)
+		domain_check(value, isnull, type, NULL, NULL);
 }
 
 bool

@@ -219,7 +219,8 @@ decide_as_inserted(TriggerData *trigdata, GateState *state, TupleTableSlot *old,
 	if (inserted == NULL)
 		return false;
 	decision->judged = InsertedVerdictHolds(&state->gate, inserted, old, new);
-	decision->verdict = state->inserted.verdict;
+	if (decision->judged)
+		decision->verdict = state->inserted.verdict;
 	ExecDropSingleTupleTableSlot(inserted);
 	return decision->judged;
 }
@@ -288,7 +289,6 @@ pass_order(FunctionCallInfo fcinfo, TriggerData *trigdata)
 	return order;
 }
 
-/* The trigger itself, except for what an error shows. */
 static Datum
 pass_gate(FunctionCallInfo fcinfo)
 {
@@ -317,17 +317,7 @@ pass_gate(FunctionCallInfo fcinfo)
 Datum
 port_pin_gate_trigger(PG_FUNCTION_ARGS)
 {
-	ErrorContextCallback *context = error_context_stack;
-	Datum		result;
-
-	/*
-	 * Waiting for a lock can fail, too, and then COPY would show its current
-	 * row.
-	 */
-	error_context_stack = NULL;
-	result = pass_gate(fcinfo);
-	error_context_stack = context;
-	return result;
+	return CallWithoutContext(fcinfo, pass_gate);
 }
 
 
@@ -365,7 +355,7 @@ is_newly_accepted(TriggerData *trigdata, GateState *state, TupleTableSlot *old,
 		!was_accepted(trigdata->tg_relation, gate, old);
 }
 
-static void
+static Datum
 note_use(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigdata = CheckTriggerCall(fcinfo, USED_TRIGGER);
@@ -378,7 +368,7 @@ note_use(FunctionCallInfo fcinfo)
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 	{
 		RememberRowMovement(trigdata);
-		return;
+		return PointerGetDatum(NULL);
 	}
 	state = BeginGateCall(fcinfo, trigdata);
 	old = order_before(trigdata);
@@ -387,6 +377,7 @@ note_use(FunctionCallInfo fcinfo)
 	if (old != NULL && old != trigdata->tg_trigslot)
 		FreeMovedRow(old);
 	EndGateCall(state);
+	return PointerGetDatum(NULL);
 }
 
 /*
@@ -399,10 +390,5 @@ note_use(FunctionCallInfo fcinfo)
 Datum
 port_pin_used_trigger(PG_FUNCTION_ARGS)
 {
-	ErrorContextCallback *context = error_context_stack;
-
-	error_context_stack = NULL;
-	note_use(fcinfo);
-	error_context_stack = context;
-	return PointerGetDatum(NULL);
+	return CallWithoutContext(fcinfo, note_use);
 }

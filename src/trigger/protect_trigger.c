@@ -42,10 +42,9 @@
 
 PG_FUNCTION_INFO_V1(port_pin_protect_trigger);
 
-/* What a trigger goes by, found once per statement and generation of the catalogs. */
+/* What a trigger goes by. */
 typedef struct Protection
 {
-	uint64		generation;
 	AttrNumber	pin;			/* 0 in a guard of a lock alone */
 	bool		clearable;
 	List	   *key;			/* columns of a row that stays; NIL if it need
@@ -123,15 +122,13 @@ guard_of_trigger(const TriggerData *trigdata, Oid domain)
 	return stated;
 }
 
-static Protection *
+static void *
 find_protection(const TriggerData *trigdata, Oid domain)
 {
 	Protection *protection = palloc0(sizeof(Protection));
 	Relation	table = trigdata->tg_relation;
-	char	  **rules;
+	char	  **rules = guard_of_trigger(trigdata, domain)->rules;
 
-	protection->generation = CatalogGeneration();
-	rules = guard_of_trigger(trigdata, domain)->rules;
 	protection->clearable = rules[RULE_CLEARABLE] != NULL;
 	protection->key = FindColumns(table, OptionColumns(rules[RULE_KEY]));
 	if (rules[RULE_PIN] == NULL)
@@ -143,23 +140,6 @@ find_protection(const TriggerData *trigdata, Oid domain)
 	protection->stamps = StampsRows(rules);
 	FindStampedColumns(table, rules, protection->pin, &protection->stamped);
 	protection->history = FindAccountHistory(table, rules, domain);
-	return protection;
-}
-
-/* What the trigger of this call goes by; it is found again when the catalogs change. */
-static const Protection *
-protection_of(FunctionCallInfo fcinfo, const TriggerData *trigdata)
-{
-	Protection *protection = fcinfo->flinfo->fn_extra;
-
-	if (protection == NULL || protection->generation != CatalogGeneration())
-	{
-		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-
-		protection = find_protection(trigdata, PortPinDomain(fcinfo->flinfo->fn_oid));
-		fcinfo->flinfo->fn_extra = protection;
-		MemoryContextSwitchTo(caller);
-	}
 	return protection;
 }
 
@@ -270,6 +250,29 @@ pass_deleted_row(TriggerData *trigdata, const Protection *protection)
 		WriteAccountDeleted(protection->history, trigdata->tg_trigslot);
 }
 
+static Datum
+protect(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigdata = check_call(fcinfo);
+	TriggerEvent event = trigdata->tg_event;
+	const Protection *protection;
+
+	if (TRIGGER_FIRED_BY_TRUNCATE(event))
+		refuse(trigdata, "a table that keeps port PINs can't be truncated",
+			   "Delete rows instead: each is looked at.");
+
+	protection = FindOncePerStatement(fcinfo, find_protection);
+	if (TRIGGER_FIRED_BEFORE(event))
+		return PointerGetDatum(StampRow(fcinfo, &protection->stamped));
+	if (TRIGGER_FIRED_BY_UPDATE(event))
+		pass_row(trigdata, protection, trigdata->tg_trigslot, trigdata->tg_newslot);
+	else if (TRIGGER_FIRED_BY_INSERT(event))
+		pass_inserted_row(trigdata, protection);
+	else
+		pass_deleted_row(trigdata, protection);
+	return PointerGetDatum(NULL);
+}
+
 /*
  * port_pin_protect_trigger() returns trigger
  *
@@ -284,24 +287,7 @@ pass_deleted_row(TriggerData *trigdata, const Protection *protection)
 Datum
 port_pin_protect_trigger(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = check_call(fcinfo);
-	TriggerEvent event = trigdata->tg_event;
-	const Protection *protection;
-
-	if (TRIGGER_FIRED_BY_TRUNCATE(event))
-		refuse(trigdata, "a table that keeps port PINs can't be truncated",
-			   "Delete rows instead: each is looked at.");
-
-	protection = protection_of(fcinfo, trigdata);
-	if (TRIGGER_FIRED_BEFORE(event))
-		return PointerGetDatum(StampRow(fcinfo, &protection->stamped));
-	if (TRIGGER_FIRED_BY_UPDATE(event))
-		pass_row(trigdata, protection, trigdata->tg_trigslot, trigdata->tg_newslot);
-	else if (TRIGGER_FIRED_BY_INSERT(event))
-		pass_inserted_row(trigdata, protection);
-	else
-		pass_deleted_row(trigdata, protection);
-	return PointerGetDatum(NULL);
+	return CallWithoutContext(fcinfo, protect);
 }
 
 /*

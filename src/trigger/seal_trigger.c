@@ -50,10 +50,9 @@ PG_FUNCTION_INFO_V1(port_pin_check_sealed);
 
 static const GuardOption seal_options[] = {{"pin", OPTION_COLUMN, "pin", InvalidOid}};
 
-/* What a trigger goes by, found once per statement and generation of the catalogs. */
+/* What a trigger goes by. */
 typedef struct Sealing
 {
-	uint64		generation;
 	AttrNumber	column;
 	bool		compares;		/* it matters whether the digits are new */
 	bool		asks_for_new;	/* by the rules that follow */
@@ -77,7 +76,7 @@ check_call(FunctionCallInfo fcinfo)
 
 /* The gate tells a sealed column by its type; a varchar could truncate the seal. */
 static AttrNumber
-find_sealed_column(TriggerData *trigdata, Oid domain)
+find_sealed_column(const TriggerData *trigdata, Oid domain)
 {
 	Relation	rel = trigdata->tg_relation;
 	char	   *pin;
@@ -94,14 +93,13 @@ find_sealed_column(TriggerData *trigdata, Oid domain)
 }
 
 /* Find the column and the rules of its guard; there need not be one. */
-static Sealing *
-find_sealing(TriggerData *trigdata, Oid domain)
+static void *
+find_sealing(const TriggerData *trigdata, Oid domain)
 {
 	Relation	rel = trigdata->tg_relation;
 	Sealing    *sealing = palloc0(sizeof(Sealing));
 	AccountGuard *guard;
 
-	sealing->generation = CatalogGeneration();
 	sealing->column = find_sealed_column(trigdata, domain);
 	guard = GuardOfPin(FindAccountGuards(rel, domain), ColumnName(rel, sealing->column));
 	if (guard == NULL)
@@ -110,24 +108,6 @@ find_sealing(TriggerData *trigdata, Oid domain)
 	sealing->compares = sealing->asks_for_new || StampsRows(guard->rules) ||
 		guard->rules[RULE_HISTORY] != NULL;
 	FindNewPinRules(rel, guard->rules, &sealing->new_pin);
-	return sealing;
-}
-
-/* What the trigger of this call goes by; it is found again when the catalogs change. */
-static const Sealing *
-sealing_of(FunctionCallInfo fcinfo)
-{
-	Sealing    *sealing = fcinfo->flinfo->fn_extra;
-
-	if (sealing == NULL || sealing->generation != CatalogGeneration())
-	{
-		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-
-		sealing = find_sealing((TriggerData *) fcinfo->context,
-							   PortPinDomain(fcinfo->flinfo->fn_oid));
-		fcinfo->flinfo->fn_extra = sealing;
-		MemoryContextSwitchTo(caller);
-	}
 	return sealing;
 }
 
@@ -254,19 +234,11 @@ pass_sealed(FunctionCallInfo fcinfo, const Sealing *sealing, TupleTableSlot *old
 	return row;
 }
 
-/*
- * port_pin_seal_trigger() returns trigger
- *
- * Argument: pin=column, where more than one is of type port_pin_sealed.  BEFORE
- * INSERT and BEFORE UPDATE; '' and blanks, which legacy applications write for no
- * PIN, become NULL.  23514 for what is no PIN or not allowed as a new one, 42501 for
- * a sealed one from elsewhere, 39P01 where it is attached wrongly.
- */
-Datum
-port_pin_seal_trigger(PG_FUNCTION_ARGS)
+static Datum
+seal(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigdata = check_call(fcinfo);
-	const Sealing *sealing = sealing_of(fcinfo);
+	const Sealing *sealing = FindOncePerStatement(fcinfo, find_sealing);
 	AttrNumber	column = sealing->column;
 	bool		update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
 	TupleTableSlot *old = update ? trigdata->tg_trigslot : NULL;
@@ -294,6 +266,20 @@ port_pin_seal_trigger(PG_FUNCTION_ARGS)
 }
 
 /*
+ * port_pin_seal_trigger() returns trigger
+ *
+ * Argument: pin=column, where more than one is of type port_pin_sealed.  BEFORE
+ * INSERT and BEFORE UPDATE; '' and blanks, which legacy applications write for no
+ * PIN, become NULL.  23514 for what is no PIN or not allowed as a new one, 42501 for
+ * a sealed one from elsewhere, 39P01 where it is attached wrongly.
+ */
+Datum
+port_pin_seal_trigger(PG_FUNCTION_ARGS)
+{
+	return CallWithoutContext(fcinfo, seal);
+}
+
+/*
  * What the trigger checks before it looks at a row.  The view port_pin_guards calls
  * it to report what the trigger would.  Returns the column that it seals.
  */
@@ -301,9 +287,9 @@ List *
 CheckSealTrigger(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigdata = check_call(fcinfo);
+	const Sealing *sealing = find_sealing(trigdata, PortPinDomain(fcinfo->flinfo->fn_oid));
 
-	return list_make1_int(find_sealing(trigdata,
-									   PortPinDomain(fcinfo->flinfo->fn_oid))->column);
+	return list_make1_int(sealing->column);
 }
 
 /*

@@ -10,7 +10,18 @@
 
 #include "trigger/trigger_call.h"
 
+#include "utils/memutils.h"
+
+#include "base/catalog.h"
 #include "base/error.h"
+
+/* What a trigger goes by, as it was found in one generation of the catalogs. */
+typedef struct FoundRules
+{
+	uint64		generation;		/* 0 while there is nothing that holds */
+	MemoryContext mcxt;			/* of all that was found */
+	void	   *rules;
+} FoundRules;
 
 /* Report a trigger that can't work where it is attached. */
 void
@@ -49,4 +60,58 @@ CheckTriggerCall(FunctionCallInfo fcinfo, const char *function)
 		ReportTriggerMisuse(function, "must not be attached with FROM",
 							"Leave out FROM: the order's foreign key tells which table is meant.");
 	return trigdata;
+}
+
+/*
+ * Run a trigger whose errors show no PIN, not even one that is PostgreSQL's own:
+ * waiting for a lock can fail, too, and then COPY would show its current row, and
+ * PL/pgSQL its statement.
+ */
+Datum
+CallWithoutContext(FunctionCallInfo fcinfo, PGFunction body)
+{
+	ErrorContextCallback *context = error_context_stack;
+	Datum		result;
+
+	error_context_stack = NULL;
+	result = body(fcinfo);
+	error_context_stack = context;
+	return result;
+}
+
+static FoundRules *
+create_found_rules(MemoryContext statement)
+{
+	FoundRules *found = MemoryContextAllocZero(statement, sizeof(FoundRules));
+
+	found->mcxt = AllocSetContextCreate(statement, "trigger of portpin",
+										ALLOCSET_SMALL_SIZES);
+	return found;
+}
+
+/*
+ * What the trigger of this call goes by, found once per statement, and again when the
+ * catalogs change.  It is good until the next call.
+ */
+const void *
+FindOncePerStatement(FunctionCallInfo fcinfo, TriggerFinder find)
+{
+	FmgrInfo   *flinfo = fcinfo->flinfo;
+	FoundRules *found = flinfo->fn_extra;
+	uint64		generation = CatalogGeneration();
+
+	if (found == NULL)
+		flinfo->fn_extra = found = create_found_rules(flinfo->fn_mcxt);
+	if (found->generation != generation)
+	{
+		MemoryContext caller;
+
+		found->generation = 0;
+		MemoryContextReset(found->mcxt);
+		caller = MemoryContextSwitchTo(found->mcxt);
+		found->rules = find((TriggerData *) fcinfo->context, PortPinDomain(flinfo->fn_oid));
+		MemoryContextSwitchTo(caller);
+		found->generation = generation;
+	}
+	return found->rules;
 }

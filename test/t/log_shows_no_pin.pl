@@ -36,6 +36,18 @@ $node->safe_psql('postgres', qq{
 	CREATE TABLE redacted_orders (account int REFERENCES accounts, pin port_pin);
 	SELECT port_pin_protect('accounts'), port_pin_protect('legacy', 'pin'),
 		port_pin_gate('port_orders'), port_pin_gate('redacted_orders', redact => true);
+	CREATE TABLE sealed (id int, pin port_pin_sealed) PARTITION BY LIST (id);
+	CREATE TABLE sealed_1 PARTITION OF sealed FOR VALUES IN (1);
+	CREATE TABLE stamped (id int, pin port_pin, changed timestamptz) PARTITION BY LIST (id);
+	CREATE TABLE stamped_1 PARTITION OF stamped FOR VALUES IN (1);
+	CREATE TABLE recorded (id int PRIMARY KEY, pin port_pin);
+	SELECT port_pin_protect('sealed'), port_pin_protect('stamped', changed => 'changed'),
+		port_pin_protect('recorded', history => true);
+	INSERT INTO recorded VALUES (1, '$stored');
+	CREATE FUNCTION change_pin() RETURNS void LANGUAGE plpgsql AS \$\$
+	BEGIN
+		UPDATE recorded SET pin = '$tried';
+	END \$\$;
 	INSERT INTO accounts VALUES (1, '$stored'), (2, NULL);
 	INSERT INTO legacy VALUES (1, '$stored');
 	CREATE FUNCTION place(pin text) RETURNS void LANGUAGE plpgsql AS \$\$
@@ -107,6 +119,19 @@ is_refused_quietly('COPY that waits', '55P03', "$lock$copy");
 $node->safe_psql('postgres', "ROLLBACK PREPARED 'lock'");
 is_refused_quietly('another COPY that waits', '55P03', "$copy$copy$lock$copy");
 $node->safe_psql('postgres', "ROLLBACK PREPARED 'lock'");
+
+# So are the other triggers: what they wait for is the whole of a partition, or the history.
+# The statement is not theirs to hide, so it has no PIN here.
+foreach (
+	['COPY that seals', 'ONLY sealed', "COPY sealed_1 FROM STDIN;\n1\t$tried\n\\.\n"],
+	['COPY that stamps', 'ONLY stamped', "COPY stamped_1 (id, pin) FROM STDIN;\n1\t$tried\n\\.\n"],
+	['a change that is recorded', 'port_pin_history', 'SELECT change_pin()'])
+{
+	my ($what, $table, $statement) = @$_;
+	is_refused_quietly("$what and waits", '55P03',
+		"BEGIN; LOCK TABLE $table; PREPARE TRANSACTION 'lock'; SET lock_timeout = '10ms';\n$statement");
+	$node->safe_psql('postgres', "ROLLBACK PREPARED 'lock'");
+}
 
 is_refused_quietly('PL/pgSQL', '23PN7', "SELECT place('$tried')");
 is_refused_quietly('PL/pgSQL that raises it again', '23PN7', "SELECT place_again('$tried')");
