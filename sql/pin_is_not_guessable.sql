@@ -96,6 +96,14 @@ UPDATE moving SET region = 'east', pin = '654321' WHERE id = 1;
 UPDATE moving SET region = 'east', pin = '730461' WHERE id = 1;
 SELECT tableoid::regclass, id, pin FROM moving ORDER BY id;
 
+-- A date reads the same in every session: as year, month and day.
+CREATE TABLE born (id int PRIMARY KEY, pin port_pin, born date);
+SELECT count(*) FROM port_pin_protect('born', unlike => 'born');
+INSERT INTO born VALUES (1, '19850312', '1985-03-12');
+SET DateStyle = 'German, DMY';
+INSERT INTO born VALUES (1, '19850312', '12.03.1985');
+RESET DateStyle;
+
 --
 -- What is refused at install
 --

@@ -112,6 +112,20 @@ ROLLBACK;
 INSERT INTO port_orders VALUES (8, '735517', 'Contoso');
 RESET portpin.max_failures_per_account;
 
+-- A source has one name, whatever settings a session chooses.
+TRUNCATE port_pin_failures;
+CREATE TABLE dated (account int REFERENCES accounts, pin text, since timestamptz);
+SELECT count(*) > 0 AS gated FROM port_pin_gate('dated', pin => 'pin', source => 'since');
+SET TimeZone = 'UTC';
+INSERT INTO dated VALUES (1, '100001', '2026-01-02 03:04:05+00');
+SET TimeZone = 'Asia/Tokyo';
+SET DateStyle = 'German, DMY';
+INSERT INTO dated VALUES (2, '100001', '2026-01-02 03:04:05+00');
+RESET TimeZone;
+RESET DateStyle;
+SELECT source, count(*) FROM port_pin_failures GROUP BY 1;
+DROP TABLE dated;
+
 -- In one statement, with verdicts.
 TRUNCATE port_pin_failures;
 CREATE TABLE requests (account int REFERENCES accounts, pin text, carrier uuid, verdict port_pin_verdict);

@@ -99,30 +99,6 @@ identify_table(Relation table, AccountIdentity *identity)
 
 /* ----- Which columns ----- */
 
-/* Does a value of this type read the same under all settings? */
-static bool
-output_is_stable(Oid type)
-{
-	switch (type)
-	{
-		case BOOLOID:
-		case CHAROID:
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-		case OIDOID:
-		case NUMERICOID:
-		case TEXTOID:
-		case VARCHAROID:
-		case BPCHAROID:
-		case NAMEOID:
-		case UUIDOID:
-			return true;
-		default:
-			return get_typtype(type) == TYPTYPE_ENUM;
-	}
-}
-
 static void
 add_column(Relation table, AttrNumber column, AccountIdentity *identity)
 {
@@ -133,7 +109,7 @@ add_column(Relation table, AttrNumber column, AccountIdentity *identity)
 	identity->columns[i] = column;
 	identity->types[i] = getBaseType(type);
 	getTypeOutputInfo(type, &identity->output[i], &varlena);
-	identity->output_is_stable &= output_is_stable(identity->types[i]);
+	identity->output_is_stable &= OutputIsStable(identity->types[i]);
 }
 
 /* The columns of a primary key, which may be that of the table's whole tree. */
@@ -206,28 +182,6 @@ DescribeAccountKey(Relation table, int nkeys, const AttrNumber *keys,
 
 
 /* ----- Writing a key down ----- */
-
-/* Settings under which a value of any type reads the same in every session. */
-static const char *const output_settings[][2] = {
-	{"datestyle", "ISO, YMD"},
-	{"timezone", "UTC"},
-	{"intervalstyle", "postgres"},
-	{"extra_float_digits", "1"},
-	{"bytea_output", "hex"},
-	{"lc_monetary", "C"},
-	{"quote_all_identifiers", "off"},
-	{"search_path", PINNED_SEARCH_PATH},
-};
-
-static int
-pin_output_settings(void)
-{
-	int			nestlevel = NewGUCNestLevel();
-
-	for (int i = 0; i < (int) lengthof(output_settings); i++)
-		SetForNow(output_settings[i][0], output_settings[i][1]);
-	return nestlevel;
-}
 
 /*
  * Cut what is too long for an index to its beginning and a digest of the whole, a
@@ -333,7 +287,7 @@ static ArrayType *
 write_key(const AccountIdentity *identity, const Datum *values)
 {
 	Datum		texts[INDEX_MAX_KEYS];
-	int			nestlevel = identity->output_is_stable ? 0 : pin_output_settings();
+	int			nestlevel = identity->output_is_stable ? 0 : PinOutputSettings();
 
 	for (int i = 0; i < identity->ncolumns; i++)
 		texts[i] = CStringGetTextDatum(OidOutputFunctionCall(identity->output[i], values[i]));

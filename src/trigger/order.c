@@ -20,9 +20,9 @@
 #include "executor/executor.h"
 #include "executor/tuptable.h"
 #include "rewrite/rewriteHandler.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/setting.h"
 #include "failure/failure_limit.h"
 #include "pin/check.h"
 #include "pin/pin.h"
@@ -194,17 +194,14 @@ source_of(const Gate *gate, TupleTableSlot *order)
 {
 	bool		isnull;
 	Datum		source;
-	Oid			output;
-	bool		varlena;
 
 	if (gate->source == InvalidAttrNumber)
 		return NULL;
 	source = slot_getattr(order, gate->source, &isnull);
 	if (isnull)
 		return NULL;
-	getTypeOutputInfo(TupleDescAttr(order->tts_tupleDescriptor, gate->source - 1)->atttypid,
-					  &output, &varlena);
-	return OidOutputFunctionCall(output, source);
+	return TextOfValue(TupleDescAttr(order->tts_tupleDescriptor, gate->source - 1)->atttypid,
+					   source);
 }
 
 /*

@@ -14,10 +14,10 @@
 
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 
 #include "base/compat.h"
 #include "base/error.h"
+#include "base/setting.h"
 #include "pin/pin.h"
 #include "pin/seal.h"
 #include "pin/weak.h"
@@ -80,12 +80,9 @@ find_like(const NewPinRules *rules, Relation table, const text *pin, TupleTableS
 		AttrNumber	column = lfirst_int(lc);
 		bool		isnull;
 		Datum		value = slot_getattr(row, column, &isnull);
-		Oid			output;
-		bool		varlena;
+		Oid			type = TupleDescAttr(RelationGetDescr(table), column - 1)->atttypid;
 
-		getTypeOutputInfo(TupleDescAttr(RelationGetDescr(table), column - 1)->atttypid,
-						  &output, &varlena);
-		if (!isnull && PinIsLike(pin, OidOutputFunctionCall(output, value)))
+		if (!isnull && PinIsLike(pin, TextOfValue(type, value)))
 			return column;
 	}
 	return InvalidAttrNumber;
