@@ -165,6 +165,24 @@ SELECT port_pin_lift_lockout('spelled', 'contoso'::text, 1::bigint);
 INSERT INTO orders_by_id VALUES (7, '100003');
 SELECT port_pin_lift_lockout('two_keys', 7);
 
+-- Row security that hides the account from its own owner is an error: without its own
+-- spelling nothing would be lifted.
+CREATE ROLE regress_portpin_owner;
+GRANT USAGE ON SCHEMA failures TO regress_portpin_owner;
+INSERT INTO spelled_orders VALUES ('CONTOSO', 1, '100001');
+ALTER TABLE spelled OWNER TO regress_portpin_owner;
+ALTER TABLE spelled ENABLE ROW LEVEL SECURITY;
+ALTER TABLE spelled FORCE ROW LEVEL SECURITY;
+SELECT port_pin_lift_lockout('spelled', 'contoso', 1);
+SHOW row_security;
+ALTER TABLE spelled NO FORCE ROW LEVEL SECURITY;
+SELECT port_pin_lift_lockout('spelled', 'contoso', 1);
+SHOW row_security;
+ALTER TABLE spelled DISABLE ROW LEVEL SECURITY;
+ALTER TABLE spelled OWNER TO CURRENT_USER;
+REVOKE USAGE ON SCHEMA failures FROM regress_portpin_owner;
+DROP ROLE regress_portpin_owner;
+
 -- A row that is gone is named by its recorded key; so is one whose key was cut.
 INSERT INTO spelled_orders VALUES ('CONTOSO', 1, '100001');
 DELETE FROM spelled;

@@ -129,19 +129,29 @@ AppendFailure(Oid domain, const Failure *failure)
 
 /* ----- Lifting lock-outs ----- */
 
-/* Mark the rows that a scan finds, unless they are marked already.  How many? */
+/*
+ * Mark the rows that a scan finds, unless they are marked already.  How many?  A
+ * row that has the other mark is not the version that was first written; one that has
+ * none can be lifted even if it is newer than the transaction's snapshot.
+ */
 static int64
-mark_rows(Relation table, IndexScanDesc scan, const char *column, Snapshot snapshot)
+mark_rows(Relation table, IndexScanDesc scan, bool of_account, Snapshot snapshot)
 {
-	AttrNumber	mark = FindColumnOfType(table, column, TIMESTAMPTZOID);
+	AttrNumber	of_accounts = FindColumnOfType(table, "lifted_at", TIMESTAMPTZOID);
+	AttrNumber	of_sources = FindColumnOfType(table, "source_lifted_at", TIMESTAMPTZOID);
+	AttrNumber	mark = of_account ? of_accounts : of_sources;
+	AttrNumber	other = of_account ? of_sources : of_accounts;
 	TupleTableSlot *row = table_slot_create(table, NULL);
 	RecordWriter writer = BeginWriting(table);
 	int64		count = 0;
 
 	while (index_getnext_slot(scan, ForwardScanDirection, row))
 	{
-		if (slot_attisnull(row, mark) &&
-			StampRecord(&writer, row, mark, GetCurrentTimestamp(), snapshot))
+		if (!slot_attisnull(row, mark))
+			continue;
+		if (!slot_attisnull(row, other))
+			CheckSnapshotShows(table, row);
+		if (StampRecord(&writer, row, mark, GetCurrentTimestamp(), snapshot))
 			count++;
 	}
 	EndWriting(&writer);
@@ -162,9 +172,7 @@ LiftFailures(Oid domain, const FailureSubject *subject, TimestampTz since)
 								   AccessShareLock);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	IndexScanDesc scan = BeginFailureScan(table, index, subject, since, snapshot);
-	int64		count = mark_rows(table, scan,
-								  subject->account != NULL ? "lifted_at" : "source_lifted_at",
-								  snapshot);
+	int64		count = mark_rows(table, scan, subject->account != NULL, snapshot);
 
 	index_endscan(scan);
 	UnregisterSnapshot(snapshot);

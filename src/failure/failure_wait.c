@@ -91,13 +91,15 @@ report_too_late(void)
 
 /*
  * Queue for a lock.  The lock manager has a timeout for that, which is a setting; use
- * the shorter of what the session has set and what is left of the time.
+ * the shorter of what the session has set and what is left of the time.  It must not
+ * log the wait, as it would log the statement, which can show a PIN.
  */
 static void
 queue_for_lock(const LOCKTAG *tag, TimestampTz deadline)
 {
 	MemoryContext mcxt = CurrentMemoryContext;
 	int			own_timeout = LockTimeout;
+	bool		own_log_waits = log_lock_waits;
 	int			patience = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline) -
 	RECORD_PATIENCE;
 
@@ -106,11 +108,13 @@ queue_for_lock(const LOCKTAG *tag, TimestampTz deadline)
 	PG_TRY();
 	{
 		LockTimeout = own_timeout > 0 ? Min(own_timeout, patience) : patience;
+		log_lock_waits = false;
 		(void) LockAcquire(tag, ExclusiveLock, false, false);
 	}
 	PG_CATCH();
 	{
 		LockTimeout = own_timeout;
+		log_lock_waits = own_log_waits;
 		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(mcxt);
@@ -119,6 +123,7 @@ queue_for_lock(const LOCKTAG *tag, TimestampTz deadline)
 	}
 	PG_END_TRY();
 	LockTimeout = own_timeout;
+	log_lock_waits = own_log_waits;
 }
 
 /*

@@ -180,11 +180,14 @@ join_queue(void)
 	}
 }
 
-/* Are all classes before ours empty?  "first" moves on past those that are. */
+/*
+ * Are all classes before ours empty?  "first" moves on past those that are.  It begins
+ * close to ours even if the clock is set back while we wait.
+ */
 static bool
 is_at_head(uint64 *first, uint64 ours)
 {
-	*first = Max(*first, class_of_now() - CLASSES);
+	*first = Max(*first, Max(class_of_now(), ours) - CLASSES);
 	for (; *first < ours; (*first)++)
 	{
 		if (!lock_class(*first, ExclusiveLock))

@@ -15,6 +15,7 @@
 
 #include "failure/record.h"
 
+#include "access/sysattr.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
@@ -26,11 +27,42 @@
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/inet.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
 #include "base/error.h"
 #include "table/column.h"
+
+
+/* ----- Versions of a row ----- */
+
+/* Did this transaction write this version of a stored row? */
+bool
+WrittenHere(TupleTableSlot *row)
+{
+	bool		isnull;
+	Datum		xmin = slot_getsysattr(row, MinTransactionIdAttributeNumber, &isnull);
+
+	return !isnull && TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
+}
+
+/*
+ * Rows are found with the newest snapshot.  In REPEATABLE READ the transaction's own
+ * snapshot may show an older version of the row; replacing the newest one would show
+ * the transaction both.  So it gets the error that an UPDATE would get.
+ */
+void
+CheckSnapshotShows(Relation table, TupleTableSlot *row)
+{
+	if (!IsolationUsesXactSnapshot() || WrittenHere(row) ||
+		table_tuple_satisfies_snapshot(table, row, GetTransactionSnapshot()))
+		return;
+	ereport_without_context(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+							errmsg("could not serialize access due to concurrent update"),
+							errhint("Run the transaction again."),
+							errtable(table));
+}
 
 
 /* ----- Writing as the table's owner ----- */

@@ -33,6 +33,8 @@ typedef struct RecordedSession
 	char	   *application_name;
 } RecordedSession;
 
+extern bool WrittenHere(TupleTableSlot *row);
+extern void CheckSnapshotShows(Relation table, TupleTableSlot *row);
 extern RecordWriter BeginWriting(Relation table);
 extern void SetRecordColumn(RecordWriter *writer, const char *name, Oid type, Datum value);
 extern void SetRecordText(RecordWriter *writer, const char *name, const char *value);

@@ -14,14 +14,13 @@
  *
  * The stamp is written by the access method, as portpin's own records are: no
  * trigger of the accounts runs and no privilege on them is needed.  It goes to the
- * newest version of the row even in REPEATABLE READ, since the PIN is read from that
- * version.
+ * newest version of the row, since the PIN is read from that version; in REPEATABLE
+ * READ that fails with 40001 if the transaction's snapshot does not show it.
  */
 #include "postgres.h"
 
 #include "trigger/use.h"
 
-#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -56,17 +55,15 @@ WasUsedHere(const PathStep *step, const ReferencedRow *holder)
 {
 	bool		isnull;
 	Datum		stamp = slot_getattr(holder->columns, step->used, &isnull);
-	Datum		xmin;
 
-	if (isnull || DatumGetTimestampTz(stamp) != stamp_of_transaction())
-		return false;
-	xmin = slot_getsysattr(holder->slot, MinTransactionIdAttributeNumber, &isnull);
-	return !isnull && TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
+	return !isnull && DatumGetTimestampTz(stamp) == stamp_of_transaction() &&
+		WrittenHere(holder->slot);
 }
 
 /*
  * Lock a row, so that no other transaction can use its PIN before this one ends.
- * False if the row has changed since it was read.  Locks nothing where PINs port
+ * False if the row has changed since it was read.  An error if the row can't be
+ * stamped because the transaction's snapshot is older.  Locks nothing where PINs port
  * many times.
  */
 bool
@@ -80,6 +77,7 @@ HoldUnused(const PathStep *step, ReferencedRow *holder)
 	if (step->used == InvalidAttrNumber)
 		return true;
 	table = table_open(holder->table, RowExclusiveLock);
+	CheckSnapshotShows(table, holder->slot);
 	slot = table_slot_create(table, NULL);
 	result = table_tuple_lock(table, &holder->slot->tts_tid, GetLatestSnapshot(), slot,
 							  GetCurrentCommandId(false), LockTupleNoKeyExclusive,

@@ -16,6 +16,7 @@ use Time::HiRes qw(sleep);
 my $node = PostgreSQL::Test::Cluster->new('turns');
 $node->init;
 $node->append_conf('postgresql.conf', "max_connections = 40\nlog_line_prefix = '%p '\n");
+$node->append_conf('postgresql.conf', "log_lock_waits = on\ndeadlock_timeout = 50ms\n");
 $node->start;
 my $key = $node->basedir . '/keys';
 append_to_file($key, 'first:' . ('A' x 43) . "=\n");
@@ -196,7 +197,7 @@ in_time(sub {
 ($blocker, $guesser) = hold_account(21);
 my $refused = start_session("INSERT INTO port_orders VALUES (21, '735517');\nSELECT 'alive';\n");
 my $stored = start_session("INSERT INTO requests VALUES (21, '735517');\n");
-my $hasty = start_session("SET lock_timeout = 50;\nINSERT INTO port_orders VALUES (21, '735517');\nSHOW lock_timeout;\n");
+my $hasty = start_session("SET lock_timeout = 50;\nINSERT INTO port_orders VALUES (21, '735517');\nSHOW lock_timeout;\nSHOW log_lock_waits;\n");
 my $cancelled = start_session("INSERT INTO port_orders VALUES (21, '100002');\nSELECT 'alive';\n");
 poll_locks("NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE query ~ '100002')", 1);
 sql(q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query ~ '100002' AND pid <> pg_backend_pid()});
@@ -204,7 +205,7 @@ like(finish($cancelled), qr/57014/, 'a session that queues can be cancelled');
 like($cancelled->{out}, qr/alive/, 'and goes on');
 my $message = qr/ERROR:  55P03: port order refused: other orders for its account took too long/;
 like(finish($hasty), $message, "lock_timeout: an error, no verdict");
-like($hasty->{out}, qr/^50ms$/m, 'and the setting is as it was');
+like($hasty->{out}, qr/^50ms\non$/m, 'and the settings are as they were');
 like(finish($refused), $message, 'no attempt lock in time: an error, no verdict');
 like($refused->{out}, qr/alive/, 'and the session goes on');
 like(finish($stored), $message, 'nor is a verdict stored');
@@ -249,6 +250,10 @@ my @errors = map { finish($_) } @sessions;
 is(scalar(grep { /FATAL:  58000/ } @errors), 1, 'one of eight sessions is told');
 is(scalar(grep { /$message/ } @errors), 7, 'the others are not');
 is($node->psql('postgres', "INSERT INTO port_orders VALUES (31, '735517')"), 0, 'nobody waits any more');
+
+my $log = slurp_file($node->logfile);
+like($log, qr/still waiting for RowExclusiveLock on relation/, 'log_lock_waits logs what waits');
+unlike($log, qr/Lock on advisory lock \[[0-9,]*,20560\]/, 'but no wait for an attempt lock, with its statement');
 
 $node->stop;
 done_testing();
