@@ -255,6 +255,11 @@ SELECT parts('legacy');
 -- The CHECK goes with the option.
 SELECT * FROM port_pin_protect('legacy', 'code', replace => true);
 SELECT parts('legacy');
+-- Without the option, an identical CHECK is not the guard's, so it stays, too.
+ALTER TABLE legacy ADD CONSTRAINT mine CHECK (port_pin_check_format(code));
+SELECT * FROM port_pin_protect('legacy', 'code', forbid_delete => true, replace => true);
+SELECT * FROM port_pin_unprotect('legacy');
+SELECT parts('legacy');
 
 -- Partitioned tables, with the triggers on TRUNCATE that each partition has
 CREATE TABLE regional (region text, id int, pin port_pin, PRIMARY KEY (region, id)) PARTITION BY LIST (region);

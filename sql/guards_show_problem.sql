@@ -322,6 +322,24 @@ CREATE OR REPLACE TRIGGER port_pin_protect AFTER UPDATE OR DELETE ON lasting
 	FOR EACH ROW EXECUTE FUNCTION port_pin_protect_trigger('pin=pin');
 SELECT definition, problem FROM port_pin_guards WHERE relation = 'lasting'::regclass;
 
+-- Another primary key than the guard was made with, or none; the same one, in another
+-- order of its columns, is no problem.
+ALTER TABLE lasting ADD uid int GENERATED ALWAYS AS IDENTITY;
+SELECT count(*) FROM port_pin_protect('lasting', forbid_delete => true, replace => true);
+SELECT * FROM try(
+	'ALTER TABLE lasting DROP CONSTRAINT lasting_pkey, ADD PRIMARY KEY (uid)',
+	(SELECT definition FROM port_pin_guards WHERE relation = 'lasting'::regclass));
+SELECT * FROM try(
+	'ALTER TABLE lasting DROP CONSTRAINT lasting_pkey',
+	'ALTER TABLE lasting ADD PRIMARY KEY (uid)');
+SELECT * FROM try(
+	'ALTER TABLE lasting DROP CONSTRAINT lasting_pkey, ADD PRIMARY KEY (uid, id)',
+	(SELECT definition FROM port_pin_guards WHERE relation = 'lasting'::regclass));
+SELECT * FROM try(
+	'ALTER TABLE lasting DROP CONSTRAINT lasting_pkey, ADD PRIMARY KEY (id, uid)',
+	'ALTER TABLE lasting DROP CONSTRAINT lasting_pkey, ADD PRIMARY KEY (id);
+	 SELECT port_pin_protect(''lasting'', forbid_delete => true, replace => true)');
+
 -- allow_unset rests on all of them: two guards are broken.
 SELECT count(*) FROM port_pin_protect('lasting', forbid_delete => true, allow_unset => true, replace => true);
 INSERT INTO lasting VALUES (1);

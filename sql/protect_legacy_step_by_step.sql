@@ -55,6 +55,12 @@ SELECT port_pin_protect('customers', pin => 'pin', check_format => true);
 SELECT * FROM port_pin_protect('customers', pin => 'pin', check_format => true, replace => true);
 SELECT conname, convalidated FROM pg_constraint WHERE conrelid = 'customers'::regclass AND contype = 'c';
 
+-- A CHECK with a name of its own is as good, and the hint has that name.
+CREATE TABLE renamed (id int PRIMARY KEY, pin text);
+INSERT INTO renamed VALUES (1, '4711');
+ALTER TABLE renamed ADD CONSTRAINT "By hand" CHECK (port_pin_check_format(pin)) NOT VALID;
+SELECT count(*) FROM port_pin_protect('renamed', pin => 'pin', check_format => true);
+
 -- A small table can now have the type.  The check is part of that then.
 BEGIN;
 SELECT port_pin_unprotect('customers');

@@ -260,6 +260,25 @@ compare_checks(const GuardPlan *plan, Finding *finding)
 	}
 }
 
+/* With forbid_delete, a guard names the columns of the primary key: are they the same? */
+static void
+compare_key(const GuardPlan *plan, Finding *finding)
+{
+	List	   *present = PrimaryKey(plan->table);
+	List	   *kept = OptionColumns(plan->values[RULE_KEY]);
+
+	if (kept == NIL || SameNames(present, kept))
+		return;
+	if (present == NIL)
+	{
+		finding->problem = "no primary key, though deletes are forbidden: a row is not kept in place";
+		finding->hint = "Add a primary key; if it has other columns than before, run the definition after that.";
+	}
+	else
+		finding->problem = psprintf("the primary key is %s, but the guard keeps %s: a row with a PIN can be given another key",
+									ColumnList(present), ColumnList(kept));
+}
+
 static bool
 same_option(const char *a, const char *b)
 {
@@ -442,6 +461,8 @@ inspect_guard(const Inspection *inspection, Finding *finding)
 		compare_checks(plan, finding);
 	if (finding->problem == NULL)
 		inspect_neighbours(plan, inspection->table, finding);
+	if (finding->problem == NULL && finding->kind == GUARD_PROTECT)
+		compare_key(plan, finding);
 	if (finding->problem == NULL && finding->kind == GUARD_GATE)
 		compare_options(finding->triggers, finding);
 	if (finding->problem == NULL && finding->kind == GUARD_GATE)

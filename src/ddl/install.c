@@ -540,13 +540,31 @@ write_trigger_drops(const GuardPlan *plan, Relation table, bool replace, Script 
 	}
 }
 
-/* Drop the CHECKs of the guard's column; with replace, only unplanned ones. */
+/*
+ * Does the guard in the plan's place have check_format, whatever is wrong with its
+ * other arguments?  Without it, a CHECK of the format is the user's own.
+ */
+static bool
+checks_format(const GuardPlan *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, GuardTriggers(plan, plan->table))
+	{
+		if (TriggerColumns(lfirst(lc), &account_rules[RULE_CHECK_FORMAT]) != NIL)
+			return true;
+	}
+	return false;
+}
+
+/* Drop the CHECKs that the guard made for its column; with replace, only unplanned ones. */
 static void
 write_check_drops(const GuardPlan *plan, bool replace, Script *script)
 {
 	static const char *const functions[] = {"port_pin_check_sealed", "port_pin_check_format"};
+	int			nfunctions = plan->pin == InvalidAttrNumber ? 0 : checks_format(plan) ? 2 : 1;
 
-	for (Size i = 0; i < lengthof(functions) && plan->pin != InvalidAttrNumber; i++)
+	for (int i = 0; i < nfunctions; i++)
 	{
 		bool		planned = false;
 		char	   *name;

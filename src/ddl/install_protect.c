@@ -4,7 +4,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/relation.h"
 #include "access/sysattr.h"
 #include "access/table.h"
@@ -37,24 +36,15 @@ PG_FUNCTION_INFO_V1(port_pin_unprotect);
 static char *
 primary_key(Relation table)
 {
-	Oid			indexid = primary_key_index(table);
-	Relation	index;
-	AttrNumber	columns[INDEX_MAX_KEYS];
-	List	   *names;
+	List	   *names = PrimaryKey(table);
 
-	if (!OidIsValid(indexid))
+	if (names == NIL)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("table \"%s\" has no primary key", RelationGetRelationName(table)),
 				errdetail("With forbid_delete, rows with a port PIN may not change their primary key either."),
 				errhint("Add a primary key."),
 				errtable(table));
-
-	index = index_open(indexid, AccessShareLock);
-	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
-		columns[i] = index->rd_index->indkey.values[i];
-	names = ColumnNames(table, index->rd_index->indnkeyatts, columns);
-	index_close(index, NoLock);
 	return ColumnList(names);
 }
 
@@ -400,9 +390,10 @@ note_what_is_left(const GuardPlan *plan)
 	{
 		const PlannedCheck *check = lfirst(lc);
 		bool		valid = false;
+		char	   *found = FindCheck(plan->table, PortPinCheck(check->function, plan->domain),
+									  check->column, &valid);
 
-		if (FindCheck(plan->table, PortPinCheck(check->function, plan->domain),
-					  check->column, &valid) == NULL || valid)
+		if (found == NULL || valid)
 			continue;
 		if (plan->sealed)
 			ereport(NOTICE,
@@ -415,7 +406,7 @@ note_what_is_left(const GuardPlan *plan)
 			ereport(NOTICE,
 					errmsg("the format of existing port PINs of table \"%s\" has not been checked", name),
 					errhint("When they have been put right: ALTER TABLE %s VALIDATE CONSTRAINT %s;",
-							table, quote_identifier(check->name)));
+							table, quote_identifier(found)));
 	}
 }
 

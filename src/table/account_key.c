@@ -116,21 +116,12 @@ add_column(Relation table, AttrNumber column, AccountIdentity *identity)
 static void
 add_primary_key(Relation owner, Relation table, AccountIdentity *identity)
 {
-	Oid			indexid = primary_key_index(owner);
-	Relation	index;
+	ListCell   *lc;
 
-	if (!OidIsValid(indexid))
-		return;
-	index = index_open(indexid, AccessShareLock);
-	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
-	{
-		AttrNumber	column = index->rd_index->indkey.values[i];
-		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(owner), column - 1);
-
-		add_column(table, FindColumn(table, NameStr(attribute->attname)), identity);
-	}
-	index_close(index, AccessShareLock);
-	identify_table(owner, identity);
+	foreach(lc, PrimaryKey(owner))
+		add_column(table, FindColumn(table, lfirst(lc)), identity);
+	if (identity->ncolumns > 0)
+		identify_table(owner, identity);
 }
 
 /* Without a primary key: the key that orders refer to, in the order of the table. */

@@ -14,6 +14,7 @@
 
 #include "table/column.h"
 
+#include "access/genam.h"
 #include "access/sysattr.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -177,6 +178,25 @@ char *
 ColumnName(Relation rel, AttrNumber column)
 {
 	return linitial(ColumnNames(rel, 1, &column));
+}
+
+/* The names of a primary key's columns; NIL if there is none. */
+List *
+PrimaryKey(Relation rel)
+{
+	Oid			indexid = primary_key_index(rel);
+	Relation	index;
+	AttrNumber	columns[INDEX_MAX_KEYS];
+	int			ncolumns;
+
+	if (!OidIsValid(indexid))
+		return NIL;
+	index = index_open(indexid, AccessShareLock);
+	ncolumns = index->rd_index->indnkeyatts;
+	for (int i = 0; i < ncolumns; i++)
+		columns[i] = index->rd_index->indkey.values[i];
+	index_close(index, AccessShareLock);
+	return ColumnNames(rel, ncolumns, columns);
 }
 
 /* Names as they are written in SQL and in the arguments of triggers. */

@@ -22,6 +22,7 @@ extern bool ColumnIsPortPin(Relation rel, AttrNumber column, Oid domain);
 extern bool ColumnIsSealed(Relation rel, AttrNumber column, Oid domain);
 extern List *ColumnNames(Relation rel, int ncolumns, const AttrNumber *columns);
 extern char *ColumnName(Relation rel, AttrNumber column);
+extern List *PrimaryKey(Relation rel);
 extern char *ColumnList(List *names);
 extern char *ColumnArgument(List *names);
 extern List *FindColumns(Relation rel, List *names);
