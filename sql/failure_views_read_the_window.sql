@@ -7,10 +7,10 @@ SET portpin.max_failures_per_account = 10;
 SET portpin.max_accounts_per_source = 2;
 TRUNCATE port_pin_failures;
 
--- Twenty thousand are old; thirty count: ten at each of three accounts, all from one source.
+-- Three thousand are old; thirty count: ten at each of three accounts, all from one source.
 INSERT INTO port_pin_failures (failed_at, account_schema, account_table, account_key, order_schema, order_table, source, pid)
 	SELECT clock_timestamp() - n * interval '1 day', 'public', 'accounts', ARRAY['1'], 'public', 'orders', 'web', n
-		FROM generate_series(1, 20000) AS n;
+		FROM generate_series(1, 3000) AS n;
 INSERT INTO port_pin_failures (failed_at, account_schema, account_table, account_key, order_schema, order_table, source, pid)
 	SELECT clock_timestamp() - interval '1 minute', 'public', 'accounts', ARRAY[(n % 3)::text], 'public', 'orders', 'web', n
 		FROM generate_series(1, 30) AS n;
