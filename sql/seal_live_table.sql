@@ -159,6 +159,36 @@ SELECT conrelid::regclass, convalidated FROM pg_constraint
 WHERE contype = 'c' AND conname = 'pin_is_sealed' AND conrelid IN ('regional'::regclass, 'west'::regclass)
 ORDER BY conrelid::regclass::text;
 
+-- A batch with a row that is refused is taken row by row, and each is found by its place:
+-- in its partition, and whatever the key's type or the settings do to the key as text.
+CREATE EXTENSION citext SCHEMA seal_existing;
+CREATE TABLE versions (name citext, version float8, pin text, note text,
+	PRIMARY KEY (name, version)) PARTITION BY LIST (name);
+CREATE TABLE versions_a PARTITION OF versions FOR VALUES IN ('a');
+CREATE TABLE versions_b PARTITION OF versions FOR VALUES IN ('b');
+INSERT INTO versions VALUES ('A', 1 / 3.0::float8, '123456', 'bad'), ('A', 2 / 3.0::float8, '234567', 'good'),
+	('B', 1 / 3.0::float8, '345678', 'good'), ('B', 2 / 3.0::float8, '', 'good'), ('B', 3, '456789', 'bad');
+ALTER TABLE versions ADD CHECK (note <> 'bad') NOT VALID;
+ALTER TABLE versions ALTER pin TYPE port_pin_sealed;
+SET extra_float_digits = 0;
+\set VERBOSITY terse
+SELECT count(*) FROM port_pin_protect('versions');
+CALL port_pin_seal_column('versions');
+\set VERBOSITY default
+RESET extra_float_digits;
+SELECT tableoid::regclass, name, note, port_pin_is_sealed(pin) AS is_sealed FROM versions ORDER BY name, version;
+
+-- The column's type may be a domain over port_pin_sealed, at any depth.
+CREATE DOMAIN carrier_pin AS port_pin_sealed;
+CREATE DOMAIN brand_pin AS carrier_pin;
+CREATE TABLE branded (id int PRIMARY KEY, pin text);
+INSERT INTO branded VALUES (1, '123456');
+ALTER TABLE branded ALTER pin TYPE brand_pin;
+SELECT count(*) FROM port_pin_protect('branded');
+CALL public.port_pin_seal_column('seal_existing.branded', 'pin');
+SELECT port_pin_is_sealed(pin) AS is_sealed FROM branded;
+SELECT count(*) AS problems FROM port_pin_guards WHERE relation = 'branded'::regclass AND problem IS NOT NULL;
+
 -- Functions that somebody has planted beside portpin's own, for types that match
 -- the column better, are not called.
 CREATE FUNCTION public.port_pin_is_sealed(port_pin_sealed) RETURNS boolean LANGUAGE plpgsql AS

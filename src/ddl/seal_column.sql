@@ -22,6 +22,8 @@ DECLARE
 	key_columns pg_catalog.text;
 	key_as_text pg_catalog.text;
 	key_matches pg_catalog.text;
+	place pg_catalog.text;
+	place_matches pg_catalog.text;
 	readable pg_catalog.text;
 	problem pg_catalog.text;
 	seal pg_catalog.text;
@@ -54,11 +56,14 @@ BEGIN
 		WHERE extname = 'portpin';
 
 	-- The column, the key, and the trigger without which nothing would be sealed.
-	SELECT min(attname::text), count(*) INTO pin_column, candidates
-		FROM pg_attribute JOIN pg_type t ON t.oid = atttypid
+	WITH RECURSIVE sealed_type (type) AS (
+			SELECT (portpin || '.port_pin_sealed')::regtype::oid
+			UNION ALL
+			SELECT t.oid FROM sealed_type JOIN pg_type t ON typbasetype = type)
+		SELECT min(attname::text), count(*) INTO pin_column, candidates
+		FROM pg_attribute JOIN sealed_type ON type = atttypid
 		WHERE attrelid = accounts AND NOT attisdropped
-			AND (pin IS NULL OR attname = pin)
-			AND (portpin || '.port_pin_sealed')::regtype IN (t.oid, typbasetype);
+			AND (pin IS NULL OR attname = pin);
 	IF candidates = 0 THEN
 		RAISE EXCEPTION 'table % has no column% of type port_pin_sealed', accounts, coalesce(' ' || pin, '')
 			USING ERRCODE = 'undefined_column',
@@ -108,6 +113,16 @@ BEGIN
 	END IF;
 	SELECT sum(pg_relation_size(p) / current_setting('block_size')::int) INTO pages FROM unnest(parts) p;
 
+	-- The second round finds a row by its place.  Where Citus has a table on other nodes,
+	-- none of it is here, and each copy of a row has another place: there by the key.
+	IF pages > 0 THEN
+		place := 'ARRAY[tableoid::text, ctid::text]';
+		place_matches := 'tableoid = $1[1]::oid AND ctid = $1[2]::tid';
+	ELSE
+		place := format('ARRAY[%s]', key_as_text);
+		place_matches := key_matches;
+	END IF;
+
 	<<round_of_batches>>
 	FOREACH part IN ARRAY parts LOOP
 		SELECT '(0,0)'::tid AS last INTO batch;
@@ -145,14 +160,15 @@ BEGIN
 		pages_before := pages_before + pg_relation_size(part) / current_setting('block_size')::int;
 	END LOOP;
 
-	-- The first COMMIT turns this into a held cursor, which keeps only keys, no PINs.
-	FOR this IN EXECUTE format('SELECT ARRAY[%s] AS key, %s AS problem FROM %s WHERE %s ORDER BY %s',
-			key_as_text, problem, accounts, readable, key_columns) LOOP
+	-- The first COMMIT turns this into a held cursor, which keeps places and keys, no PINs.
+	-- A row that is no longer in its place has been written since, and so sealed.
+	FOR this IN EXECUTE format('SELECT %s AS place, ARRAY[%s] AS key, %s AS problem FROM %s WHERE %s ORDER BY %s',
+			place, key_as_text, problem, accounts, readable, key_columns) LOOP
 		COMMIT;
 		PERFORM pg_catalog.set_config('search_path', path, true);
 		IF coalesce(this.problem, 'blank') = 'blank' THEN
 			BEGIN
-				EXECUTE format(seal, accounts, key_matches) INTO result USING this.key;
+				EXECUTE format(seal, accounts, place_matches) INTO result USING this.place;
 				this.problem := NULL;
 			EXCEPTION WHEN integrity_constraint_violation THEN
 				this.problem := 'refused with ' || SQLSTATE;
