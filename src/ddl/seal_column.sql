@@ -152,7 +152,7 @@ BEGIN
 			progress := format('%s sealed, %s %%, %s a second, %s left', sealed, round(100 * done, 1),
 				round(sealed / extract(epoch FROM clock_timestamp() - started)),
 				date_trunc('second', (clock_timestamp() - started) * ((1 - done) / done)::float8));
-			IF clock_timestamp() - reported >= interval '1 minute' THEN
+			IF done < 1 AND clock_timestamp() - reported >= interval '1 minute' THEN
 				RAISE NOTICE 'port PINs of table %: %', accounts, progress;
 				reported := clock_timestamp();
 			END IF;
