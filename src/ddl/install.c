@@ -12,6 +12,7 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -202,19 +203,6 @@ SwitchArgument(FunctionCallInfo fcinfo, int number)
 	return !PG_ARGISNULL(number) && PG_GETARG_BOOL(number);
 }
 
-/* An interval as any session reads it, whatever IntervalStyle this one has. */
-static char *
-interval_text(Datum interval)
-{
-	int			nestlevel = NewGUCNestLevel();
-	char	   *written;
-
-	SetForNow("intervalstyle", "postgres");
-	written = DatumGetCString(DirectFunctionCall1(interval_out, interval));
-	AtEOXact_GUC(true, nestlevel);
-	return written;
-}
-
 static char *
 option_argument(FunctionCallInfo fcinfo, int number, const GuardOption *option)
 {
@@ -223,7 +211,7 @@ option_argument(FunctionCallInfo fcinfo, int number, const GuardOption *option)
 	if (option->kind == OPTION_SWITCH || option->kind == OPTION_KEY)
 		return SwitchArgument(fcinfo, number) ? pstrdup("yes") : NULL;
 	if (option->kind == OPTION_INTERVAL)
-		return PG_ARGISNULL(number) ? NULL : interval_text(PG_GETARG_DATUM(number));
+		return PG_ARGISNULL(number) ? NULL : TextOfValue(INTERVALOID, PG_GETARG_DATUM(number));
 
 	names = NamesArgument(fcinfo, number, option);
 	return names == NIL ? NULL : ColumnList(names);
