@@ -64,19 +64,19 @@ guarded (relation) AS (
 ),
 -- Privileges to write to a table of the record, or to one of its columns.
 recorded_grant (relation, grantee, privilege) AS (
-	SELECT c.oid, x.grantee, x.privilege_type
-	FROM pg_catalog.pg_class c, LATERAL pg_catalog.aclexplode(c.relacl) AS x
+	SELECT c.oid, x.grantee,
+		x.privilege_type OPERATOR(pg_catalog.||) CASE WHEN g.attname IS NULL THEN '' ELSE pg_catalog.format(' (%I)', g.attname) END
+	FROM pg_catalog.pg_class c,
+		LATERAL (
+			SELECT c.relacl, NULL::pg_catalog.text
+			UNION ALL
+			SELECT a.attacl, a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a
+			WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND NOT a.attisdropped
+		) AS g (acl, attname),
+		LATERAL pg_catalog.aclexplode(g.acl) AS x
 	WHERE c.oid OPERATOR(pg_catalog.=) ANY (ARRAY['port_pin_failures', 'port_pin_history']::pg_catalog.regclass[]::pg_catalog.oid[])
 		AND x.grantee OPERATOR(pg_catalog.<>) c.relowner
 		AND x.privilege_type OPERATOR(pg_catalog.=) ANY (ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER'])
-	UNION ALL
-	SELECT c.oid, x.grantee, pg_catalog.format('%s (%I)', x.privilege_type, a.attname)
-	FROM pg_catalog.pg_class c
-		JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid AND NOT a.attisdropped,
-		LATERAL pg_catalog.aclexplode(a.attacl) AS x
-	WHERE c.oid OPERATOR(pg_catalog.=) ANY (ARRAY['port_pin_failures', 'port_pin_history']::pg_catalog.regclass[]::pg_catalog.oid[])
-		AND x.grantee OPERATOR(pg_catalog.<>) c.relowner
-		AND x.privilege_type OPERATOR(pg_catalog.=) ANY (ARRAY['INSERT', 'UPDATE'])
 ),
 -- Grants that let a role get past the guards.  Functions have no relation.
 granted AS (
