@@ -305,7 +305,7 @@ describe(FailureLog *log, TimestampTz *deadline)
 	if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relispartition)
 		ereport_without_context(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 								errmsg("port_pin_failures is not an ordinary table"),
-								errhint("Drop the extension portpin and create it again."),
+								errhint("Give its name back to the table that portpin made; if that is a partition now, detach it."),
 								errtable(table));
 	for (int i = 0; i < LOG_COLUMNS; i++)
 		log->columns[i] = FindColumnOfType(table, log_columns[i].name, log_columns[i].type);
