@@ -58,8 +58,8 @@ typedef struct GuardPlan
 	Relation	table;
 	Oid			domain;
 	char	  **values;			/* its options: account_rules or gate_options */
-	AttrNumber	pin;			/* 0 for a lock alone */
-	bool		sealed;			/* the PIN is */
+	AttrNumber	pin;			/* of accounts; 0 for a lock alone, or a gate */
+	bool		sealed;			/* that PIN is */
 	List	   *triggers;
 	List	   *checks;
 } GuardPlan;

@@ -107,7 +107,6 @@ PlanGate(Relation orders, char **options, const Gate *gate, Oid domain, GuardPla
 	char	   *arguments = PlanArguments(GUARD_GATE, options);
 
 	IdentifyGate(orders, options, domain, plan);
-	plan->pin = gate->pin;
 	if (ChangesOrders(gate))
 		plan_changing_triggers(plan, gate, arguments);
 	else

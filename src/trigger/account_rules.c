@@ -122,7 +122,6 @@ ReadAccountGuard(Relation table, const Trigger *trigger, Oid domain)
 	AccountGuard *guard = palloc0(sizeof(AccountGuard));
 
 	guard->trigger = pstrdup(trigger->tgname);
-	guard->enabled = trigger->tgenabled;
 	ReadOptions(trigger, account_rules,
 				StatesRules(trigger) ? NUM_ACCOUNT_RULES : RULE_PIN + 1,
 				guard->rules);

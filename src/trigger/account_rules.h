@@ -47,7 +47,6 @@ extern const GuardOption account_rules[NUM_ACCOUNT_RULES];
 typedef struct AccountGuard
 {
 	char	   *trigger;
-	char		enabled;		/* as pg_trigger has it */
 	char	   *rules[NUM_ACCOUNT_RULES];
 } AccountGuard;
 
