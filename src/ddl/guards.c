@@ -138,9 +138,9 @@ ask_trigger(Relation table, Trigger *trigger, Oid domain, Gate *gate)
 		trigdata.tg_relation = table;
 		trigdata.tg_trigger = trigger;
 		if (trigger->tgfoid == PortPinTrigger(PROTECT_TRIGGER, domain))
-			(void) CheckProtectTrigger(fcinfo);
+			CheckProtectTrigger(fcinfo);
 		else if (trigger->tgfoid == PortPinTrigger(SEAL_TRIGGER, domain))
-			(void) CheckSealTrigger(fcinfo);
+			CheckSealTrigger(fcinfo);
 		else
 			CheckGateTrigger(fcinfo, gate);
 	}

@@ -292,24 +292,18 @@ port_pin_protect_trigger(PG_FUNCTION_ARGS)
 
 /*
  * What the trigger checks before it looks at a row.  The view port_pin_guards calls
- * it to report what the trigger would.  Returns the columns that it watches, the PIN
- * first; none for TRUNCATE or a lock alone.
+ * it to report what the trigger would.
  */
-List *
+void
 CheckProtectTrigger(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigdata = check_call(fcinfo);
-	Protection *protection;
+	Oid			domain = PortPinDomain(fcinfo->flinfo->fn_oid);
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
-	{
-		(void) ReadAccountGuard(trigdata->tg_relation, trigdata->tg_trigger,
-								PortPinDomain(fcinfo->flinfo->fn_oid));
-		return NIL;
-	}
-	protection = find_protection(trigdata, PortPinDomain(fcinfo->flinfo->fn_oid));
-	return protection->pin == InvalidAttrNumber ? NIL :
-		lcons_int(protection->pin, protection->key);
+		(void) ReadAccountGuard(trigdata->tg_relation, trigdata->tg_trigger, domain);
+	else
+		(void) find_protection(trigdata, domain);
 }
 
 /*

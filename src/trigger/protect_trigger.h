@@ -7,12 +7,11 @@
 
 #include "access/attnum.h"
 #include "fmgr.h"
-#include "nodes/pg_list.h"
 #include "utils/rel.h"
 
 #include "trigger/account_rules.h"
 
-extern List *CheckProtectTrigger(FunctionCallInfo fcinfo);
+extern void CheckProtectTrigger(FunctionCallInfo fcinfo);
 extern bool ForbidsDelete(Relation accounts, const AccountGuard *guard,
 						  int nkeys, const AttrNumber *keys, Oid domain);
 

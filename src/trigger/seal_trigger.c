@@ -281,15 +281,12 @@ port_pin_seal_trigger(PG_FUNCTION_ARGS)
 
 /*
  * What the trigger checks before it looks at a row.  The view port_pin_guards calls
- * it to report what the trigger would.  Returns the column that it seals.
+ * it to report what the trigger would.
  */
-List *
+void
 CheckSealTrigger(FunctionCallInfo fcinfo)
 {
-	TriggerData *trigdata = check_call(fcinfo);
-	const Sealing *sealing = find_sealing(trigdata, PortPinDomain(fcinfo->flinfo->fn_oid));
-
-	return list_make1_int(sealing->column);
+	(void) find_sealing(check_call(fcinfo), PortPinDomain(fcinfo->flinfo->fn_oid));
 }
 
 /*

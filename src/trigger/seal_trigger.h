@@ -6,11 +6,10 @@
 #define PORTPIN_SEAL_TRIGGER_H
 
 #include "fmgr.h"
-#include "nodes/pg_list.h"
 
 /* The trigger function. */
 #define SEAL_TRIGGER "port_pin_seal_trigger"
 
-extern List *CheckSealTrigger(FunctionCallInfo fcinfo);
+extern void CheckSealTrigger(FunctionCallInfo fcinfo);
 
 #endif							/* PORTPIN_SEAL_TRIGGER_H */
