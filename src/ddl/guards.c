@@ -618,26 +618,16 @@ pin_of_guard(const Inspection *inspection, const Finding *finding)
 static List *
 own_triggers(const Inspection *inspection, GuardKind kind)
 {
-	const GuardKindInfo *info = &guard_kinds[kind];
 	List	   *stating = NIL;
 	List	   *others = NIL;
+	ListCell   *lc;
 
-	for (Size i = 0; i < lengthof(info->functions) && info->functions[i] != NULL; i++)
+	foreach(lc, KindTriggers(inspection->table, kind, inspection->domain))
 	{
-		ListCell   *lc;
-
-		foreach(lc, CopyTriggers(inspection->table,
-								 PortPinTrigger(info->functions[i], inspection->domain)))
-		{
-			const Trigger *trigger = lfirst(lc);
-
-			if (trigger->tgisclone)
-				continue;
-			if (i == 0 && (kind == GUARD_GATE || StatesRules(trigger)))
-				stating = lappend(stating, lfirst(lc));
-			else
-				others = lappend(others, lfirst(lc));
-		}
+		if (kind == GUARD_GATE || StatesRules(lfirst(lc)))
+			stating = lappend(stating, lfirst(lc));
+		else
+			others = lappend(others, lfirst(lc));
 	}
 	return list_concat(stating, others);
 }
@@ -661,9 +651,8 @@ read_values(const Inspection *inspection, Finding *finding)
 static bool
 same_guard(const Finding *a, const Finding *b)
 {
-	int			identity = a->kind == GUARD_GATE ? (int) GATE_FK : (int) RULE_PIN;
-	char	   *x = a->values[identity];
-	char	   *y = b->values[identity];
+	char	   *x = a->values[0];
+	char	   *y = b->values[0];
 
 	return x == NULL || y == NULL ? x == y : SameNames(OptionColumns(x), OptionColumns(y));
 }
