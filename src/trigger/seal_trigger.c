@@ -40,15 +40,12 @@
 #include "table/column.h"
 #include "table/row_movement.h"
 #include "trigger/account_rules.h"
-#include "trigger/option.h"
 #include "trigger/pin_change.h"
 #include "trigger/stamp.h"
 #include "trigger/trigger_call.h"
 
 PG_FUNCTION_INFO_V1(port_pin_seal_trigger);
 PG_FUNCTION_INFO_V1(port_pin_check_sealed);
-
-static const GuardOption seal_options[] = {{"pin", OPTION_COLUMN, "pin", InvalidOid}};
 
 /* What a trigger goes by. */
 typedef struct Sealing
@@ -82,7 +79,7 @@ find_sealed_column(const TriggerData *trigdata, Oid domain)
 	char	   *pin;
 	AttrNumber	column;
 
-	ReadOptions(trigdata->tg_trigger, seal_options, lengthof(seal_options), &pin);
+	ReadOptions(trigdata->tg_trigger, account_rules, RULE_PIN + 1, &pin);
 	column = FindPinColumn(rel, OptionColumn(pin), domain);
 	if (!ColumnIsSealed(rel, column, domain))
 		ereport_without_context(errcode(ERRCODE_DATATYPE_MISMATCH),
