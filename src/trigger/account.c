@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "pin/pin.h"
+#include "trigger/account_rules.h"
 #include "trigger/use.h"
 
 /* Get ready to read accounts along a way, for as long as it and this memory last. */
@@ -57,17 +58,17 @@ ReaderOutlivesStatement(const AccountReader *reader)
 
 /* ----- What a row says ----- */
 
-/* A boolean of a row, or what its absence means. */
+/* A row is in scope unless it says that it is not. */
 static bool
-row_flag(TupleTableSlot *row, AttrNumber column, bool otherwise)
+is_in_scope(TupleTableSlot *row, AttrNumber column)
 {
 	bool		isnull;
 	Datum		value;
 
 	if (column == InvalidAttrNumber)
-		return otherwise;
+		return true;
 	value = slot_getattr(row, column, &isnull);
-	return isnull ? otherwise : DatumGetBool(value);
+	return isnull || DatumGetBool(value);
 }
 
 /* Has a time in a row passed, by the clock, not the transaction?  NULL never has. */
@@ -81,13 +82,6 @@ is_past(TupleTableSlot *row, AttrNumber column)
 		return false;
 	value = slot_getattr(row, column, &isnull);
 	return !isnull && DatumGetTimestampTz(value) <= GetCurrentTimestamp();
-}
-
-static bool
-is_ahead(TupleTableSlot *row, AttrNumber column)
-{
-	return column != InvalidAttrNumber && !slot_attisnull(row, column) &&
-		!is_past(row, column);
 }
 
 static bool
@@ -141,12 +135,8 @@ read_row(PathStep *step, ReferencedRow *found, Account *account)
 	bool		isnull;
 	Datum		value;
 
-	/*
-	 * A NULL lock is no lock, since somebody must ask for one; but a NULL
-	 * scope is in scope.
-	 */
-	account->locked |= row_flag(row, step->lock, false) || is_ahead(row, step->lock_until);
-	account->in_scope &= row_flag(row, step->scope, true);
+	account->locked |= RowIsLocked(row, step->lock, step->lock_until);
+	account->in_scope &= is_in_scope(row, step->scope);
 	if (account->pin != NULL || step->pin == InvalidAttrNumber)
 		return;
 

@@ -11,7 +11,6 @@
 #include "trigger/account_history.h"
 
 #include "access/table.h"
-#include "utils/timestamp.h"
 
 #include "base/catalog.h"
 #include "base/error.h"
@@ -43,24 +42,6 @@ FindAccountHistory(Relation table, char **rules, Oid domain)
 	return history;
 }
 
-static bool
-is_locked(const AccountHistory *history, TupleTableSlot *row)
-{
-	bool		isnull;
-	Datum		value;
-
-	if (history->lock != InvalidAttrNumber)
-	{
-		value = slot_getattr(row, history->lock, &isnull);
-		if (!isnull && DatumGetBool(value))
-			return true;
-	}
-	if (history->lock_until == InvalidAttrNumber)
-		return false;
-	value = slot_getattr(row, history->lock_until, &isnull);
-	return !isnull && DatumGetTimestampTz(value) > GetCurrentTimestamp();
-}
-
 /* What a change of the PIN is called. */
 static const HistoryEvent pin_events[] = {
 	[PIN_SET] = HISTORY_SET,
@@ -74,8 +55,9 @@ WriteAccountChange(const AccountHistory *history, TupleTableSlot *old, TupleTabl
 {
 	AccountKey	account = AccountKeyOfRow(&history->identity, new);
 	PinChange	change = ComparePins(old, new, history->pin);
-	bool		was_locked = old != NULL && is_locked(history, old);
-	bool		locked = is_locked(history, new);
+	bool		was_locked = old != NULL &&
+	RowIsLocked(old, history->lock, history->lock_until);
+	bool		locked = RowIsLocked(new, history->lock, history->lock_until);
 
 	if (change != PIN_SAME)
 		WriteHistory(history->domain, pin_events[change], &account, NULL);

@@ -227,6 +227,28 @@ RowRuleColumn(Relation table, List *guards, AccountRule rule)
 	return said;
 }
 
+/*
+ * Is a row locked, by a flag or until a time?  A column is 0 if no guard names it.  A
+ * NULL lock is no lock, since somebody must ask for one.
+ */
+bool
+RowIsLocked(TupleTableSlot *row, AttrNumber lock, AttrNumber lock_until)
+{
+	bool		isnull;
+	Datum		value;
+
+	if (lock != InvalidAttrNumber)
+	{
+		value = slot_getattr(row, lock, &isnull);
+		if (!isnull && DatumGetBool(value))
+			return true;
+	}
+	if (lock_until == InvalidAttrNumber)
+		return false;
+	value = slot_getattr(row, lock_until, &isnull);
+	return !isnull && DatumGetTimestampTz(value) > GetCurrentTimestamp();
+}
+
 /* The one of a table's guards that speaks for a column; NULL if none does. */
 AccountGuard *
 GuardOfPin(List *guards, const char *pin)

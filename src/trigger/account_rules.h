@@ -10,6 +10,7 @@
 #define PORTPIN_ACCOUNT_RULES_H
 
 #include "access/attnum.h"
+#include "executor/tuptable.h"
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 
@@ -59,5 +60,6 @@ extern List *FindAccountGuards(Relation table, Oid domain);
 extern AccountGuard *GuardOfPin(List *guards, const char *pin);
 extern AttrNumber RuleColumn(Relation table, char **rules, AccountRule rule);
 extern AttrNumber RowRuleColumn(Relation table, List *guards, AccountRule rule);
+extern bool RowIsLocked(TupleTableSlot *row, AttrNumber lock, AttrNumber lock_until);
 
 #endif							/* PORTPIN_ACCOUNT_RULES_H */
