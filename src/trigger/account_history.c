@@ -72,7 +72,7 @@ WriteAccountDeleted(const AccountHistory *history, TupleTableSlot *old)
 {
 	AccountKey	account = AccountKeyOfRow(&history->identity, old);
 
-	if (ComparePins(NULL, old, history->pin) == PIN_SET)
+	if (RowHasPin(old, history->pin))
 		WriteHistory(history->domain, HISTORY_DELETED, &account, NULL);
 }
 

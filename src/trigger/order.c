@@ -29,6 +29,7 @@
 #include "pin/seal.h"
 #include "table/column.h"
 #include "trigger/account.h"
+#include "trigger/pin_change.h"
 #include "trigger/use.h"
 
 /* The value that a generated column will have in a row that does not have it yet. */
@@ -64,19 +65,6 @@ OrderInScope(TriggerData *trigdata, const Gate *gate, TupleTableSlot *order)
 	return isnull || DatumGetBool(scope);
 }
 
-/* PINs that are blanked are not judged: orders need not hoard them. */
-static bool
-carries_no_pin(const Gate *gate, TupleTableSlot *order)
-{
-	bool		isnull;
-	Datum		value = slot_getattr(order, gate->pin, &isnull);
-	text	   *pin = PinFromDatum(value, isnull);
-	bool		blank = PinIsBlank(pin);
-
-	PinFreeIfCopy(pin, value);
-	return blank;
-}
-
 /* Do two rows of the orders refer to different accounts, or write them differently? */
 static bool
 key_changed(const Gate *gate, TupleTableSlot *old, TupleTableSlot *new)
@@ -105,7 +93,7 @@ OrderNeedsJudging(TriggerData *trigdata, GateState *state, TupleTableSlot *old,
 	pin_changed = !SameColumnValue(old, new, gate->pin);
 	if (key_changed(gate, old, new))
 		return pin_changed || !IsSameAccount(&state->reader, old, new);
-	return pin_changed && !carries_no_pin(gate, new);
+	return pin_changed && RowHasPin(new, gate->pin);
 }
 
 /*
@@ -116,7 +104,7 @@ bool
 InsertedVerdictHolds(const Gate *gate, TupleTableSlot *inserted, TupleTableSlot *old,
 					 TupleTableSlot *new)
 {
-	return (SameColumnValue(old, new, gate->pin) || carries_no_pin(gate, new)) &&
+	return (SameColumnValue(old, new, gate->pin) || !RowHasPin(new, gate->pin)) &&
 		!key_changed(gate, inserted, new);
 }
 

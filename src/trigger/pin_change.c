@@ -36,6 +36,24 @@ compare(const text *old, const text *new)
 	return SameDigits(old, new) ? PIN_SAME : PIN_CHANGED;
 }
 
+/* Does a row have a PIN?  The column is 0 where it can't have one. */
+bool
+RowHasPin(TupleTableSlot *row, AttrNumber column)
+{
+	bool		isnull;
+	Datum		value;
+	text	   *pin;
+	bool		has;
+
+	if (column == InvalidAttrNumber)
+		return false;
+	value = slot_getattr(row, column, &isnull);
+	pin = PinFromDatum(value, isnull);
+	has = !PinIsBlank(pin);
+	PinFreeIfCopy(pin, value);
+	return has;
+}
+
 /* What happened to the PIN of a row; old is NULL for a new row. */
 PinChange
 ComparePins(TupleTableSlot *old, TupleTableSlot *new, AttrNumber pin)

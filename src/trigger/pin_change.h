@@ -28,6 +28,7 @@ typedef struct NewPinRules
 	List	   *unlike;			/* columns whose digits it must not repeat */
 } NewPinRules;
 
+extern bool RowHasPin(TupleTableSlot *row, AttrNumber column);
 extern PinChange ComparePins(TupleTableSlot *old, TupleTableSlot *new, AttrNumber pin);
 extern bool AsksForNewPins(char **rules);
 extern void FindNewPinRules(Relation table, char **rules, NewPinRules *new_pin);

@@ -143,23 +143,6 @@ find_protection(const TriggerData *trigdata, Oid domain)
 	return protection;
 }
 
-static bool
-pin_is_set(TupleTableSlot *row, AttrNumber column)
-{
-	bool		isnull;
-	Datum		value;
-	text	   *pin;
-	bool		set;
-
-	if (column == InvalidAttrNumber)
-		return false;
-	value = slot_getattr(row, column, &isnull);
-	pin = PinFromDatum(value, isnull);
-	set = !PinIsBlank(pin);
-	PinFreeIfCopy(pin, value);
-	return set;
-}
-
 /* The rule itself, for a row with a PIN before and after an UPDATE, moved or not. */
 static void
 keep_pin(TriggerData *trigdata, const Protection *protection,
@@ -167,9 +150,9 @@ keep_pin(TriggerData *trigdata, const Protection *protection,
 {
 	ListCell   *lc;
 
-	if (!pin_is_set(old, protection->pin))
+	if (!RowHasPin(old, protection->pin))
 		return;
-	if (!protection->clearable && !pin_is_set(new, protection->pin))
+	if (!protection->clearable && !RowHasPin(new, protection->pin))
 		refuse(trigdata, "a port PIN that is set can't be cleared",
 			   "Change it to another PIN of 6 to 10 digits.");
 	foreach(lc, protection->key)
@@ -237,7 +220,7 @@ pass_deleted_row(TriggerData *trigdata, const Protection *protection)
 {
 	bool		moves = HeapTupleHeaderIndicatesMovedPartitions(trigdata->tg_trigtuple->t_data);
 
-	if (protection->key != NIL && pin_is_set(trigdata->tg_trigslot, protection->pin))
+	if (protection->key != NIL && RowHasPin(trigdata->tg_trigslot, protection->pin))
 	{
 		if (moves)
 			refuse_another_key(trigdata);
