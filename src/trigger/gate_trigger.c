@@ -37,9 +37,7 @@ typedef struct Decision
 {
 	bool		keeps_verdict;	/* it is in scope, and nothing that counts has
 								 * changed */
-	bool		judged;
-	PortVerdict verdict;		/* if it was judged */
-	TimestampTz usable_from;	/* if the PIN is too new */
+	Judgment	judgment;		/* now, or when it was inserted */
 } Decision;
 
 
@@ -97,25 +95,25 @@ describe_key(Relation orders, const Gate *gate, TupleTableSlot *order)
 
 /* For a PIN that is too new, the hint says only from when it can be used. */
 static const char *
-hint_of(const Decision *decision)
+hint_of(const Judgment *judgment)
 {
-	if (decision->verdict != PORT_PIN_TOO_NEW)
-		return VerdictHint(decision->verdict);
+	if (judgment->verdict != PORT_PIN_TOO_NEW)
+		return VerdictHint(judgment->verdict);
 	return psprintf("The port PIN can be used from %s on.",
 					DatumGetCString(DirectFunctionCall1(timestamptz_out,
-														TimestampTzGetDatum(decision->usable_from))));
+														TimestampTzGetDatum(judgment->usable_from))));
 }
 
 static void
 refuse(TriggerData *trigdata, const Gate *gate, TupleTableSlot *order,
-	   const Decision *decision)
+	   const Judgment *judgment)
 {
 	char	   *key = describe_key(trigdata->tg_relation, gate, order);
 
-	ereport_without_context(errcode(VerdictSqlstate(decision->verdict)),
-							errmsg("%s", VerdictMessage(decision->verdict)),
+	ereport_without_context(errcode(VerdictSqlstate(judgment->verdict)),
+							errmsg("%s", VerdictMessage(judgment->verdict)),
 							key == NULL ? 0 : errdetail("%s", key),
-							errhint("%s", hint_of(decision)),
+							errhint("%s", hint_of(judgment)),
 							errtableconstraint(trigdata->tg_relation,
 											   trigdata->tg_trigger->tgname));
 }
@@ -149,9 +147,9 @@ recorded_verdict(TriggerData *trigdata, const Gate *gate, TupleTableSlot *old,
 	Form_pg_attribute attribute =
 	TupleDescAttr(RelationGetDescr(trigdata->tg_relation), gate->verdict - 1);
 
-	*isnull = !decision->judged;
-	if (decision->judged)
-		return ObjectIdGetDatum(VerdictValue(attribute->atttypid, decision->verdict));
+	*isnull = !decision->judgment.judged;
+	if (decision->judgment.judged)
+		return ObjectIdGetDatum(VerdictValue(attribute->atttypid, decision->judgment.verdict));
 	return decision->keeps_verdict ? slot_getattr(old, gate->verdict, isnull) : (Datum) 0;
 }
 
@@ -187,7 +185,7 @@ change_order(TriggerData *trigdata, const Gate *gate, TupleTableSlot *old,
 										   &nulls[changed]);
 		changed++;
 	}
-	if (gate->redact && decision->judged)
+	if (gate->redact && decision->judgment.judged)
 	{
 		columns[changed] = gate->pin;
 		values[changed] = blank_pin(orders, gate->pin, &nulls[changed]);
@@ -210,41 +208,35 @@ order_before(TriggerData *trigdata)
 
 /* The UPDATE half of an upsert: does the verdict on its INSERT hold for it? */
 static bool
-decide_as_inserted(TriggerData *trigdata, GateState *state, TupleTableSlot *old,
-				   TupleTableSlot *new, Decision *decision)
+judge_as_inserted(TriggerData *trigdata, GateState *state, TupleTableSlot *old,
+				  TupleTableSlot *new, Judgment *judgment)
 {
 	TupleTableSlot *inserted = RecallInsertedOrder(&state->inserted,
 												   trigdata->tg_relation, old);
 
 	if (inserted == NULL)
 		return false;
-	decision->judged = InsertedVerdictHolds(&state->gate, inserted, old, new);
-	if (decision->judged)
-		decision->verdict = state->inserted.verdict;
+	judgment->judged = InsertedVerdictHolds(&state->gate, inserted, old, new);
+	if (judgment->judged)
+		judgment->verdict = state->inserted.verdict;
 	ExecDropSingleTupleTableSlot(inserted);
-	return decision->judged;
+	return judgment->judged;
 }
 
 static Decision
 decide(TriggerData *trigdata, GateState *state, TupleTableSlot *old, TupleTableSlot *new)
 {
-	Decision	decision = {.verdict = PORT_ACCEPTED};
+	Decision	decision = {.judgment = {.verdict = PORT_ACCEPTED}};
 
 	if (!OrderInScope(trigdata, &state->gate, new))
 		return decision;
 	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) &&
-		decide_as_inserted(trigdata, state, old, new, &decision))
+		judge_as_inserted(trigdata, state, old, new, &decision.judgment))
 		return decision;
-	if (!OrderNeedsJudging(trigdata, state, old, new))
-		decision.keeps_verdict = true;
+	if (OrderNeedsJudging(trigdata, state, old, new))
+		decision.judgment = JudgeOrder(state, trigdata, new);
 	else
-	{
-		Judgment	judgment = JudgeOrder(state, trigdata, new);
-
-		decision.judged = judgment.judged;
-		decision.verdict = judgment.verdict;
-		decision.usable_from = judgment.usable_from;
-	}
+		decision.keeps_verdict = true;
 	return decision;
 }
 
@@ -259,8 +251,8 @@ change_and_remember(FunctionCallInfo fcinfo, GateState *state, TupleTableSlot *o
 	ForgetInsertedOrder(&state->inserted);
 	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 		ExpectRowMovement(fcinfo, changed);
-	else if (old == NULL && decision->judged)
-		KeepInsertedOrder(&state->inserted, changed, decision->verdict,
+	else if (old == NULL && decision->judgment.judged)
+		KeepInsertedOrder(&state->inserted, changed, decision->judgment.verdict,
 						  fcinfo->flinfo->fn_mcxt);
 	return changed;
 }
@@ -279,8 +271,9 @@ pass_order(FunctionCallInfo fcinfo, TriggerData *trigdata)
 	if (old == NULL)
 		check_brings_no_verdict(trigdata, &state->gate, new);
 	decision = decide(trigdata, state, old, new);
-	if (decision.verdict != PORT_ACCEPTED && state->gate.verdict == InvalidAttrNumber)
-		refuse(trigdata, &state->gate, new, &decision);
+	if (decision.judgment.verdict != PORT_ACCEPTED &&
+		state->gate.verdict == InvalidAttrNumber)
+		refuse(trigdata, &state->gate, new, &decision.judgment);
 	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
 		order = change_and_remember(fcinfo, state, old, order, &decision);
 	if (old != NULL && old != trigdata->tg_trigslot)
