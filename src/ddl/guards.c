@@ -407,10 +407,7 @@ find_triggers(const Inspection *inspection, const Finding *finding)
 {
 	GuardPlan	plan;
 
-	if (finding->kind == GUARD_GATE)
-		IdentifyGate(inspection->table, finding->values, inspection->domain, &plan);
-	else
-		IdentifyProtection(inspection->table, finding->values, inspection->domain, &plan);
+	IdentifyGuard(finding->kind, inspection->table, finding->values, inspection->domain, &plan);
 	return GuardTriggers(&plan, inspection->table);
 }
 

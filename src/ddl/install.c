@@ -90,8 +90,8 @@ open_table_to_guard(Oid relid, LOCKMODE lock)
  * parent.  Rows of partitions are, but only as long as all partitions have the
  * guard.
  */
-void
-CheckIsNotPartOfAnother(Relation table)
+static void
+check_is_not_part_of_another(Relation table)
 {
 	Oid			relid = RelationGetRelid(table);
 
@@ -177,8 +177,8 @@ split_names(char *words, List **names)
 }
 
 /* The columns of an option by their exact names, with commas between them; NIL for NULL. */
-List *
-NamesArgument(FunctionCallInfo fcinfo, int number, const GuardOption *option)
+static List *
+names_argument(FunctionCallInfo fcinfo, int number, const GuardOption *option)
 {
 	List	   *names = NIL;
 
@@ -197,8 +197,8 @@ NamesArgument(FunctionCallInfo fcinfo, int number, const GuardOption *option)
 	return names;
 }
 
-bool
-SwitchArgument(FunctionCallInfo fcinfo, int number)
+static bool
+switch_argument(FunctionCallInfo fcinfo, int number)
 {
 	return !PG_ARGISNULL(number) && PG_GETARG_BOOL(number);
 }
@@ -209,11 +209,11 @@ option_argument(FunctionCallInfo fcinfo, int number, const GuardOption *option)
 	List	   *names;
 
 	if (option->kind == OPTION_SWITCH || option->kind == OPTION_KEY)
-		return SwitchArgument(fcinfo, number) ? pstrdup("yes") : NULL;
+		return switch_argument(fcinfo, number) ? pstrdup("yes") : NULL;
 	if (option->kind == OPTION_INTERVAL)
 		return PG_ARGISNULL(number) ? NULL : TextOfValue(INTERVALOID, PG_GETARG_DATUM(number));
 
-	names = NamesArgument(fcinfo, number, option);
+	names = names_argument(fcinfo, number, option);
 	return names == NIL ? NULL : ColumnList(names);
 }
 
@@ -381,8 +381,8 @@ name_triggers(GuardPlan *plan)
 
 /* ----- Writing the statements ----- */
 
-void
-AddStatement(Script *script, char *statement)
+static void
+add_statement(Script *script, char *statement)
 {
 	script->statements = lappend(script->statements, statement);
 }
@@ -426,25 +426,25 @@ write_triggers(const GuardPlan *plan, Script *script)
 		const PlannedTrigger *trigger = lfirst(lc);
 		Relation	table = table_open(trigger->table, AccessShareLock);
 
-		AddStatement(script, psprintf("CREATE %sTRIGGER %s %s ON %s FOR EACH %s%s%s%s EXECUTE FUNCTION %s(%s)",
-									  trigger->exists ? "OR REPLACE " : "",
-									  quote_identifier(trigger->name),
-									  trigger_timing(trigger->type),
-									  QualifiedTable(table),
-									  TRIGGER_FOR_ROW(trigger->type) ? "ROW" : "STATEMENT",
-									  trigger->condition ? " WHEN (" : "",
-									  trigger->condition ? trigger->condition : "",
-									  trigger->condition ? ")" : "",
-									  QualifiedName(trigger->function, plan->domain),
-									  trigger->arguments));
+		add_statement(script, psprintf("CREATE %sTRIGGER %s %s ON %s FOR EACH %s%s%s%s EXECUTE FUNCTION %s(%s)",
+									   trigger->exists ? "OR REPLACE " : "",
+									   quote_identifier(trigger->name),
+									   trigger_timing(trigger->type),
+									   QualifiedTable(table),
+									   TRIGGER_FOR_ROW(trigger->type) ? "ROW" : "STATEMENT",
+									   trigger->condition ? " WHEN (" : "",
+									   trigger->condition ? trigger->condition : "",
+									   trigger->condition ? ")" : "",
+									   QualifiedName(trigger->function, plan->domain),
+									   trigger->arguments));
 
 		/*
 		 * CREATE TRIGGER can't say that: it makes the trigger fire as by
 		 * default.
 		 */
 		if (trigger->always)
-			AddStatement(script, psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
-										  QualifiedTable(table), quote_identifier(trigger->name)));
+			add_statement(script, psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
+										   QualifiedTable(table), quote_identifier(trigger->name)));
 		table_close(table, NoLock);
 	}
 }
@@ -491,10 +491,10 @@ write_checks(const GuardPlan *plan, Script *script)
 		for (int number = 2; ConstraintNameIsUsed(CONSTRAINT_RELATION,
 												  RelationGetRelid(table), check->name); number++)
 			check->name = makeObjectName(check->name, psprintf("%d", number), NULL);
-		AddStatement(script, psprintf("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s(%s::pg_catalog.text))%s",
-									  QualifiedTable(table), quote_identifier(check->name),
-									  QualifiedName(check->function, plan->domain), column,
-									  check->validate && IsEmptyTable(table) ? "" : " NOT VALID"));
+		add_statement(script, psprintf("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s(%s::pg_catalog.text))%s",
+									   QualifiedTable(table), quote_identifier(check->name),
+									   QualifiedName(check->function, plan->domain), column,
+									   check->validate && IsEmptyTable(table) ? "" : " NOT VALID"));
 		script->exclusive = true;
 	}
 }
@@ -520,9 +520,9 @@ write_trigger_drops(const GuardPlan *plan, Relation table, bool replace, Script 
 		}
 		if (stays)
 			continue;
-		AddStatement(script, psprintf("DROP TRIGGER %s ON %s",
-									  quote_identifier(trigger->tgname),
-									  QualifiedTable(table)));
+		add_statement(script, psprintf("DROP TRIGGER %s ON %s",
+									   quote_identifier(trigger->tgname),
+									   QualifiedTable(table)));
 		script->exclusive = true;
 		script->drops = replace;
 	}
@@ -564,8 +564,8 @@ write_check_drops(const GuardPlan *plan, bool replace, Script *script)
 							plan->pin);
 		if (name == NULL || (planned && replace))
 			continue;
-		AddStatement(script, psprintf("ALTER TABLE %s DROP CONSTRAINT %s",
-									  QualifiedTable(plan->table), quote_identifier(name)));
+		add_statement(script, psprintf("ALTER TABLE %s DROP CONSTRAINT %s",
+									   QualifiedTable(plan->table), quote_identifier(name)));
 		script->exclusive = true;
 		script->drops = replace;
 	}
@@ -592,10 +592,10 @@ static void
 write_statistics(const GuardPlan *plan, int target, Script *script)
 {
 	if (plan->sealed && !IsCitusTable(RelationGetRelid(plan->table)))
-		AddStatement(script, psprintf("ALTER TABLE %s ALTER COLUMN %s SET STATISTICS %d",
-									  QualifiedTable(plan->table),
-									  quote_identifier(ColumnName(plan->table, plan->pin)),
-									  target));
+		add_statement(script, psprintf("ALTER TABLE %s ALTER COLUMN %s SET STATISTICS %d",
+									   QualifiedTable(plan->table),
+									   quote_identifier(ColumnName(plan->table, plan->pin)),
+									   target));
 }
 
 /* Every existing trigger of the guard, on the table and its partitions. */
@@ -678,8 +678,8 @@ WriteInstallation(GuardPlan *plan, bool replace, Script *script)
 }
 
 /* Open a table to remove its guard.  A partition's guard belongs to the whole table. */
-Relation
-OpenGuardedTable(FunctionCallInfo fcinfo)
+static Relation
+open_guarded_table(FunctionCallInfo fcinfo)
 {
 	Relation	table = open_table_to_guard(table_argument(fcinfo), AccessExclusiveLock);
 
@@ -696,8 +696,8 @@ OpenGuardedTable(FunctionCallInfo fcinfo)
  * Find the guard to remove, by its columns or as the only one of its kind; false if
  * there is none.  Any of its triggers will do, whatever else is wrong with it.
  */
-bool
-IdentifyGuard(Relation table, GuardKind kind, List *names, Oid domain, char **values)
+static bool
+find_guard(Relation table, GuardKind kind, List *names, Oid domain, char **values)
 {
 	const GuardKindInfo *info = &guard_kinds[kind];
 	List	   *found = NIL;
@@ -731,8 +731,8 @@ IdentifyGuard(Relation table, GuardKind kind, List *names, Oid domain, char **va
 }
 
 /* There is nothing to remove: an error, unless if_exists is given. */
-void
-ReportNoGuard(Relation table, bool if_exists)
+static void
+report_no_guard(Relation table, bool if_exists)
 {
 	if (if_exists)
 		ereport(NOTICE,
@@ -744,14 +744,6 @@ ReportNoGuard(Relation table, bool if_exists)
 				errmsg("table \"%s\" has no such guard", RelationGetRelationName(table)),
 				errhint("port_pin_guards lists the guards that there are."),
 				errtable(table));
-}
-
-/* The statements that remove a guard, and all that was made for it. */
-void
-WriteRemoval(GuardPlan *plan, Script *script)
-{
-	write_drops(plan, false, script);
-	write_statistics(plan, -1, script);
 }
 
 /* Did the guard in the plan's place have this option, with the same value? */
@@ -802,7 +794,7 @@ PrepareInstallation(FunctionCallInfo fcinfo, GuardKind kind, WriteGuard write,
 	Oid			relid = table_argument(fcinfo);
 	Oid			domain = PortPinDomain(fcinfo->flinfo->fn_oid);
 	char	   *given[MAX_GUARD_OPTIONS];
-	bool		replace = SwitchArgument(fcinfo, option_arguments(fcinfo, kind, given));
+	bool		replace = switch_argument(fcinfo, option_arguments(fcinfo, kind, given));
 	LOCKMODE	lock = AccessShareLock;
 	Relation	table;
 
@@ -813,6 +805,7 @@ PrepareInstallation(FunctionCallInfo fcinfo, GuardKind kind, WriteGuard write,
 		table = open_table_to_guard(relid, lock);
 		memcpy(options, given, sizeof(given));
 		memset(script, 0, sizeof(Script));
+		check_is_not_part_of_another(table);
 		write(table, options, replace, domain, plan, script);
 		if (lock != AccessShareLock)
 			break;
@@ -890,4 +883,32 @@ RunScript(Script *script, FunctionCallInfo fcinfo)
 	SPI_finish();
 	error_context_stack = hint.previous;
 	AtEOXact_GUC(true, nestlevel);
+}
+
+/*
+ * Remove a guard and all that was made for it.  The arguments are the table, the columns
+ * that the guard is for, and if_exists; "check" may be NULL.
+ */
+void
+RemoveGuard(FunctionCallInfo fcinfo, GuardKind kind, CheckRemoval check)
+{
+	Oid			domain = PortPinDomain(fcinfo->flinfo->fn_oid);
+	Relation	table = open_guarded_table(fcinfo);
+	List	   *names = names_argument(fcinfo, 1, &guard_kinds[kind].options[0]);
+	char	   *values[MAX_GUARD_OPTIONS];
+	Script		script = {0};
+	GuardPlan	plan;
+
+	if (find_guard(table, kind, names, domain, values))
+	{
+		if (check != NULL)
+			check(table, domain);
+		IdentifyGuard(kind, table, values, domain, &plan);
+		write_drops(&plan, false, &script);
+		write_statistics(&plan, -1, &script);
+	}
+	else
+		report_no_guard(table, switch_argument(fcinfo, 2));
+	relation_close(table, NoLock);
+	RunScript(&script, fcinfo);
 }

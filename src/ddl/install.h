@@ -31,21 +31,15 @@ typedef struct Script
 typedef void (*WriteGuard) (Relation table, char **options, bool replace, Oid domain,
 							GuardPlan *plan, Script *script);
 
+/* Refuses to remove the guard of a table that is needed. */
+typedef void (*CheckRemoval) (Relation table, Oid domain);
+
 extern Relation PrepareInstallation(FunctionCallInfo fcinfo, GuardKind kind,
 									WriteGuard write, GuardPlan *plan, Script *script);
-extern void CheckIsNotPartOfAnother(Relation table);
-extern List *NamesArgument(FunctionCallInfo fcinfo, int number, const GuardOption *option);
-extern bool SwitchArgument(FunctionCallInfo fcinfo, int number);
-
-extern void AddStatement(Script *script, char *statement);
 extern void WriteInstallation(GuardPlan *plan, bool replace, Script *script);
-extern Relation OpenGuardedTable(FunctionCallInfo fcinfo);
-extern bool IdentifyGuard(Relation table, GuardKind kind, List *names, Oid domain,
-						  char **values);
-extern void ReportNoGuard(Relation table, bool if_exists);
-extern void WriteRemoval(GuardPlan *plan, Script *script);
+extern void RunScript(Script *script, FunctionCallInfo fcinfo);
+extern void RemoveGuard(FunctionCallInfo fcinfo, GuardKind kind, CheckRemoval check);
 extern bool IsEmptyTable(Relation table);
 extern bool KeepsOption(const GuardPlan *plan, int option);
-extern void RunScript(Script *script, FunctionCallInfo fcinfo);
 
 #endif							/* PORTPIN_INSTALL_H */

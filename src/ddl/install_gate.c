@@ -129,7 +129,6 @@ write_gate(Relation orders, char **options, bool replace, Oid domain,
 {
 	Gate		gate;
 
-	CheckIsNotPartOfAnother(orders);
 	FindGate(orders, options, domain, &gate);
 	complete_options(orders, &gate, options);
 	FindGate(orders, options, domain, &gate);
@@ -192,21 +191,6 @@ port_pin_gate(PG_FUNCTION_ARGS)
 Datum
 port_pin_ungate(PG_FUNCTION_ARGS)
 {
-	Oid			domain = PortPinDomain(fcinfo->flinfo->fn_oid);
-	Relation	orders = OpenGuardedTable(fcinfo);
-	List	   *fk = NamesArgument(fcinfo, 1, &gate_options[GATE_FK]);
-	char	   *options[NUM_GATE_OPTIONS];
-	Script		script = {0};
-	GuardPlan	plan;
-
-	if (IdentifyGuard(orders, GUARD_GATE, fk, domain, options))
-	{
-		IdentifyGate(orders, options, domain, &plan);
-		WriteRemoval(&plan, &script);
-	}
-	else
-		ReportNoGuard(orders, SwitchArgument(fcinfo, 2));
-	relation_close(orders, NoLock);
-	RunScript(&script, fcinfo);
+	RemoveGuard(fcinfo, GUARD_GATE, NULL);
 	return (Datum) 0;
 }

@@ -318,7 +318,6 @@ static void
 write_protection(Relation table, char **rules, bool replace, Oid domain,
 				 GuardPlan *plan, Script *script)
 {
-	CheckIsNotPartOfAnother(table);
 	rules[RULE_PIN] = pin_option(table, rules, domain);
 	if (rules[RULE_KEY] != NULL)
 		rules[RULE_KEY] = primary_key(table);
@@ -486,22 +485,6 @@ check_no_gate(Relation table, Oid domain)
 Datum
 port_pin_unprotect(PG_FUNCTION_ARGS)
 {
-	Oid			domain = PortPinDomain(fcinfo->flinfo->fn_oid);
-	Relation	table = OpenGuardedTable(fcinfo);
-	List	   *pin = NamesArgument(fcinfo, 1, &account_rules[RULE_PIN]);
-	char	   *rules[NUM_ACCOUNT_RULES];
-	Script		script = {0};
-	GuardPlan	plan;
-
-	if (IdentifyGuard(table, GUARD_PROTECT, pin, domain, rules))
-	{
-		check_no_gate(table, domain);
-		IdentifyProtection(table, rules, domain, &plan);
-		WriteRemoval(&plan, &script);
-	}
-	else
-		ReportNoGuard(table, SwitchArgument(fcinfo, 2));
-	relation_close(table, NoLock);
-	RunScript(&script, fcinfo);
+	RemoveGuard(fcinfo, GUARD_PROTECT, check_no_gate);
 	return (Datum) 0;
 }

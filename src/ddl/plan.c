@@ -46,6 +46,23 @@ QualifiedTable(Relation table)
 
 /* ----- Writing a plan ----- */
 
+/* Begin a plan: enough to remove the guard, even if the column of its PIN is gone. */
+void
+IdentifyGuard(GuardKind kind, Relation table, char **values, Oid domain, GuardPlan *plan)
+{
+	const char *pin = kind == GUARD_PROTECT ? OptionColumn(values[RULE_PIN]) : NULL;
+
+	memset(plan, 0, sizeof(GuardPlan));
+	plan->kind = kind;
+	plan->table = table;
+	plan->domain = domain;
+	plan->values = values;
+	if (pin != NULL)
+		plan->pin = get_attnum(RelationGetRelid(table), pin);
+	plan->sealed = plan->pin != InvalidAttrNumber &&
+		ColumnIsSealed(table, plan->pin, domain);
+}
+
 void
 AddPlannedTrigger(GuardPlan *plan, PlannedTrigger trigger)
 {

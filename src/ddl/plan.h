@@ -78,10 +78,9 @@ extern const GuardKindInfo guard_kinds[];
 /* Room for the options of a guard of any kind. */
 #define MAX_GUARD_OPTIONS Max((int) NUM_ACCOUNT_RULES, (int) NUM_GATE_OPTIONS)
 
+extern void IdentifyGuard(GuardKind kind, Relation table, char **values, Oid domain,
+						  GuardPlan *plan);
 extern void PlanProtect(Relation table, char **rules, Oid domain, GuardPlan *plan);
-extern void IdentifyProtection(Relation table, char **rules, Oid domain,
-							   GuardPlan *plan);
-extern void IdentifyGate(Relation orders, char **options, Oid domain, GuardPlan *plan);
 extern void PlanGate(Relation orders, char **options, const Gate *gate, Oid domain,
 					 GuardPlan *plan);
 

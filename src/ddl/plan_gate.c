@@ -89,24 +89,13 @@ plan_changing_triggers(GuardPlan *plan, const Gate *gate, char *arguments)
 				   .lack = "no trigger AFTER INSERT OR UPDATE notes that PINs are used: orders are refused");
 }
 
-/* Identify a gate: enough to remove it. */
-void
-IdentifyGate(Relation orders, char **options, Oid domain, GuardPlan *plan)
-{
-	memset(plan, 0, sizeof(GuardPlan));
-	plan->kind = GUARD_GATE;
-	plan->table = orders;
-	plan->domain = domain;
-	plan->values = options;
-}
-
 /* What a gate that was found by these options consists of. */
 void
 PlanGate(Relation orders, char **options, const Gate *gate, Oid domain, GuardPlan *plan)
 {
 	char	   *arguments = PlanArguments(GUARD_GATE, options);
 
-	IdentifyGate(orders, options, domain, plan);
+	IdentifyGuard(GUARD_GATE, orders, options, domain, plan);
 	if (ChangesOrders(gate))
 		plan_changing_triggers(plan, gate, arguments);
 	else

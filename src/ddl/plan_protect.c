@@ -258,23 +258,6 @@ plan_seal(GuardPlan *plan)
 			  "no CHECK (port_pin_check_sealed(...)): digits that get past the triggers are stored readable");
 }
 
-/* Identify a guard: enough to remove it, even if its column is gone. */
-void
-IdentifyProtection(Relation table, char **rules, Oid domain, GuardPlan *plan)
-{
-	const char *pin = OptionColumn(rules[RULE_PIN]);
-
-	memset(plan, 0, sizeof(GuardPlan));
-	plan->kind = GUARD_PROTECT;
-	plan->table = table;
-	plan->domain = domain;
-	plan->values = rules;
-	if (pin != NULL)
-		plan->pin = get_attnum(RelationGetRelid(table), pin);
-	plan->sealed = plan->pin != InvalidAttrNumber &&
-		ColumnIsSealed(table, plan->pin, domain);
-}
-
 /* Columns that the rules name must exist, with a type that the gate can read. */
 static void
 check_rule_columns(Relation table, char **rules)
@@ -294,7 +277,7 @@ PlanProtect(Relation table, char **rules, Oid domain, GuardPlan *plan)
 	if (rules[RULE_PIN] != NULL)
 		(void) FindPinColumn(table, OptionColumn(rules[RULE_PIN]), domain);
 	check_rule_columns(table, rules);
-	IdentifyProtection(table, rules, domain, plan);
+	IdentifyGuard(GUARD_PROTECT, table, rules, domain, plan);
 	if (plan->sealed)
 		plan_seal(plan);
 	plan_row_triggers(plan);
