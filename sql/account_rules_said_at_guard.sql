@@ -275,7 +275,7 @@ DROP TABLE legacy;
 --
 -- Two guarded PINs on one table
 --
-CREATE TABLE accounts (id text PRIMARY KEY, port_pin port_pin, desk_pin port_pin, frozen boolean, also_frozen boolean);
+CREATE TABLE accounts (id text PRIMARY KEY, port_pin port_pin, desk_pin port_pin, frozen boolean, also_frozen boolean, until timestamptz);
 CREATE TABLE port_orders (id int, account text REFERENCES accounts, pin port_pin);
 CREATE TABLE desk_orders (id int, account text REFERENCES accounts, pin port_pin);
 INSERT INTO accounts VALUES ('free', '111111', '222222', false, true), ('locked', '111111', '222222', true, false);
@@ -283,7 +283,13 @@ SELECT port_pin_protect('accounts', pin => 'port_pin', lock => 'frozen');
 -- It is the row that is locked, whichever PIN is used, so the guards must agree, or one
 -- of them must say nothing.
 SELECT port_pin_protect('accounts', pin => 'desk_pin', lock => 'also_frozen');
-SELECT count(*) FROM port_pin_protect('accounts', pin => 'desk_pin');
+-- A column says one thing, in all guards.
+SELECT port_pin_protect('accounts', pin => 'desk_pin', scope => 'frozen');
+SELECT port_pin_protect('accounts', pin => 'desk_pin', scope => 'also_frozen', lock => 'also_frozen');
+SELECT port_pin_protect('accounts', pin => 'desk_pin', lock_until => 'until', expires => 'until');
+SELECT count(*) FROM port_pin_protect('accounts', pin => 'port_pin', lock => 'frozen', expires => 'until', replace => true);
+SELECT port_pin_protect('accounts', pin => 'desk_pin', lock_until => 'until');
+SELECT count(*) FROM port_pin_protect('accounts', pin => 'desk_pin', expires => 'until');
 -- Each gate names the PIN that it goes by.
 SELECT port_pin_gate('port_orders');
 SELECT port_pin_gate('port_orders', account_pin => 'frozen');

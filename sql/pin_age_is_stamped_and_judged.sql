@@ -303,6 +303,7 @@ CREATE TABLE wrong_two (id int PRIMARY KEY, pin port_pin, other port_pin, at tim
 SELECT count(*) FROM port_pin_protect('wrong_two', pin => 'pin', changed => 'at');
 SELECT port_pin_protect('wrong_two', pin => 'other', changed => 'at');
 SELECT port_pin_protect('wrong_two', pin => 'other', expires => 'at');
+SELECT port_pin_protect('wrong_two', pin => 'other', lock_until => 'at');
 SELECT port_pin_protect('wrong', min_age => '1 day');
 SELECT port_pin_protect('wrong', max_age => '1 day');
 SELECT port_pin_protect('wrong', changed => 'at', min_age => '-1 day');

@@ -117,31 +117,47 @@ check_stamped_column(const GuardPlan *plan, const Stamp *stamp)
 				errtablecol(plan->table, plan->pin));
 }
 
-/*
- * A column that a guard writes says nothing else, in that guard or in another one of
- * the table: it changes with the digits of one PIN.
- */
-static void
-check_stamps_stand_alone(Relation table, char **rules, char **others)
+/* The column that a rule names, if the rule names one; else NULL. */
+static const char *
+column_of_rule(char **rules, AccountRule rule)
 {
-	static const AccountRule times[] = {RULE_LOCK_UNTIL, RULE_EXPIRES, RULE_CHANGED, RULE_USED};
+	return account_rules[rule].kind == OPTION_COLUMN ? OptionColumn(rules[rule]) : NULL;
+}
 
+static bool
+is_stamp(AccountRule rule)
+{
 	for (int i = 0; i < NUM_STAMPS; i++)
 	{
-		const char *name = OptionColumn(rules[stamps[i].rule]);
+		if (stamps[i].rule == rule)
+			return true;
+	}
+	return false;
+}
 
-		for (Size j = 0; name != NULL && j < lengthof(times); j++)
+/*
+ * A column says one thing.  Two guards may go by one column for the same rule, but not
+ * write it: it changes with the digits of one PIN.
+ */
+static void
+check_columns_stand_alone(Relation table, char **rules, char **others)
+{
+	for (int i = 0; i < NUM_ACCOUNT_RULES; i++)
+	{
+		const char *name = column_of_rule(rules, i);
+
+		for (int j = 0; name != NULL && j < NUM_ACCOUNT_RULES; j++)
 		{
-			const char *other = OptionColumn(others[times[j]]);
+			const char *other = column_of_rule(others, j);
 
 			if (other == NULL || strcmp(other, name) != 0 ||
-				(rules == others && times[j] == stamps[i].rule))
+				(i == j && (rules == others || !is_stamp(i))))
 				continue;
 			ereport(ERROR,
 					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("%s and %s name the same column \"%s\"",
-						   account_rules[stamps[i].rule].name, account_rules[times[j]].name, name),
-					rules == others ? 0 : errdetail("Two guards of the table name it."),
+					errmsg("column \"%s\" is named by %s and by %s%s", name,
+						   account_rules[i].name, account_rules[j].name,
+						   rules == others ? "" : " of another guard"),
 					errhint("Give each a column of its own."),
 					errtablecol(table, FindColumn(table, name)));
 		}
@@ -180,7 +196,7 @@ check_other_guards(const GuardPlan *plan)
 	List	   *own = GuardTriggers(plan, table);
 	ListCell   *lc;
 
-	check_stamps_stand_alone(table, plan->values, plan->values);
+	check_columns_stand_alone(table, plan->values, plan->values);
 	foreach(lc, KindTriggers(table, GUARD_PROTECT, plan->domain))
 	{
 		const Trigger *trigger = lfirst(lc);
@@ -191,8 +207,7 @@ check_other_guards(const GuardPlan *plan)
 		other = ReadAccountGuard(table, trigger, plan->domain);
 		if (other->rules[RULE_PIN] == NULL)
 			continue;
-		check_stamps_stand_alone(table, plan->values, other->rules);
-		check_stamps_stand_alone(table, other->rules, plan->values);
+		check_columns_stand_alone(table, plan->values, other->rules);
 		check_row_rules_agree(table, plan->values, other->rules);
 	}
 }
