@@ -22,6 +22,7 @@
 #include "utils/lsyscache.h"
 
 #include "base/catalog.h"
+#include "ddl/plan.h"
 #include "table/column.h"
 #include "table/foreign_key.h"
 #include "table/partition.h"
@@ -133,21 +134,14 @@ leads_over(Oid orders, const Trigger *trigger, Oid accounts)
 	return false;
 }
 
-static char *
-qualified_name(Oid relid)
-{
-	return quote_qualified_identifier(get_namespace_name_or_temp(get_rel_namespace(relid)),
-									  get_rel_name(relid));
-}
-
 /* The call that removes the gate of a trigger. */
 static char *
-ungate_call(Oid orders, const Trigger *trigger, Oid domain)
+ungate_call(Relation orders, const Trigger *trigger, Oid domain)
 {
 	List	   *fk = TriggerColumns(trigger, &gate_options[GATE_FK]);
 
 	return psprintf("SELECT %s(%s%s%s);", QualifiedName("port_pin_ungate", domain),
-					quote_literal_cstr(qualified_name(orders)),
+					quote_literal_cstr(QualifiedTable(orders)),
 					fk == NIL ? "" : ", ",
 					fk == NIL ? "" : quote_literal_cstr(ColumnArgument(fk)));
 }
@@ -206,8 +200,8 @@ GatesOver(Oid accounts, Oid domain, char **tables, char **calls)
 		{
 			if (!leads_over(relid, lfirst(other), accounts))
 				continue;
-			names = append_new(names, qualified_name(relid));
-			ungate = append_new(ungate, ungate_call(relid, lfirst(other), domain));
+			names = append_new(names, QualifiedTable(orders));
+			ungate = append_new(ungate, ungate_call(orders, lfirst(other), domain));
 		}
 		table_close(orders, NoLock);
 	}
