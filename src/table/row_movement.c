@@ -67,8 +67,8 @@ static List *expected = NIL;
 static bool forgetting_at_end = false;
 static MemoryContextCallback at_end;
 
-/* The last statement whose end is watched for; NULL when it has ended. */
-static MemoryContext watched_statement = NULL;
+/* The statements whose end is watched for, by their memory; each then takes itself off. */
+static List *watched = NIL;
 
 /* A row that moved may hold a PIN. */
 static void
@@ -88,6 +88,7 @@ forget_movements(void *arg pg_attribute_unused())
 		wipe(lfirst(lc));
 	movements = NIL;
 	expected = NIL;
+	watched = NIL;
 	forgetting_at_end = false;
 }
 
@@ -250,8 +251,7 @@ forget_expected(void *statement)
 			expected = foreach_delete_current(expected, lc);
 		}
 	}
-	if (watched_statement == statement)
-		watched_statement = NULL;
+	watched = list_delete_ptr(watched, statement);
 }
 
 /* Learn of the end of a statement when the memory of its triggers is freed. */
@@ -259,14 +259,17 @@ static void
 watch_statement(MemoryContext statement)
 {
 	MemoryContextCallback *at_its_end;
+	MemoryContext caller;
 
-	if (watched_statement == statement)
+	if (list_member_ptr(watched, statement))
 		return;
 	at_its_end = MemoryContextAlloc(statement, sizeof(MemoryContextCallback));
 	at_its_end->func = forget_expected;
 	at_its_end->arg = statement;
 	MemoryContextRegisterResetCallback(statement, at_its_end);
-	watched_statement = statement;
+	caller = MemoryContextSwitchTo(TopTransactionContext);
+	watched = lappend(watched, statement);
+	MemoryContextSwitchTo(caller);
 }
 
 /* BEFORE UPDATE of a partition: the row as it will be, should it have to move. */
