@@ -1,6 +1,6 @@
 /*
  * column.c
- *		Which column holds the PIN, and what may be read from a row.
+ *		Which column holds a PIN, and what the catalogs say of columns.
  *
  * The type decides: a column of the domain port_pin or port_pin_sealed, or of a domain
  * over one of them.  That survives a rename.  A legacy column of type text or varchar
