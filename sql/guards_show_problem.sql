@@ -501,6 +501,25 @@ SELECT relation, problem, hint FROM port_pin_guards
 	WHERE relation IN ('part_orders'::regclass, 'port_orders'::regclass) AND problem IS NOT NULL ORDER BY 1;
 ROLLBACK;
 
+-- The definition of a partitioned table mends its partitions.  An inheritance child can't
+-- be guarded at all.
+BEGIN;
+ALTER TABLE part_orders1 DISABLE TRIGGER _port_pin_gate;
+ALTER TABLE parts_n DISABLE TRIGGER USER;
+DROP TRIGGER port_pin_protect_truncate ON parts_n;
+SELECT relation, problem, definition AS mend, hint FROM port_pin_guards
+	WHERE relation IN ('part_orders1'::regclass, 'parts_n'::regclass) ORDER BY 1;
+\o /dev/null
+SELECT definition FROM port_pin_guards WHERE relation IN ('part_orders1'::regclass, 'parts_n'::regclass)
+	ORDER BY relation \gexec
+\o
+SELECT relation, problem FROM seen WHERE relation::text LIKE 'part%' AND problem IS NOT NULL;
+CREATE TABLE child () INHERITS (accounts);
+CREATE TABLE legacy_child () INHERITS (legacy);
+SELECT relation, problem, definition, hint FROM port_pin_guards
+	WHERE relation IN ('child'::regclass, 'legacy_child'::regclass) ORDER BY 1;
+ROLLBACK;
+
 --
 -- Everyone may look, whatever the search_path, and sees no PIN.
 --

@@ -49,6 +49,9 @@
 /* A guard that can't be inspected is reported as a problem. */
 #define LOCKED "the guard can't be looked at: another session has locked its tables"
 
+/* An inheritance child can't be guarded; see CheckIsNotPartOfAnother(). */
+#define MEND_CHILD "Use partitions, or drop the child."
+
 /*
  * Empty the session's caches after so many tables.  They would keep 7 kB of each
  * table for good, in a session that may never need it again.
@@ -711,21 +714,23 @@ report_unguarded(const Inspection *inspection, List *findings)
 		 column != InvalidAttrNumber;
 		 column = NextPinColumn(inspection->table, column, inspection->domain))
 	{
+		bool		child = has_superclass(RelationGetRelid(inspection->table));
 		Finding		missing = {
 			.kind = GUARD_PROTECT,
 			.relation = RelationGetRelid(inspection->table),
 			.pin = ColumnName(inspection->table, column),
-			.problem = has_superclass(RelationGetRelid(inspection->table)) ?
+			.problem = child ?
 			"no guard: triggers of a table that it inherits from do not apply to its rows" :
 			"no guard: the PIN can be cleared, and if this is a table of orders, any order gets in"
 		};
 		bool		guarded = false;
 		ListCell   *lc;
 
-		missing.hint = psprintf("SELECT %s(%s, pin => %s); for a table of orders, port_pin_gate.",
-								QualifiedName("port_pin_protect", inspection->domain),
-								quote_literal_cstr(QualifiedTable(inspection->table)),
-								quote_literal_cstr(ColumnArgument(list_make1(missing.pin))));
+		missing.hint = child ? MEND_CHILD :
+			psprintf("SELECT %s(%s, pin => %s); for a table of orders, port_pin_gate.",
+					 QualifiedName("port_pin_protect", inspection->domain),
+					 quote_literal_cstr(QualifiedTable(inspection->table)),
+					 quote_literal_cstr(ColumnArgument(list_make1(missing.pin))));
 		foreach(lc, findings)
 		{
 			const Finding *finding = lfirst(lc);
@@ -818,6 +823,8 @@ inspect_partition(const Inspection *inspection, Finding *finding)
 	Relation	partition = relation_open(finding->relation, AccessShareLock);
 	List	   *clones = inspect_clones(partition, finding);
 
+	/* That of the whole table mends its partitions, too. */
+	finding->definition = finding->parent->definition;
 	if (finding->problem == NULL && finding->parent->problem == NULL)
 		inspect_rest(inspection, partition, clones, finding);
 	relation_close(partition, NoLock);
@@ -835,8 +842,11 @@ inspect_child(const Inspection *inspection, Finding *finding)
 	if (finding->pin == NULL ||
 		!ColumnIsPortPin(child, get_attnum(finding->relation, finding->pin),
 						 inspection->domain))
+	{
 		finding->problem = psprintf("the table inherits from %s, whose guard does not apply to its rows",
 									QualifiedTable(inspection->table));
+		finding->hint = MEND_CHILD;
+	}
 	relation_close(child, NoLock);
 }
 

@@ -41,7 +41,7 @@ BEGIN
 				WHERE i.relation = t.whole AND i.definition IS NOT NULL
 			)
 			SELECT e.whole::text, e.pin_column, e.guard, f.trigger_name, coalesce(f.enabled, 'missing'), e.definition,
-				format('shard %%s: %%s', s.shard, coalesce(f.problem, 'it has no such guard')), f.hint
+				format('shard %%s: %%s', coalesce(f.relation, s.shard), coalesce(f.problem, 'it has no such guard')), f.hint
 			FROM expected e JOIN shard s USING (whole)
 				LEFT JOIN found f ON f.shard = s.shard AND f.of_whole = e.definition
 			WHERE f.problem IS NOT NULL OR f.shard IS NULL
