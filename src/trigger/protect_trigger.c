@@ -117,7 +117,7 @@ guard_of_trigger(const TriggerData *trigdata, Oid domain)
 	if (stated == NULL)
 		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 								errmsg("no trigger AFTER UPDATE states the rules of this guard"),
-								errhint("Install the guard again with port_pin_protect(..., replace => true)."),
+								errhint("Install the guard again with port_pin_protect(..., replace => true) and the options that it had: its other triggers don't know them."),
 								errtableconstraint(table, guard->trigger));
 	return stated;
 }
