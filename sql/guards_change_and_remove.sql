@@ -169,6 +169,30 @@ SELECT * FROM problems();
 SELECT * FROM port_pin_gate('orders', fk => 'former_account', replace => true);
 SELECT * FROM problems();
 
+--
+-- A guard whose rules a gate over it can't meet: the gate refuses all orders, which is
+-- said at once, with what mends it
+--
+ALTER TABLE accounts ADD used timestamptz;
+CREATE TABLE kept (id int PRIMARY KEY, account int REFERENCES accounts, pin port_pin, verdict port_pin_verdict NOT NULL);
+SELECT count(*) FROM port_pin_gate('kept', verdict => 'verdict');
+SELECT count(*) FROM port_pin_protect('accounts', used => 'used', replace => true);
+SELECT * FROM problems() WHERE relation = 'kept'::regclass;
+-- The hint is the call.
+SELECT COALESCE(hint, definition) AS mend FROM port_pin_guards WHERE relation = 'kept'::regclass \gset
+:mend
+INSERT INTO kept VALUES (1, 1, '022222');
+-- Rules that it can meet pass without a word.
+SELECT count(*) FROM port_pin_protect('accounts', used => 'used', history => true, replace => true);
+SELECT count(*) FROM port_pin_protect('accounts', used => 'used', history => true, scope => 'locked', replace => true);
+INSERT INTO kept VALUES (2, 1, '022222');
+-- A gate that is disabled refuses nothing.
+ALTER TABLE kept DISABLE TRIGGER USER;
+SELECT count(*) FROM port_pin_protect('accounts', used => 'used', history => true, scope => 'locked', replace => true);
+DROP TABLE kept;
+SELECT count(*) FROM port_pin_protect('accounts', lock => 'locked', replace => true);
+ALTER TABLE accounts DROP used;
+
 -- A trigger of the application that sorts before the gate may lock the account or use
 -- up its PIN before the order is judged: a NOTICE names it, and so does the view.
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';

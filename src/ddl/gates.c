@@ -50,8 +50,8 @@ table_of_trigger(Relation triggers, Oid trigger)
 }
 
 /* All tables with a gate, found by what depends on its function. */
-static List *
-gated_tables(Oid domain)
+List *
+GatedTables(Oid domain)
 {
 	Relation	depend = table_open(DependRelationId, AccessShareLock);
 	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
@@ -115,8 +115,9 @@ referenced_tables(Oid relid, List *names)
 	return referenced;
 }
 
-static bool
-leads_over(Oid orders, const Trigger *trigger, Oid accounts)
+/* Does the way of the gate that a trigger belongs to pass through this table? */
+bool
+LeadsOver(Oid orders, const Trigger *trigger, Oid accounts)
 {
 	List	   *via = TriggerColumns(trigger, &gate_options[GATE_VIA]);
 	List	   *first = referenced_tables(orders, TriggerColumns(trigger, &gate_options[GATE_FK]));
@@ -190,7 +191,7 @@ GatesOver(Oid accounts, Oid domain, char **tables, char **calls)
 	List	   *ungate = NIL;
 	ListCell   *lc;
 
-	foreach(lc, gated_tables(domain))
+	foreach(lc, GatedTables(domain))
 	{
 		Oid			relid = lfirst_oid(lc);
 		Relation	orders = table_open(relid, AccessShareLock);
@@ -198,7 +199,7 @@ GatesOver(Oid accounts, Oid domain, char **tables, char **calls)
 
 		foreach(other, CopyTriggers(orders, PortPinTrigger(GATE_TRIGGER, domain)))
 		{
-			if (!leads_over(relid, lfirst(other), accounts))
+			if (!LeadsOver(relid, lfirst(other), accounts))
 				continue;
 			names = append_new(names, QualifiedTable(orders));
 			ungate = append_new(ungate, ungate_call(orders, lfirst(other), domain));

@@ -14,6 +14,8 @@
  */
 #include "postgres.h"
 
+#include "ddl/guards.h"
+
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
@@ -39,6 +41,7 @@
 #include "base/catalog.h"
 #include "base/compat.h"
 #include "base/setting.h"
+#include "ddl/gates.h"
 #include "ddl/plan.h"
 #include "table/column.h"
 #include "table/row_movement.h"
@@ -90,6 +93,7 @@ typedef struct Inspection
 	Oid			domain;
 	ReturnSetInfo *result;
 	int		   *looked_at;		/* how many tables, in this query */
+	Oid			accounts;		/* a table that has just been guarded */
 } Inspection;
 
 
@@ -931,4 +935,66 @@ port_pin_inspect(PG_FUNCTION_ARGS)
 	relation_close(inspection.table, AccessShareLock);
 	bound_caches(&inspection);
 	return (Datum) 0;
+}
+
+
+/* ----- Gates over a table that has been guarded ----- */
+
+/* Let those triggers of a gate speak that fire, if its way passes through the table. */
+static void
+ask_gate(const Inspection *inspection, Finding *finding)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_triggers(inspection, finding))
+	{
+		Trigger    *trigger = lfirst(lc);
+
+		if (TriggerFiresOnOrigin(trigger) &&
+			LeadsOver(RelationGetRelid(inspection->table), trigger, inspection->accounts))
+			ask_trigger(inspection->table, trigger, inspection->domain, &finding->gate);
+	}
+}
+
+static void
+note_refusing_gate(const Inspection *inspection, Finding *finding)
+{
+	/* That its options can't be read is nothing new. */
+	if (finding->problem != NULL)
+		return;
+	inspect_safely(inspection, finding, ask_gate);
+	if (finding->problem == NULL || strcmp(finding->problem, LOCKED) == 0)
+		return;
+	ereport(NOTICE,
+			errmsg("table \"%s\" takes no port orders now: %s",
+				   RelationGetRelationName(inspection->table), finding->problem),
+			errhint("%s", finding->hint != NULL ? finding->hint :
+					GuardDefinition(GUARD_GATE, inspection->table, finding->values,
+									inspection->domain)));
+}
+
+/*
+ * A table has been guarded: tell which gates over it can't do their work under its
+ * rules.  The guard's locks are held, and orders take theirs in the opposite sequence,
+ * so none is waited for here.
+ */
+void
+NoteRefusingGates(Oid accounts, Oid domain)
+{
+	ListCell   *lc;
+
+	foreach(lc, GatedTables(domain))
+	{
+		Inspection	inspection = {.domain = domain,.accounts = accounts};
+		ListCell   *other;
+
+		if (!ConditionalLockRelationOid(lfirst_oid(lc), AccessShareLock))
+			continue;
+		inspection.table = try_relation_open(lfirst_oid(lc), NoLock);
+		if (inspection.table == NULL)
+			continue;
+		foreach(other, list_guards(&inspection, GUARD_GATE))
+			note_refusing_gate(&inspection, lfirst(other));
+		relation_close(inspection.table, AccessShareLock);
+	}
 }

@@ -14,6 +14,7 @@
 #include "base/catalog.h"
 #include "base/compat.h"
 #include "ddl/gates.h"
+#include "ddl/guards.h"
 #include "ddl/install.h"
 #include "ddl/pin_statistics.h"
 #include "table/column.h"
@@ -466,6 +467,7 @@ port_pin_protect(PG_FUNCTION_ARGS)
 	note_shard_statistics(&plan);
 	note_what_is_left(&plan);
 	table_close(table, NoLock);
+	NoteRefusingGates(relid, plan.domain);
 	return (Datum) 0;
 }
 

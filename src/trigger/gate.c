@@ -118,8 +118,7 @@ check_use_is_noted(Relation orders, const Gate *gate)
 		ereport_without_context(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 								errmsg("no trigger of table \"%s\" notes that port PINs are used",
 									   RelationGetRelationName(orders)),
-								errdetail("The guard of the accounts has been given used or history after the gate was installed, or the trigger is disabled."),
-								errhint("Install the gate again with port_pin_gate(..., replace => true): port_pin_guards shows the call."),
+								errdetail("The guard of the accounts has been given used or history after the gate was installed, or the trigger is disabled: the gate must be installed again, with the call that port_pin_guards shows."),
 								errtable(orders));
 }
 
