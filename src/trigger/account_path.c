@@ -536,8 +536,8 @@ refuse_no_pin(const PathSearch *search, Relation to)
 							errmsg("table \"%s\" has no port PIN", RelationGetRelationName(to)),
 							paths[0] != '\0' ?
 							errhint("To find the PIN through another table, name both foreign keys: %s.", paths) :
-							errhint("If it is in a column of type text or varchar, protect it first: port_pin_protect(%s, pin => 'column').",
-									quote_literal_cstr(RelationGetRelationName(to))),
+							errhint("If it is in a column of type text or varchar, protect it first: %s",
+									protect_call(to, "column", search->domain)),
 							errtable(search->orders));
 }
 
