@@ -13,13 +13,14 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
-#include "catalog/pg_proc.h"
-#include "catalog/pg_trigger.h"
+#include "catalog/pg_inherits.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "base/catalog.h"
 #include "ddl/plan.h"
@@ -29,53 +30,78 @@
 #include "table/triggers.h"
 #include "trigger/gate.h"
 
-/* The table of a trigger that is no clone, else InvalidOid. */
+/* The table of a foreign key; InvalidOid for other constraints, and for a partition's copy. */
 static Oid
-table_of_trigger(Relation triggers, Oid trigger)
+table_of_key(Oid constraint)
 {
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
 	Oid			table = InvalidOid;
 
-	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(trigger));
-	scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple) &&
-		!OidIsValid(((Form_pg_trigger) GETSTRUCT(tuple))->tgparentid))
-		table = ((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid;
-	systable_endscan(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if (form->contype == CONSTRAINT_FOREIGN && !OidIsValid(form->conparentid))
+			table = form->conrelid;
+		ReleaseSysCache(tuple);
+	}
 	return table;
 }
 
-/* All tables with a gate, found by what depends on its function. */
-List *
-GatedTables(Oid domain)
+/* Add the tables that have a foreign key to this one. */
+static List *
+append_referencing(List *tables, Relation depend, Oid referenced)
 {
-	Relation	depend = table_open(DependRelationId, AccessShareLock);
-	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	List	   *tables = NIL;
 
 	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(ProcedureRelationId));
+				ObjectIdGetDatum(RelationRelationId));
 	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(PortPinTrigger(GATE_TRIGGER, domain)));
+				ObjectIdGetDatum(referenced));
 	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-		Oid			table = form->classid != TriggerRelationId ? InvalidOid :
-		table_of_trigger(triggers, form->objid);
+		Oid			table = form->classid != ConstraintRelationId ? InvalidOid :
+		table_of_key(form->objid);
 
 		if (OidIsValid(table))
 			tables = list_append_unique_oid(tables, table);
 	}
 	systable_endscan(scan);
-	table_close(triggers, AccessShareLock);
+	return tables;
+}
+
+/* The tables that have a foreign key to one of these, or to a part of one. */
+static List *
+referencing_tables(Relation depend, List *tables)
+{
+	List	   *referencing = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		ListCell   *part;
+
+		foreach(part, find_all_inheritors(lfirst_oid(lc), NoLock, NULL))
+			referencing = append_referencing(referencing, depend, lfirst_oid(part));
+	}
+	return referencing;
+}
+
+/*
+ * The tables whose orders can lead over this one: they refer to it, or to one that
+ * does.  Locks none of them.
+ */
+List *
+TablesBefore(Oid accounts)
+{
+	Relation	depend = table_open(DependRelationId, AccessShareLock);
+	List	   *near = referencing_tables(depend, list_make1_oid(accounts));
+	List	   *tables = list_union_oid(near, referencing_tables(depend, near));
+
 	table_close(depend, AccessShareLock);
 	list_sort(tables, list_oid_cmp);
 	return tables;
@@ -191,7 +217,7 @@ GatesOver(Oid accounts, Oid domain, char **tables, char **calls)
 	List	   *ungate = NIL;
 	ListCell   *lc;
 
-	foreach(lc, GatedTables(domain))
+	foreach(lc, TablesBefore(accounts))
 	{
 		Oid			relid = lfirst_oid(lc);
 		Relation	orders = table_open(relid, AccessShareLock);

@@ -8,7 +8,7 @@
 #include "nodes/pg_list.h"
 #include "utils/reltrigger.h"
 
-extern List *GatedTables(Oid domain);
+extern List *TablesBefore(Oid accounts);
 extern bool LeadsOver(Oid orders, const Trigger *trigger, Oid accounts);
 extern bool GatesOver(Oid accounts, Oid domain, char **tables, char **calls);
 

@@ -983,7 +983,7 @@ NoteRefusingGates(Oid accounts, Oid domain)
 {
 	ListCell   *lc;
 
-	foreach(lc, GatedTables(domain))
+	foreach(lc, TablesBefore(accounts))
 	{
 		Inspection	inspection = {.domain = domain,.accounts = accounts};
 		ListCell   *other;
