@@ -254,7 +254,10 @@ forget_expected(void *statement)
 	watched = list_delete_ptr(watched, statement);
 }
 
-/* Learn of the end of a statement when the memory of its triggers is freed. */
+/*
+ * Learn of the end of a statement when the memory of its triggers is freed.  A move has
+ * been remembered, so the list is forgotten with its memory.
+ */
 static void
 watch_statement(MemoryContext statement)
 {
@@ -281,8 +284,8 @@ ExpectRowMovement(FunctionCallInfo fcinfo, HeapTuple updated)
 
 	if (!trigdata->tg_relation->rd_rel->relispartition)
 		return;
-	watch_statement(fcinfo->flinfo->fn_mcxt);
 	movement = remember(&expected, trigdata, updated);
+	watch_statement(fcinfo->flinfo->fn_mcxt);
 	movement->statement = fcinfo->flinfo->fn_mcxt;
 	movement->xid = GetCurrentTransactionId();
 }
