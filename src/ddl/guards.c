@@ -52,7 +52,7 @@
 /* A guard that can't be inspected is reported as a problem. */
 #define LOCKED "the guard can't be looked at: another session has locked its tables"
 
-/* An inheritance child can't be guarded; see CheckIsNotPartOfAnother(). */
+/* An inheritance child can't be guarded; see check_is_not_part_of_another() in install.c. */
 #define MEND_CHILD "Use partitions, or drop the child."
 
 /*
